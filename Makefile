@@ -1,0 +1,162 @@
+# The pipeline's stages. `make help` lists them; `make all` goes from nothing to a checked submission.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# What you may set: make all RECIPE=mlp SEED=3 SET="training.epochs=5"
+SOURCE ?=
+RECIPE ?=
+RUN ?=
+SEED ?=
+SET ?=
+FORCE ?=
+DATA ?= data
+SUBMISSIONS ?= submissions
+VENV ?= .venv
+
+# Values travel in the environment, so that no shell ever takes their quotes and spaces apart.
+export DIGITS_SOURCE = $(SOURCE)
+export DIGITS_RECIPE = $(RECIPE)
+export DIGITS_RUN = $(RUN)
+export DIGITS_SEED = $(SEED)
+export DIGITS_SET = $(SET)
+export DIGITS_FORCE = $(FORCE)
+export DIGITS_DATA = $(DATA)
+export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
+
+# The interpreter that makes .venv: the first of these that is new enough.
+PYTHONS := python3 python python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+ifeq ($(strip $(VENV)),)
+  PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
+  RUNNER := $(PYTHON)
+  INSTALLED :=
+  INSTALLED_DEV :=
+else
+  RUNNER := $(VENV)/bin/python
+  INSTALLED := $(VENV)/.installed
+  INSTALLED_DEV := $(VENV)/.installed-dev
+  ifeq ($(wildcard $(RUNNER)),)
+    PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
+  else
+    PYTHON := $(RUNNER)
+  endif
+endif
+DIGITS := $(RUNNER) -m pipeline
+
+.PHONY: help
+help: ## List targets and variables
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables (make all RECIPE=mlp SEED=3):\n'
+	@printf '  %-12s %s\n' \
+	  SOURCE 'auto, kaggle, kaggle-notebook, mnist-csv, practice, or a path to a folder or zip' \
+	  RECIPE 'a name from pipeline/recipes, or a path ending in .toml' \
+	  SEED 'a whole number; the seed of weights, batches and dropout' \
+	  SET '"key=value ...": override single values of the recipe' \
+	  RUN 'a name of your own for the run; alone, it names an existing run' \
+	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
+	  DATA 'folder of raw data, arrays and runs (data)' \
+	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
+	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
+
+# ---- the whole way, as a graph of real files -------------------------------------------------
+# pipeline.plan names the files of this source, recipe, seed and run, also where names hold spaces.
+ifneq ($(filter all,$(MAKECMDGOALS)),)
+define newline
+
+
+endef
+PLAN := $(shell $(PYTHON) -m pipeline.plan)
+ifeq ($(PLAN),)
+  ifeq ($(PYTHON),)
+    $(error no Python 3.11 or newer was found; install one, or name it: make all PYTHON=/path/to/python)
+  endif
+  $(error nothing was done)
+endif
+$(eval $(subst ;;,$(newline),$(PLAN)))
+
+.PHONY: all
+all: $(SUMMARY)
+	@cat "$<"
+
+$(RAW): $(ORIGIN) | $(INSTALLED)
+	@$(DIGITS) download
+
+$(PROCESSED): $(RAW) pipeline/dataset.py pipeline/stages/preprocess.py | $(INSTALLED)
+	@$(DIGITS) preprocess
+
+$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/stages/train.py | $(INSTALLED)
+	@$(DIGITS) train
+
+$(VALIDATION): $(TRAINING) pipeline/metrics.py pipeline/stages/validate.py | $(INSTALLED)
+	@$(DIGITS) validate
+
+$(SUBMISSION): $(TRAINING) $(VALIDATION) pipeline/submission.py pipeline/stages/submission.py | $(INSTALLED)
+	@$(DIGITS) submission
+
+$(SUMMARY): $(VALIDATION) $(SUBMISSION) | $(INSTALLED)
+	@$(DIGITS) summary --quiet
+endif
+
+# ---- single stages: each does its own work and says which stage is missing before it ---------
+.PHONY: download preprocess train validate submission submit
+download: $(INSTALLED) ## Fetch the digits of SOURCE into data/raw
+	@$(DIGITS) download
+preprocess: $(INSTALLED) ## Check the CSV files and turn them into arrays
+	@$(DIGITS) preprocess
+train: $(INSTALLED) ## Train the network of RECIPE; goes on where it was interrupted
+	@$(DIGITS) train
+validate: $(INSTALLED) ## Measure the run on the digits held out of training
+	@$(DIGITS) validate
+submission: $(INSTALLED) ## Predict the test digits and write the checked CSV
+	@$(DIGITS) submission
+submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
+	@$(DIGITS) submit
+
+.PHONY: runs results
+runs: $(INSTALLED) ## List runs and submissions
+	@$(DIGITS) runs
+results: $(INSTALLED) ## Write the README's tables of results from the runs
+	@$(DIGITS) results
+
+# ---- working on the pipeline itself ----------------------------------------------------------
+.PHONY: test lint
+test: $(INSTALLED_DEV) ## Run the tests
+	@$(RUNNER) -m pytest
+lint: $(INSTALLED_DEV) ## Check style, formatting and types
+	@$(RUNNER) -m ruff check .
+	@$(RUNNER) -m ruff format --check .
+	@$(RUNNER) -m mypy
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
+ifeq ($(strip $(VENV)),)
+	@$(RUNNER) -m pip install --quiet --editable . --constraint constraints.txt
+else
+$(RUNNER):
+	@test -n "$(PYTHON)" || { echo "Error: no Python 3.11 or newer was found; install one, or name it: PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
+
+$(INSTALLED): pyproject.toml constraints.txt | $(RUNNER)
+	@echo "Installing into $(VENV) (about a minute) ..."
+	@$(RUNNER) -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	@touch "$@"
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@echo "Installing what the tests need ..."
+	@$(RUNNER) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch "$@"
+endif
+
+.PHONY: clean distclean
+clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
+	@rm -rf "$(DATA)/processed" "$(DATA)/runs" .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	@find pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+distclean: ## Remove everything that git does not keep, after asking
+	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
+	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
+	@rm -rf .venv "$(DATA)"/raw "$(SUBMISSIONS)"/*.csv "$(SUBMISSIONS)"/*.json "$(SUBMISSIONS)"/ledger.jsonl
+	@$(MAKE) --no-print-directory clean

@@ -1,0 +1,13 @@
+"""From Kaggle's digits to a checked submission, around a neural network written in NumPy.
+
+Read it in the order in which the data flows:
+
+1. ``plan``        what the user asked for, as one value: source, recipe, seed, run
+2. ``stages``      download, preprocess, train, validate, submission, submit: one file each
+3. ``sources``     where the digits come from
+4. ``dataset``     CSV to checked arrays; ``folds`` splits them
+5. ``recipe``      one experiment as a typed value; ``recipes/*.toml`` are the experiments
+6. ``nn``          the network itself: layers, losses, optimizers, training
+
+``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.
+"""

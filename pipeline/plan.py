@@ -1,0 +1,282 @@
+"""What the user asked for, resolved to one value that every stage takes.
+
+It needs nothing but the standard library, because the Makefile asks it for the names of the
+files to make (``python -m pipeline.plan``) before anything is installed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.credentials import find_credentials
+from pipeline.errors import PipelineError
+from pipeline.files import read_json, write_text
+from pipeline.workspace import Workspace
+
+SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
+NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
+DEFAULT_RECIPE = "mlp"
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the digits come from.
+
+    kind: one of the named sources, or "path" for a file or folder of the user's.
+    name: the name of its folder under data/raw and data/processed, unique to the source.
+    path: the user's file or folder (kind "path" only).
+    """
+
+    kind: SourceKind
+    name: str
+    path: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """What to give as SOURCE to get this source again."""
+        return self.kind if self.path is None else str(self.path)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One source, one recipe with its seed and overrides, and the run that they make.
+
+    recipe: the recipe's TOML file.  seed: None means the recipe's own.
+    overrides: "key=value" texts, in the order given.
+    """
+
+    workspace: Workspace
+    source: Source
+    recipe: Path
+    seed: int | None
+    overrides: tuple[str, ...]
+    run: str
+
+    @property
+    def recipe_name(self) -> str:
+        return self.recipe.stem
+
+    @property
+    def request(self) -> str:
+        """The plan as one line of JSON, as it is kept in the run's folder."""
+        built_in = self.recipe.parent == RECIPE_FOLDER
+        return json.dumps(
+            {
+                "source": self.source.text,
+                "recipe": self.recipe_name if built_in else str(self.recipe),
+                "seed": self.seed,
+                "set": " ".join(self.overrides),
+            },
+            ensure_ascii=False,
+        )
+
+    def record_request(self) -> None:
+        """Keep the request in the run's folder; an equal one is left untouched, with its time."""
+        path = self.workspace.run(self.run).request
+        text = self.request + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+
+
+def make_plan(
+    *,
+    source: str | None = None,
+    recipe: str | None = None,
+    run: str | None = None,
+    seed: int | None = None,
+    overrides: str | None = None,
+    data: str | Path = "data",
+    submissions: str | Path = "submissions",
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """Resolve what the user gave; whatever is None or empty gets its default.
+
+    A run that exists already and is named brings its own source, recipe, seed and overrides,
+    so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
+    Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
+    """
+    workspace = Workspace(Path(data), Path(submissions))
+    if run:
+        _check_run_name(run)
+        recorded = _recorded_request(workspace, run)
+        source = source or recorded.get("source")
+        recipe = recipe or recorded.get("recipe")
+        if seed is None:
+            seed = recorded.get("seed")
+        overrides = overrides or recorded.get("set")
+    variables = os.environ if environment is None else environment
+    chosen = find_source(source or "auto", workspace, variables)
+    recipe_path = find_recipe(recipe or DEFAULT_RECIPE)
+    settings = split_overrides(overrides or "")
+    name = run or _run_name(chosen, recipe_path, seed, settings)
+    return Plan(workspace, chosen, recipe_path, seed, settings, name)
+
+
+def find_source(text: str, workspace: Workspace, environment: Mapping[str, str]) -> Source:
+    """Return the source that ``text`` names: auto, a named source, or a path."""
+    if text == "auto":
+        return _automatic_source(workspace, environment)
+    for kind in NAMED_SOURCES:
+        if text == kind:
+            return Source(kind, kind)
+    path = Path(text).expanduser().absolute()
+    if not path.exists():
+        raise PipelineError(
+            f"SOURCE={text}: no such file or folder, and no source of that name",
+            remedy=f"Give auto, {', '.join(NAMED_SOURCES)}, or a path to a folder or zip.",
+        )
+    return Source("path", f"{_slug(path.stem)}-{_short_hash(str(path))}", path)
+
+
+def find_recipe(text: str) -> Path:
+    """Return the TOML file of a built-in recipe's name, or of a path ending in .toml."""
+    if text.endswith(".toml"):
+        path = Path(text).expanduser().absolute()
+        if not path.is_file():
+            raise PipelineError(
+                f"RECIPE={text}: no such file", remedy="Give a path to a recipe's TOML file."
+            )
+        return path
+    path = RECIPE_FOLDER / f"{text}.toml"
+    if not re.fullmatch(r"[\w-]+", text) or not path.is_file():
+        names = ", ".join(sorted(found.stem for found in RECIPE_FOLDER.glob("*.toml")))
+        raise PipelineError(
+            f"RECIPE={text}: no recipe of that name",
+            remedy=f"Give one of {names}; or a path ending in .toml.",
+        )
+    return path
+
+
+def split_overrides(text: str) -> tuple[str, ...]:
+    """Split ``a=1 b=[1, 2]`` before each ``key=``, so that values may hold spaces."""
+    parts = re.split(r"\s+(?=[A-Za-z_][\w.]*=)", text.strip())
+    return tuple(part for part in parts if part)
+
+
+def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
+    """Return the competition's folder inside a Kaggle notebook, or None elsewhere.
+
+    Kaggle mounts it at /kaggle/input/digit-recognizer, newer images below competitions/;
+    DIGITS_KAGGLE_INPUT names another place for /kaggle/input.
+    """
+    root = Path(environment.get("DIGITS_KAGGLE_INPUT", "/kaggle/input"))
+    for folder in (root / "digit-recognizer", root / "competitions" / "digit-recognizer"):
+        if (folder / "train.csv").is_file():
+            return folder
+    return None
+
+
+def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
+    downloaded = [
+        (folder.folder.name, read_json(folder.manifest)) for folder in workspace.all_raw()
+    ]
+    competition = [item for item in downloaded if item[1].get("kind") == "competition"]
+    if competition:
+        # Kaggle's own download before copies of it; of those, the one that came last.
+        name, manifest = max(
+            competition,
+            key=lambda item: (item[0] in NAMED_SOURCES, item[1].get("downloaded_at", "")),
+        )
+        for kind in NAMED_SOURCES:
+            if name == kind:
+                return Source(kind, kind)
+        return Source("path", name, Path(manifest["origin"]))
+    if kaggle_notebook_input(environment):
+        return Source("kaggle-notebook", "kaggle-notebook")
+    if find_credentials(environment):
+        return Source("kaggle", "kaggle")
+    return Source("practice", "practice")
+
+
+def _run_name(source: Source, recipe: Path, seed: int | None, overrides: tuple[str, ...]) -> str:
+    parts = [source.name, _slug(recipe.stem)]
+    if recipe.parent != RECIPE_FOLDER:
+        parts.append(_short_hash(str(recipe)))
+    if seed is not None:
+        parts.append(f"seed{seed}")
+    if overrides:
+        parts.append(f"set{_short_hash(' '.join(overrides))}")
+    return "-".join(parts)
+
+
+def _check_run_name(run: str) -> None:
+    if not re.fullmatch(r"\w[\w.+-]*", run):
+        raise PipelineError(
+            f"RUN={run}: not usable as the name of a folder",
+            remedy="Use letters, digits, '-', '_', '+' and '.', starting with a letter or digit.",
+        )
+
+
+def _recorded_request(workspace: Workspace, run: str) -> dict[str, str | int | None] | dict:  # type: ignore[type-arg]
+    path = workspace.run(run).request
+    return read_json(path) if path.exists() else {}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "data"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+
+
+def _make_variables(plan: Plan) -> dict[str, list[Path]]:
+    """The files that the Makefile's rules are about."""
+    workspace, run = plan.workspace, plan.workspace.run(plan.run)
+    origin: list[Path] = []
+    if plan.source.path is not None:
+        path = plan.source.path
+        origin = [path] if path.is_file() else sorted(path.glob("*.csv"))
+    return {
+        "ORIGIN": origin,
+        "RAW": [workspace.raw(plan.source.name).manifest],
+        "PROCESSED": [workspace.processed(plan.source.name).manifest],
+        "RECIPE_FILE": [plan.recipe],
+        "REQUEST": [run.request],
+        "TRAINING": [run.training],
+        "VALIDATION": [run.validation],
+        "SUBMISSION": [workspace.submission(plan.run)],
+        "SUMMARY": [run.summary],
+    }
+
+
+def _for_make(path: Path) -> str:
+    return re.sub(r"([ #])", r"\\\1", str(path).replace("$", "$$"))
+
+
+def main() -> None:
+    """Print the plan's files as assignments for the Makefile, with ``;;`` between them."""
+    environment = os.environ
+    seed = environment.get("DIGITS_SEED", "")
+    try:
+        if seed and not seed.isdecimal():
+            raise PipelineError(f"SEED={seed}: not a whole number from 0 up")
+        plan = make_plan(
+            source=environment.get("DIGITS_SOURCE"),
+            recipe=environment.get("DIGITS_RECIPE"),
+            run=environment.get("DIGITS_RUN"),
+            seed=int(seed) if seed else None,
+            overrides=environment.get("DIGITS_SET"),
+            data=environment.get("DIGITS_DATA") or "data",
+            submissions=environment.get("DIGITS_SUBMISSIONS") or "submissions",
+        )
+        plan.record_request()
+    except (PipelineError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)
+    assignments = (
+        f"{name} := {' '.join(_for_make(path) for path in paths)}"
+        for name, paths in _make_variables(plan).items()
+    )
+    print(";;".join(assignments))
+
+
+if __name__ == "__main__":
+    main()

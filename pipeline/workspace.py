@@ -1,0 +1,165 @@
+"""Where every artefact lives: the only file that builds paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RawFolder:
+    """The files of one source, as downloaded and never changed afterwards."""
+
+    folder: Path
+
+    @property
+    def train(self) -> Path:
+        return self.folder / "train.csv"
+
+    @property
+    def test(self) -> Path:
+        return self.folder / "test.csv"
+
+    @property
+    def sample_submission(self) -> Path:
+        """Kaggle's example of a submission; not every source has one."""
+        return self.folder / "sample_submission.csv"
+
+    @property
+    def answer_key(self) -> Path:
+        """Labels of test.csv, for sources that know them; read only to score at the end."""
+        return self.folder / "answer_key.csv"
+
+    @property
+    def manifest(self) -> Path:
+        """Source, checksums, row counts and time; written last."""
+        return self.folder / "manifest.json"
+
+
+@dataclass(frozen=True)
+class ProcessedFolder:
+    """The same digits as arrays that training memory-maps."""
+
+    folder: Path
+
+    @property
+    def train_images(self) -> Path:
+        """(N, 28, 28) uint8."""
+        return self.folder / "train_images.npy"
+
+    @property
+    def train_labels(self) -> Path:
+        """(N,) uint8."""
+        return self.folder / "train_labels.npy"
+
+    @property
+    def test_images(self) -> Path:
+        """(M, 28, 28) uint8."""
+        return self.folder / "test_images.npy"
+
+    @property
+    def folds(self) -> Path:
+        """Folder of saved splits, one file each."""
+        return self.folder / "folds"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Everything that one training run left behind; predicting needs nothing else."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def request(self) -> Path:
+        """What the user asked for: source, recipe, seed, overrides."""
+        return self.folder / "request.json"
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as resolved: overrides and seed included."""
+        return self.folder / "recipe.json"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State in mid-training; removed when the run is finished."""
+        return self.folder / "checkpoint.npz"
+
+    @property
+    def model(self) -> Path:
+        """The finished network: configuration and weights."""
+        return self.folder / "model.npz"
+
+    @property
+    def training(self) -> Path:
+        """The run's record: inputs, result, machine, versions; written last by the stage train."""
+        return self.folder / "training.json"
+
+    @property
+    def hold_out(self) -> Path:
+        """Rows, labels and probabilities of the held-out digits."""
+        return self.folder / "hold_out.npz"
+
+    @property
+    def validation(self) -> Path:
+        """The metrics on the held-out digits; written last by the stage validate."""
+        return self.folder / "validation.json"
+
+    @property
+    def test_probabilities(self) -> Path:
+        return self.folder / "test_probabilities.npy"
+
+    @property
+    def score(self) -> Path:
+        """Accuracy on test digits whose labels the source knows."""
+        return self.folder / "score.json"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.txt"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The two folders that hold artefacts, and the layout inside them."""
+
+    data: Path
+    submissions: Path
+
+    def raw(self, source: str) -> RawFolder:
+        return RawFolder(self.data / "raw" / source)
+
+    def processed(self, source: str) -> ProcessedFolder:
+        return ProcessedFolder(self.data / "processed" / source)
+
+    def run(self, name: str) -> RunFolder:
+        return RunFolder(self.data / "runs" / name)
+
+    def all_raw(self) -> list[RawFolder]:
+        """Every source that has been downloaded, by name."""
+        return [RawFolder(path.parent) for path in sorted(self.data.glob("raw/*/manifest.json"))]
+
+    def all_runs(self) -> list[RunFolder]:
+        """Every finished run, by name."""
+        return [RunFolder(path.parent) for path in sorted(self.data.glob("runs/*/training.json"))]
+
+    def submission(self, run: str) -> Path:
+        return self.submissions / f"{run}.csv"
+
+    def submission_record(self, run: str) -> Path:
+        """From which run, data and commit the CSV beside it was predicted."""
+        return self.submissions / f"{run}.json"
+
+    @property
+    def ledger(self) -> Path:
+        """One line for each submission that was sent."""
+        return self.submissions / "ledger.jsonl"
