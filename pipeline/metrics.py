@@ -1,0 +1,212 @@
+"""How good predictions are, as plain numbers; scikit-learn and SciPy do the arithmetic."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = 10
+CALIBRATION_BINS = 15
+CONFIDENCE_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of correct answers with its 95 % Wilson score interval.
+
+    The interval tells how far chance in drawing ``rows`` digits reaches; unlike the normal
+    approximation it stays inside 0 to 1 and is not empty when every answer is right.
+    """
+
+    value: float
+    low: float
+    high: float
+    correct: int
+    rows: int
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Accuracy":
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """One digit: precision of a digit never predicted, and recall of one never seen, are 0."""
+
+    label: int
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """One digit that was misread; ``row`` is its 0-based row in train.csv."""
+
+    row: int
+    label: int
+    prediction: int
+    prediction_probability: float
+    label_probability: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the stage validate measures.
+
+    log_loss: mean over digits, natural logarithm; a probability of 0 counts as 2.2e-16.
+    calibration_error: expected calibration error, see ``expected_calibration_error``.
+    confusion: confusion[label][prediction] is a number of digits.
+    worst_errors: the most confident wrong answers first.
+    """
+
+    accuracy: Accuracy
+    log_loss: float
+    calibration_error: float
+    classes: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    worst_errors: tuple[WrongAnswer, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Metrics":
+        """Read back what ``to_json`` wrote; other keys of the record are passed over."""
+        return cls(
+            accuracy=Accuracy.from_json(record["accuracy"]),
+            log_loss=record["log_loss"],
+            calibration_error=record["calibration_error"],
+            classes=tuple(ClassMetrics(**item) for item in record["classes"]),
+            confusion=tuple(tuple(row) for row in record["confusion"]),
+            worst_errors=tuple(WrongAnswer(**item) for item in record["worst_errors"]),
+        )
+
+
+def measure(
+    labels: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    rows: NDArray[np.integer[Any]],
+    worst: int = 20,
+) -> Metrics:
+    """Return every metric of predicted probabilities.
+
+    labels: (N,) in [0, 10).  probabilities: (N, 10), each row summing to 1 (float32 will do).
+    rows: (N,) where each digit stands in train.csv, to name the worst errors.
+    The prediction is the most probable digit, the smaller one of equals.
+    Raises ValueError if shapes disagree, there are no rows, or a row is no distribution.
+    """
+    from sklearn import metrics  # noqa: PLC0415  (takes a second; reading metrics back needs none)
+
+    _check(labels, probabilities, rows)
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    predictions = exact.argmax(axis=1)
+    digits = np.arange(CLASSES)
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        labels, predictions, labels=digits, zero_division=0.0
+    )
+    return Metrics(
+        accuracy=accuracy_of(int((predictions == labels).sum()), len(labels)),
+        log_loss=float(metrics.log_loss(labels, exact, labels=digits)),
+        calibration_error=expected_calibration_error(labels, exact),
+        classes=tuple(
+            ClassMetrics(
+                label,
+                float(precision[label]),
+                float(recall[label]),
+                float(f1[label]),
+                int(support[label]),
+            )
+            for label in range(CLASSES)
+        ),
+        confusion=tuple(
+            tuple(row)
+            for row in metrics.confusion_matrix(labels, predictions, labels=digits).tolist()
+        ),
+        worst_errors=worst_errors(labels, exact, rows=rows, count=worst),
+    )
+
+
+def accuracy_of(correct: int, rows: int) -> Accuracy:
+    """Return the share ``correct / rows`` with its 95 % Wilson score interval.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    interval = stats.binomtest(correct, rows).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
+    return Accuracy(correct / rows, float(interval.low), float(interval.high), correct, rows)
+
+
+def expected_calibration_error(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]
+) -> float:
+    """Return the mean distance between confidence and accuracy, 0 (perfect) to 1.
+
+    Digits are put into 15 bins of equal width by the probability of their prediction (a bin
+    includes its lower edge, the last one also 1). Each bin's |accuracy - mean confidence| is
+    weighted with its share of the digits, so that only the sums per bin are needed.
+    Source: Guo et al. 2017, arXiv:1706.04599, equation 3.
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    sums = stats.binned_statistic(
+        confidence,
+        [correct.astype(np.float64), confidence],
+        statistic="sum",
+        bins=CALIBRATION_BINS,
+        range=(0.0, 1.0),
+    ).statistic
+    return float(np.abs(sums[0] - sums[1]).sum() / len(labels))
+
+
+def worst_errors(
+    labels: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    rows: NDArray[np.integer[Any]],
+    count: int,
+) -> tuple[WrongAnswer, ...]:
+    """Return up to ``count`` wrong answers, the most confident first, then in order of rows."""
+    predictions = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    by_confidence = np.lexsort((rows[wrong], -probabilities[wrong, predictions[wrong]]))
+    return tuple(
+        WrongAnswer(
+            row=int(rows[index]),
+            label=int(labels[index]),
+            prediction=int(predictions[index]),
+            prediction_probability=float(probabilities[index, predictions[index]]),
+            label_probability=float(probabilities[index, labels[index]]),
+        )
+        for index in wrong[by_confidence[:count]]
+    )
+
+
+def _check(
+    labels: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.floating[Any]],
+    rows: NDArray[np.integer[Any]],
+) -> None:
+    count = len(labels)
+    if count == 0:
+        raise ValueError("there are no labels to measure on")
+    if probabilities.shape != (count, CLASSES):
+        raise ValueError(
+            f"probabilities must be ({count}, {CLASSES}), they are {probabilities.shape}"
+        )
+    if rows.shape != (count,):
+        raise ValueError(f"rows must be ({count},), they are {rows.shape}")
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        raise ValueError(f"labels must be in [0, {CLASSES})")
+    # NaN fails both comparisons, so it is refused too.
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    if not ((probabilities >= 0).all() and (np.abs(sums - 1) < 1e-4).all()):
+        raise ValueError("each row of probabilities must be a distribution: from 0 up, sum 1")
