@@ -1,0 +1,102 @@
+"""The ledger of submissions: one line of JSON for each one sent, so that none is sent twice."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipeline.errors import PipelineError
+from pipeline.files import write_text
+
+Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One submission, from just before it is sent until its score is known.
+
+    status: SENDING until Kaggle has given it a number (``ref``); then Kaggle's own.
+        ERROR without a ref: it never reached Kaggle.
+    message: the description that Kaggle shows; unique to the submission, so it names the line.
+    Times are UTC in ISO format.  Scores are accuracies, None while unknown.
+    """
+
+    sent_at: str
+    run: str
+    file: str
+    csv_sha256: str
+    message: str
+    status: Status
+    ref: int | None = None
+    public_score: float | None = None
+    private_score: float | None = None
+    hold_out_accuracy: float | None = None
+    recipe: str | None = None
+    seed: int | None = None
+    source: str | None = None
+    commit: str | None = None
+    error: str | None = None
+
+    @property
+    def reached_kaggle(self) -> bool:
+        return self.ref is not None
+
+
+def read_ledger(path: Path) -> list[LedgerLine]:
+    """Return the lines, oldest first; none if there is no ledger.
+
+    A last line that was cut short (no line end, no JSON) is passed over: Kaggle is asked about
+    every submission before it is sent, so a lost line costs nothing.
+    Raises PipelineError naming the line for any other damage.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return []
+    lines: list[LedgerLine] = []
+    for number, row in enumerate(rows := text.split("\n"), start=1):
+        if not row.strip():
+            continue
+        try:
+            lines.append(_parse(row))
+        except json.JSONDecodeError as error:
+            if number == len(rows):
+                break
+            raise _damaged(path, number, f"not JSON: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise _damaged(path, number, str(error)) from None
+    return lines
+
+
+def write_line(path: Path, line: LedgerLine) -> None:
+    """Put the line in place of the one with the same message, or at the end; atomically."""
+    lines = read_ledger(path)
+    messages = [known.message for known in lines]
+    if line.message in messages:
+        lines[messages.index(line.message)] = line
+    else:
+        lines.append(line)
+    rows = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) for row in lines)
+    write_text(path, "".join(f"{row}\n" for row in rows))
+
+
+def _parse(row: str) -> LedgerLine:
+    value = json.loads(row)
+    if not isinstance(value, dict):
+        raise ValueError("it holds no JSON object")
+    required = ("sent_at", "run", "file", "csv_sha256", "message", "status")
+    if missing := [name for name in required if not isinstance(value.get(name), str)]:
+        raise ValueError(f"{missing[0]} is missing")
+    if value["status"] not in get_args(Status):
+        raise ValueError(f"status {value['status']!r} is none of {', '.join(get_args(Status))}")
+    # A later version may write more fields than this one knows.
+    known = {field.name for field in dataclasses.fields(LedgerLine)}
+    return LedgerLine(**{name: item for name, item in value.items() if name in known})
+
+
+def _damaged(path: Path, number: int, what: str) -> PipelineError:
+    return PipelineError(
+        f"{path}, line {number} is damaged: {what}",
+        remedy="Mend or delete that line; Kaggle keeps its own list of your submissions.",
+    )
