@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.files import read_json
+from pipeline.threads import available_cores
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "threadpoolctl")
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -36,7 +37,7 @@ def environment() -> dict[str, Any]:
         "dirty": None if changes is None else bool(changes),
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},
-        "cores": _cores(),
+        "cores": available_cores(),
         "platform": platform.platform(),
     }
 
@@ -83,9 +84,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -5,11 +5,16 @@ sample_submission.csv and answer_key.csv if the source has them; nothing else ma
 The stage download checks the files and moves the folder into place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["competition", "mnist-csv", "practice"]
+Tell = Callable[[str], None]
+
+TRAIN, TEST = "train.csv", "test.csv"
+SAMPLE_SUBMISSION = "sample_submission.csv"
+ANSWER_KEY = "answer_key.csv"
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Fetched:
     """What a source put into the folder.
 
     kind: whose digits they are.  origin: where they came from, for the records.
-    names: what the user calls a file, for messages, where that is not "<origin>: <name>".
+    names: what a message should call a file, where that is not "<origin>: <file>".
     """
 
     kind: Kind
@@ -25,5 +30,5 @@ class Fetched:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, file: str) -> str:
-        """Return how a message calls ``file``, such as "train.csv"."""
+        """Return what a message calls ``file``, such as "train.csv"."""
         return self.names.get(file, f"{self.origin}: {file}")

@@ -1,0 +1,70 @@
+"""The digits as a run sees them: checked arrays on disk, mapped into memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import PipelineError
+from pipeline.files import read_json
+from pipeline.workspace import ProcessedFolder
+
+REMEDY = "Run: make preprocess"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Read-only arrays, mapped from their files.
+
+    train_images: (N, 28, 28) uint8.  train_labels: (N,) uint8, 0 to 9.
+    test_images: (M, 28, 28) uint8.
+    """
+
+    train_images: npt.NDArray[np.uint8]
+    train_labels: npt.NDArray[np.uint8]
+    test_images: npt.NDArray[np.uint8]
+
+
+def load(processed: ProcessedFolder) -> Dataset:
+    """Map the arrays of a processed source.
+
+    Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
+    """
+    arrays = read_manifest(processed)["arrays"]
+    return Dataset(
+        train_images=_map(processed.train_images, arrays),
+        train_labels=_map(processed.train_labels, arrays),
+        test_images=_map(processed.test_images, arrays),
+    )
+
+
+def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
+    """Return the record of a processed source: checksums, class counts, and its raw manifest.
+
+    Raises PipelineError if the source has not been processed.
+    """
+    try:
+        return read_json(processed.manifest)
+    except FileNotFoundError:
+        raise PipelineError(
+            f"There are no arrays of source {processed.folder.name} ({processed.folder})",
+            remedy=REMEDY,
+        ) from None
+
+
+def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
+    shape = tuple(arrays[path.stem]["shape"])
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
+    if array.shape != shape or array.dtype != np.uint8:
+        raise PipelineError(
+            f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 {shape}",
+            remedy=f"{REMEDY} FORCE=1",
+        )
+    return array  # type: ignore[no-any-return]

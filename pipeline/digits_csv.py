@@ -1,0 +1,113 @@
+"""CSV files of digits as arrays: every number as the file says, or one line telling what is wrong.
+
+A file is read in blocks of some hundred rows, so memory is bounded, and two files can be read on
+two threads.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.digits_header import (
+    LONGEST_LINE_BYTES,
+    PIXELS,
+    SIDE_PIXELS,
+    read_header,
+    shortened,
+)
+from pipeline.digits_rows import parse_exactly, parse_quickly
+from pipeline.errors import PipelineError
+
+# Large enough that the array operations on a block outweigh their calls, small enough for caches.
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What one CSV file holds.
+
+    images: (N, 28, 28) uint8.  labels: (N,) uint8, 0 to 9; of length 0 if the file has none.
+    sha256: of the file's bytes.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    sha256: str
+
+
+def read_digits(path: Path, *, labelled: bool) -> Digits:
+    """Read a whole file: 784 pixels in each row, after a label if ``labelled``.
+
+    Raises PipelineError naming file, line and column for anything that is not as it must be.
+    """
+    digest = hashlib.sha256()
+    images: list[npt.NDArray[np.uint8]] = []
+    labels: list[npt.NDArray[np.uint8]] = []
+    with _open(path) as stream:
+        header, columns = read_header(stream, str(path), labelled=labelled)
+        digest.update(header)
+        for first_line, block in _blocks(stream, str(path), digest.update):
+            rows = parse_quickly(block, columns)
+            if rows is None:
+                rows = parse_exactly(block, columns, name=str(path), first_line=first_line)
+            labels.append(rows[:, :-PIXELS].ravel())
+            images.append(rows[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS))
+    if not images:
+        raise PipelineError(f"{path} has no rows below its header")
+    return Digits(np.concatenate(images), np.concatenate(labels), digest.hexdigest())
+
+
+def count_rows(path: Path, *, labelled: bool, name: str) -> int:
+    """Check the header and return how many lines follow it; their numbers are not looked at.
+
+    name: what messages call the file.
+    Raises PipelineError if the header is not as it must be or nothing follows it.
+    """
+    with _open(path) as stream:
+        read_header(stream, name, labelled=labelled)
+        rows, end = 0, b"\n"
+        while chunk := stream.read(BLOCK_BYTES):
+            rows += chunk.count(b"\n")
+            end = chunk[-1:]
+    rows += end != b"\n"
+    if not rows:
+        raise PipelineError(f"{name} has no rows below its header")
+    return rows
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise PipelineError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _blocks(
+    stream: BinaryIO, name: str, saw: Callable[[bytes], object]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the rest of the file in complete lines, with the number of the first of them.
+
+    Only the last line of the last block may lack its line feed.  saw: called with all bytes read.
+    """
+    line, rest = 2, b""
+    while chunk := stream.read(BLOCK_BYTES):
+        saw(chunk)
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            block = (rest + chunk[:cut]).replace(b"\r\n", b"\n")
+            yield line, block
+            line += block.count(b"\n")
+            rest = b""
+        rest += chunk[cut:]
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise PipelineError(
+                f"{name}, line {line:,} is longer than {LONGEST_LINE_BYTES:,} bytes; it starts "
+                f"with {shortened(rest[:100].decode('utf-8', 'backslashreplace'))}"
+            )
+    if rest:
+        yield line, rest

@@ -1,0 +1,99 @@
+"""Rows of digits from text to numbers: quickly where every byte is plain, exactly everywhere.
+
+Both parsers return the same numbers for whatever the quick one accepts. The exact one also takes
+quoted numbers, CRLF and a last line without its end; it names the fault in anything else.
+"""
+
+import csv
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.digits_header import LABEL, shortened
+from pipeline.errors import PipelineError
+
+_NUMBERS = {str(number): number for number in range(256)}
+_DIGIT_ZERO, _DIGIT_NINE, _COMMA, _LINE_FEED = b"09,\n"
+
+
+def parse_quickly(block: bytes, columns: list[str]) -> npt.NDArray[np.uint8] | None:
+    r"""Parse complete lines of nothing but plain numbers; return None in any doubt.
+
+    block: rows such as b"5,0,255\n".  Returns (rows, columns) uint8.
+
+    Every byte below "0" counts as a separator. If these, laid out as a table, are commas with a
+    line feed at the end of each row, then each row has the right length; if no byte is above "9",
+    then all others are digits. A number's digits stand at fixed distances before its separator.
+    """
+    text = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(text < _DIGIT_ZERO)
+    if not ends.size or ends.size % len(columns) or ends[-1] != len(block) - 1:
+        return None
+    separators = text[ends].reshape(-1, len(columns))
+    if (separators[:, :-1] != _COMMA).any() or (separators[:, -1] != _LINE_FEED).any():
+        return None
+    lengths = np.diff(ends, prepend=-1) - 1
+    if text.max() > _DIGIT_NINE or lengths.min() < 1 or lengths.max() > 3:
+        return None
+    digits = text - np.uint8(_DIGIT_ZERO)
+    values = digits[ends - 1].astype(np.uint16)
+    tens = np.flatnonzero(lengths > 1)
+    values[tens] += digits[ends[tens] - 2] * np.uint16(10)
+    hundreds = tens[lengths[tens] > 2]
+    values[hundreds] += digits[ends[hundreds] - 3] * np.uint16(100)
+    rows = values.reshape(-1, len(columns))
+    if values.max() > 255 or (columns[0] == LABEL and rows[:, 0].max() > 9):
+        return None
+    return rows.astype(np.uint8)
+
+
+def parse_exactly(
+    block: bytes, columns: list[str], *, name: str, first_line: int
+) -> npt.NDArray[np.uint8]:
+    """Parse the same lines one by one.
+
+    name: what messages call the file.  first_line: the number of the block's first line in it.
+    Returns (rows, columns) uint8.  Raises PipelineError naming file, line and column.
+    """
+    lines = block.split(b"\n")
+    ends_in_mid_line = lines[-1] != b""
+    if not ends_in_mid_line:
+        lines.pop()
+    rows = np.empty((len(lines), len(columns)), np.uint8)
+    for number, line in enumerate(lines):
+        where = f"{name}, line {first_line + number:,}"
+        values = _split(line.removesuffix(b"\r"), where)
+        if len(values) != len(columns):
+            is_cut = ends_in_mid_line and number == len(lines) - 1 and len(values) < len(columns)
+            hint = "; the file ends in the middle of this row" if is_cut else ""
+            raise PipelineError(f"{where}: {len(values)} values instead of {len(columns)}{hint}")
+        for position, (column, value) in enumerate(zip(columns, values, strict=True)):
+            rows[number, position] = _number(value, column, where)
+    return rows
+
+
+def _split(line: bytes, where: str) -> list[str]:
+    if not line:
+        raise PipelineError(f"{where}: the line is blank")
+    try:
+        return next(csv.reader([line.decode("utf-8", "backslashreplace")], strict=True))
+    except csv.Error as error:
+        raise PipelineError(f"{where} cannot be read as CSV: {error}") from None
+
+
+def _number(value: str, column: str, where: str) -> int:
+    largest = 9 if column == LABEL else 255
+    # The usual spellings come from a table; only the rest, such as "007", is looked at closely.
+    number = _NUMBERS.get(value)
+    if number is None:
+        if not re.fullmatch(r"-?[0-9]+", value):
+            what = "is not a whole number" if value else "is not a whole number but empty"
+            raise PipelineError(f"{where}, column {column}: {shortened(value)} {what}")
+        plain = value.lstrip("0") or "0"
+        number = _NUMBERS.get(plain, 256)
+    if number > largest:
+        raise PipelineError(
+            f"{where}, column {column}: {shortened(value)} is outside 0 to {largest}"
+        )
+    return number

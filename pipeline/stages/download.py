@@ -1,0 +1,158 @@
+"""Stage download: fetch the digits of a source, verify them, and keep them as they are."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import files, provenance
+from pipeline.digits_csv import count_rows
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan, Source, SourceKind
+from pipeline.sources import (
+    ANSWER_KEY,
+    SAMPLE_SUBMISSION,
+    TEST,
+    TRAIN,
+    Fetched,
+    Tell,
+    competition,
+    kaggle_notebook,
+    local,
+    mnist_csv,
+    practice,
+)
+from pipeline.submission import check_submission
+from pipeline.workspace import RawFolder
+
+# How many rows train.csv and test.csv have where that is known; a user's files may have any.
+ROWS: dict[SourceKind, dict[str, int]] = {
+    "kaggle": {TRAIN: 42_000, TEST: 28_000},
+    "kaggle-notebook": {TRAIN: 42_000, TEST: 28_000},
+    "mnist-csv": {TRAIN: 60_000, TEST: 10_000},
+    "practice": {TRAIN: practice.TRAINING_DIGITS, TEST: practice.TEST_DIGITS},
+}
+
+
+@dataclass(frozen=True)
+class DownloadResult:
+    """Raw data in its place.
+
+    source: the name of its folder.  kind: "competition", "mnist-csv" or "practice".
+    origin: where it came from.  has_answer_key: whether the labels of test.csv are known.
+    """
+
+    unchanged: bool
+    source: str
+    kind: str
+    origin: str
+    folder: Path
+    train_rows: int
+    test_rows: int
+    has_answer_key: bool
+    seconds: float
+
+
+def download(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> DownloadResult:
+    """Put the files of the plan's source under data/raw, all of them or none.
+
+    Raw data that is there stays as it is, unless forced, or the user's own files have changed.
+    Raises PipelineError if the source fails or its files are not what they should be.
+    """
+    start = time.perf_counter()
+    raw = plan.workspace.raw(plan.source.name)
+    say: Tell = tell or (lambda _: None)
+    with files.locked(raw.folder, waiting=say):
+        inputs = _inputs(plan.source, raw)
+        unchanged = not force and _is_current(raw, inputs)
+        if unchanged:
+            raw.manifest.touch()
+        else:
+            with files.atomic_folder(raw.folder) as folder:
+                fetched = _fetch(plan.source, folder, say)
+                record = {
+                    "stage": "download",
+                    "inputs": inputs,
+                    "kind": fetched.kind,
+                    "source": plan.source.kind,
+                    "origin": fetched.origin,
+                    "downloaded_at": provenance.now(),
+                    "files": _verify(folder, fetched, ROWS.get(plan.source.kind, {})),
+                }
+                files.write_json(folder / raw.manifest.name, record)
+        manifest = files.read_json(raw.manifest)
+    return DownloadResult(
+        unchanged,
+        plan.source.name,
+        manifest["kind"],
+        manifest["origin"],
+        raw.folder,
+        manifest["files"][TRAIN]["rows"],
+        manifest["files"][TEST]["rows"],
+        ANSWER_KEY in manifest["files"],
+        time.perf_counter() - start,
+    )
+
+
+def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
+    """What identifies the origin."""
+    if source.path is None:
+        return {"source": source.kind}
+    if raw.manifest.exists() and not source.path.exists():
+        # The copy outlives the user's files: a zip may be deleted once it is taken in.
+        return dict(files.read_json(raw.manifest)["inputs"])
+    return {"source": source.kind, **local.identify(source.path)}
+
+
+def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
+    if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
+        return False
+    return all((raw.folder / name).exists() for name in files.read_json(raw.manifest)["files"])
+
+
+def _fetch(source: Source, into: Path, tell: Tell) -> Fetched:
+    if source.path is not None:
+        return local.fetch(source.path, into)
+    if source.kind == "kaggle-notebook":
+        return kaggle_notebook.fetch(into, environment=os.environ)
+    if source.kind == "mnist-csv":
+        return mnist_csv.fetch(into, tell=tell)
+    if source.kind == "practice":
+        return practice.fetch(into)
+    return competition.fetch(into, tell=tell)
+
+
+def _verify(folder: Path, fetched: Fetched, expected: dict[str, int]) -> dict[str, dict[str, Any]]:
+    """Check headers, row counts and ids; return checksum, size and rows of each file."""
+    rows = {}
+    for file, labelled in ((TRAIN, True), (TEST, False)):
+        name = fetched.name(file)
+        rows[file] = count_rows(folder / file, labelled=labelled, name=name)
+        if rows[file] != expected.get(file, rows[file]):
+            raise PipelineError(
+                f"{name} has {rows[file]:,} rows instead of {expected[file]:,}",
+                remedy="It may have been cut short. Run: make download FORCE=1",
+            )
+    for file in (SAMPLE_SUBMISSION, ANSWER_KEY):
+        if (folder / file).exists():
+            rows[file] = _check_ids(folder / file, fetched.name(file), rows[TEST])
+    return {
+        file: {
+            "sha256": files.sha256(folder / file),
+            "bytes": (folder / file).stat().st_size,
+            "rows": count,
+        }
+        for file, count in rows.items()
+    }
+
+
+def _check_ids(path: Path, name: str, test_rows: int) -> int:
+    """Check a file of ids and labels against the rows of test.csv; messages call it ``name``."""
+    try:
+        return check_submission(path, test_rows=test_rows)
+    except PipelineError as error:
+        raise PipelineError(error.message.replace(str(path), name), remedy=error.remedy) from None

@@ -1,0 +1,148 @@
+"""Stage preprocess: turn the CSV files of a source into checked arrays for training to map."""
+
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import files, provenance
+from pipeline.digits_csv import Digits, read_digits
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan
+from pipeline.workspace import ProcessedFolder, RawFolder
+
+
+@dataclass(frozen=True)
+class PreprocessResult:
+    """Arrays in their place.
+
+    source: the name of their folder.  class_counts: training rows of each digit 0 to 9.
+    """
+
+    unchanged: bool
+    source: str
+    folder: Path
+    train_rows: int
+    test_rows: int
+    class_counts: tuple[int, ...]
+    seconds: float
+
+
+def preprocess(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> PreprocessResult:
+    """Write the arrays of the plan's source under data/processed, all of them or none.
+
+    Saved splits stay if the labels are the same as before, and go with them otherwise.
+    Raises PipelineError if there is no raw data, if it is not what was downloaded, or if any
+    number in it is not as it must be: then with file, line and column.
+    """
+    raw = plan.workspace.raw(plan.source.name)
+    processed = plan.workspace.processed(plan.source.name)
+    if not raw.manifest.exists():
+        raise PipelineError(
+            f"There is no raw data of source {plan.source.name} ({raw.folder})",
+            remedy="Run: make download",
+        )
+    with files.locked(processed.folder, waiting=tell):
+        manifest = files.read_json(raw.manifest)
+        inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
+        arrays = [processed.train_images, processed.train_labels, processed.test_images]
+        unchanged = not force and provenance.is_current(processed.manifest, inputs, arrays)
+        if unchanged:
+            processed.manifest.touch()
+        else:
+            _replace(processed, raw, manifest, inputs)
+        record = files.read_json(processed.manifest)
+    return PreprocessResult(
+        unchanged,
+        plan.source.name,
+        processed.folder,
+        record["arrays"]["train_images"]["shape"][0],
+        record["arrays"]["test_images"]["shape"][0],
+        tuple(record["class_counts"]),
+        record["seconds"],
+    )
+
+
+def _csv_files(raw: RawFolder) -> tuple[Path, Path]:
+    return raw.train, raw.test
+
+
+def _replace(
+    processed: ProcessedFolder, raw: RawFolder, manifest: dict[str, Any], inputs: dict[str, str]
+) -> None:
+    """Make the folder anew from the raw files; its manifest is written last."""
+    start = time.perf_counter()
+    with files.atomic_folder(processed.folder) as folder:
+        new = ProcessedFolder(folder)
+        # Array operations on large blocks release the interpreter's lock, so two threads help.
+        with ThreadPoolExecutor(2) as pool:
+            train_job = pool.submit(
+                _convert, raw.train, manifest, new.train_images, new.train_labels
+            )
+            test_job = pool.submit(_convert, raw.test, manifest, new.test_images)
+            labels, train_arrays = train_job.result()
+            _, test_arrays = test_job.result()
+        arrays = train_arrays | test_arrays
+        _keep_folds(processed, new, arrays)
+        files.write_json(
+            new.manifest,
+            {
+                "stage": "preprocess",
+                "inputs": inputs,
+                "arrays": arrays,
+                "class_counts": np.bincount(labels, minlength=10).tolist(),
+                "raw": manifest,
+                "finished_at": provenance.now(),
+                "seconds": round(time.perf_counter() - start, 3),
+            },
+        )
+
+
+def _convert(
+    csv: Path, manifest: dict[str, Any], images: Path, labels: Path | None = None
+) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+    """Read one CSV file, save its arrays; return its labels, and shape and checksum of each."""
+    digits = _read(csv, manifest, labelled=labels is not None)
+    records = {images.stem: _save(images, digits.images)}
+    if labels is not None:
+        records[labels.stem] = _save(labels, digits.labels)
+    return digits.labels, records
+
+
+def _read(csv: Path, manifest: dict[str, Any], *, labelled: bool) -> Digits:
+    try:
+        digits = read_digits(csv, labelled=labelled)
+    except PipelineError as error:
+        raise PipelineError(
+            error.message,
+            remedy=f"It came from {manifest['origin']}. "
+            "When it is mended there, run: make download FORCE=1",
+        ) from None
+    if digits.sha256 != manifest["files"][csv.name]["sha256"]:
+        raise PipelineError(
+            f"{csv} has been changed since it was downloaded: its checksum differs",
+            remedy="Run: make download FORCE=1",
+        )
+    return digits
+
+
+def _save(path: Path, array: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    np.save(path, array, allow_pickle=False)
+    return {"shape": list(array.shape), "sha256": files.sha256(path)}
+
+
+def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, Any]) -> None:
+    """Take saved splits along where they still fit: the labels are what they were drawn from."""
+    if not (old.manifest.exists() and old.folds.exists()):
+        return
+    before = files.read_json(old.manifest)["arrays"]["train_labels"]
+    if before == arrays["train_labels"]:
+        shutil.copytree(old.folds, new.folds)
