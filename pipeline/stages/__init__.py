@@ -1,1 +1,1 @@
-"""The stages of the pipeline: one file each, with a function of the same name; none knows another."""
+"""The stages of the pipeline: one file each, with a function of its name; none knows another."""
