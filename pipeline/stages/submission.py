@@ -1,0 +1,140 @@
+"""Stage submission: predict the test digits with a run and write the CSV that Kaggle takes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import checkpoint, dataset, files, prediction, provenance
+from pipeline.errors import PipelineError
+from pipeline.metrics import Accuracy
+from pipeline.plan import Plan
+from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
+from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """A checked CSV.
+
+    predicted_counts: how often each digit 0 to 9 was predicted.
+    competition: whether it was predicted from the competition's own test digits.
+    """
+
+    unchanged: bool
+    run: str
+    csv: Path
+    rows: int
+    predicted_counts: tuple[int, ...]
+    hold_out: Accuracy
+    competition: bool
+
+
+def submission(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> SubmissionResult:
+    """Predict the test digits of the run's source; the model alone says how.
+
+    Raises PipelineError if the run is missing or not validated, or if the ids of
+    sample_submission.csv and test.csv disagree.
+    """
+    require_run(plan)
+    folder = plan.workspace.run(plan.run)
+    csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
+    with files.locked(folder.folder, waiting=tell):
+        run = read_run(plan)
+        accuracy = hold_out_accuracy(run)
+        written = {**_origin(run), "hold_out": _as_json(accuracy)}
+        unchanged = not force and _is_current(plan, written)
+        if unchanged:
+            # The Makefile compares times of the CSV, so it counts as made now.
+            csv.touch()
+            record.touch()
+        else:
+            _predict(plan, run, written)
+        probabilities = np.load(folder.test_probabilities, allow_pickle=False)
+    counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
+    return SubmissionResult(
+        unchanged,
+        plan.run,
+        csv,
+        len(probabilities),
+        tuple(counts.tolist()),
+        accuracy,
+        written["kind"] == "competition" and len(probabilities) == COMPETITION_ROWS,
+    )
+
+
+def _origin(run: TrainedRun) -> dict[str, Any]:
+    """What the record says of the CSV before there is one."""
+    training, raw = run.training, run.raw
+    return {
+        "stage": "submission",
+        "inputs": {
+            "model": run.model_sha256,
+            "test_images": run.processed["arrays"]["test_images"]["sha256"],
+        },
+        "run": run.folder.name,
+        "recipe": training["recipe_name"],
+        "seed": training["seed"],
+        "source": raw["source"],
+        "kind": raw["kind"],
+        "test_csv": raw["files"]["test.csv"],
+        "commit": training["environment"]["commit"],
+        "dirty": training["environment"]["dirty"],
+    }
+
+
+def _as_json(accuracy: Accuracy) -> dict[str, Any]:
+    return {
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "rows": accuracy.rows,
+    }
+
+
+def _is_current(plan: Plan, written: dict[str, Any]) -> bool:
+    """Whether the CSV is there, unedited, and its record would say the same again."""
+    csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
+    probabilities = plan.workspace.run(plan.run).test_probabilities
+    if not provenance.is_current(record, written["inputs"], [csv, probabilities]):
+        return False
+    recorded = files.read_json(record)
+    same = all(recorded.get(key) == value for key, value in written.items())
+    return same and recorded.get("csv_sha256") == files.sha256(csv)
+
+
+def _predict(plan: Plan, run: TrainedRun, written: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    raw = plan.workspace.raw(plan.source.name)
+    images = dataset.load(plan.workspace.processed(plan.source.name)).test_images
+    test_rows = int(written["test_csv"]["rows"])
+    if len(images) != test_rows:
+        raise PipelineError(
+            f"{raw.test} has {test_rows:,} rows, but there are {len(images):,} test images",
+            remedy="Run: make preprocess FORCE=1",
+        )
+    probabilities = prediction.predict(checkpoint.load_model(run.folder.model), images)
+    csv = plan.workspace.submission(plan.run)
+    sample = raw.sample_submission if raw.sample_submission.exists() else None
+    if sample is not None:
+        # Before anything is written, so that a sample that does not fit leaves no CSV behind.
+        check_submission(sample, test_rows=test_rows)
+    with files.atomic_write(run.folder.test_probabilities) as stream:
+        np.save(stream, probabilities)
+    write_submission(csv, probabilities.argmax(axis=1).tolist())
+    rows = check_submission(csv, sample=sample, test_rows=test_rows)
+    files.write_json(
+        plan.workspace.submission_record(plan.run),
+        {
+            **written,
+            "csv_sha256": files.sha256(csv),
+            "rows": rows,
+            "seconds": round(time.perf_counter() - started, 3),
+            "finished_at": provenance.now(),
+        },
+    )

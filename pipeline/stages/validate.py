@@ -1,0 +1,106 @@
+"""Stage validate: measure a run on the digits that were held out of its training."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import checkpoint, dataset, files, folds, metrics, prediction, provenance
+from pipeline.errors import PipelineError
+from pipeline.metrics import Metrics
+from pipeline.plan import Plan
+from pipeline.trained_run import TrainedRun, read_run, require_run
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """The metrics of one run.  record: the file that holds them for machines."""
+
+    unchanged: bool
+    run: str
+    metrics: Metrics
+    record: Path
+
+
+def validate(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> ValidateResult:
+    """Predict the run's held-out digits and record every metric of them.
+
+    Raises PipelineError if the run is missing, or does not reach the accuracy that training
+    recorded for it: then its files do not belong together.
+    """
+    require_run(plan)
+    folder = plan.workspace.run(plan.run)
+    with files.locked(folder.folder, waiting=tell):
+        run = read_run(plan)
+        inputs = _inputs(run)
+        unchanged = not force and provenance.is_current(
+            folder.validation, inputs, [folder.hold_out]
+        )
+        if unchanged:
+            measured = Metrics.from_json(files.read_json(folder.validation))
+            folder.validation.touch()
+        else:
+            measured = _measure(plan, run, inputs)
+    return ValidateResult(unchanged, plan.run, measured, folder.validation)
+
+
+def _inputs(run: TrainedRun) -> dict[str, Any]:
+    split = run.training["split"]
+    if split["kind"] != "hold_out":
+        raise PipelineError(
+            f"Run {run.folder.name} held no digits out of training: there is nothing to validate on"
+        )
+    return {
+        "model": run.model_sha256,
+        "split": {key: split[key] for key in ("kind", "size", "seed")},
+        "data": run.data_sha256,
+        "code": files.sha256(Path(metrics.__file__)),
+    }
+
+
+def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> Metrics:
+    started = time.perf_counter()
+    processed = plan.workspace.processed(plan.source.name)
+    digits = dataset.load(processed)
+    split = folds.hold_out(processed, size=inputs["split"]["size"], seed=inputs["split"]["seed"])
+    rows = split.hold_out_rows
+    labels = digits.train_labels[rows]
+    network = checkpoint.load_model(run.folder.model)
+    probabilities = prediction.predict(network, digits.train_images[rows])
+    measured = metrics.measure(labels, probabilities, rows=rows)
+    _compare_with_training(run, measured)
+    with files.atomic_write(run.folder.hold_out) as stream:
+        np.savez(stream, rows=rows, labels=labels, probabilities=probabilities)
+    files.write_json(
+        run.folder.validation,
+        {
+            "stage": "validate",
+            "inputs": inputs,
+            "run": plan.run,
+            **measured.to_json(),
+            "seconds": round(time.perf_counter() - started, 3),
+            "finished_at": provenance.now(),
+        },
+    )
+    return measured
+
+
+def _compare_with_training(run: TrainedRun, measured: Metrics) -> None:
+    """Stop if the saved model is not as good as training said on the same digits.
+
+    Prediction gives the same bits as the evaluations of training, so no tolerance is due; a
+    difference is a model saved too early, another split, or a library that computes otherwise.
+    """
+    recorded = run.training["hold_out_accuracy"]
+    if abs(measured.accuracy.value - recorded) > 1e-9:
+        raise PipelineError(
+            f"Run {run.folder.name} reads {measured.accuracy.value:.6f} of its held-out digits "
+            f"right, but {run.folder.training} says {recorded:.6f}: model, split and record do "
+            "not belong together, or were made with other versions of the libraries",
+            remedy="Run: make train FORCE=1",
+        )

@@ -1,0 +1,111 @@
+"""A finished run as the stages after training read it: complete, unchanged, and on its own data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import dataset, files
+from pipeline.errors import PipelineError
+from pipeline.metrics import Accuracy
+from pipeline.plan import Plan
+from pipeline.workspace import RunFolder
+
+# What the readers of training.json rely on.
+_NEEDED = (
+    "inputs",
+    "recipe_name",
+    "seed",
+    "model_sha256",
+    "split",
+    "hold_out_accuracy",
+    "seconds",
+    "data",
+    "environment",
+    "finished_at",
+)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run whose model is the one that training wrote, with its data as they are now.
+
+    training: its training.json.  processed: the manifest of the arrays that it was trained on.
+    """
+
+    folder: RunFolder
+    training: dict[str, Any]
+    processed: dict[str, Any]
+
+    @property
+    def model_sha256(self) -> str:
+        return str(self.training["model_sha256"])
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The manifest of the CSV files behind the arrays."""
+        return dict(self.processed["raw"])
+
+    @property
+    def data_sha256(self) -> dict[str, str]:
+        """What identifies the digits that the run learnt from."""
+        return {
+            name: self.processed["arrays"][name]["sha256"]
+            for name in ("train_images", "train_labels")
+        }
+
+
+def require_run(plan: Plan) -> None:
+    """Raise PipelineError if the plan's run is not finished; nothing is written before that."""
+    folder = plan.workspace.run(plan.run)
+    if not (folder.training.exists() and folder.model.exists()):
+        raise PipelineError(
+            f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
+        )
+
+
+def read_training(folder: RunFolder) -> dict[str, Any]:
+    """Return the run's training.json; PipelineError if it is damaged or of another version."""
+    training = files.read_json(folder.training)
+    for key in _NEEDED:
+        if key not in training:
+            raise PipelineError(
+                f"{folder.training} says no {key}: it is damaged, or of another version",
+                remedy=f"Train the run again, or remove {folder.folder}",
+            )
+    return training
+
+
+def read_run(plan: Plan) -> TrainedRun:
+    """Read the plan's run.
+
+    Raises PipelineError if it is unfinished, its model was changed afterwards, its data are not
+    there, or they are no longer those that it was trained on.
+    """
+    require_run(plan)
+    folder = plan.workspace.run(plan.run)
+    processed = plan.workspace.processed(plan.source.name)
+    run = TrainedRun(folder, read_training(folder), dataset.read_manifest(processed))
+    if files.sha256(folder.model) != run.model_sha256:
+        raise PipelineError(
+            f"{folder.model} is not the model that training wrote (its checksum differs)",
+            remedy="Run: make train FORCE=1",
+        )
+    if run.training["inputs"]["data"] != run.data_sha256:
+        raise PipelineError(
+            f"Run {plan.run} was trained on other digits than those in {processed.folder}",
+            remedy="Run: make train (or name the run's own source with SOURCE=)",
+        )
+    return run
+
+
+def hold_out_accuracy(run: TrainedRun) -> Accuracy:
+    """Return what the stage validate measured on this very model.
+
+    Raises PipelineError if it has not been validated since it was trained.
+    """
+    path = run.folder.validation
+    record = files.read_json(path) if path.exists() else {}
+    if record.get("inputs", {}).get("model") != run.model_sha256:
+        raise PipelineError(
+            f"Run {run.folder.name} has not been validated ({path})", remedy="Run: make validate"
+        )
+    return Accuracy.from_json(record["accuracy"])
