@@ -1,10 +1,15 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pipeline import kaggle_client
+from pipeline.kaggle_retry import Limits
+from tests.kaggle_server import TOKEN, KaggleServer
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +29,23 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DIGITS_KAGGLE_INPUT", str(folder / "no-kaggle-input"))
     return folder
+
+
+@pytest.fixture
+def kaggle_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KaggleServer]:
+    """A stand-in for Kaggle, with a token in the environment and little patience on our side."""
+    patience = Limits(
+        connect_seconds=2,
+        read_seconds=0.5,
+        attempts=3,
+        first_pause_seconds=0.01,
+        longest_pause_seconds=2,
+        first_poll_seconds=0.01,
+        longest_poll_seconds=0.02,
+    )
+    with KaggleServer() as server:
+        monkeypatch.setattr(kaggle_client, "LIMITS", patience)
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server

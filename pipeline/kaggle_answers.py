@@ -1,0 +1,69 @@
+"""What Kaggle tells about submissions, as values of our own."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class SubmissionLimits:
+    """How many submissions Kaggle has counted, and how many it still takes.
+
+    allowed_now: None if Kaggle does not know yet, before the account's first submission.
+    limited_for_good: the limit is that of the whole competition, not that of the day.
+    """
+
+    today: int
+    allowed_now: int | None
+    limited_for_good: bool
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission; scores are accuracies, None while unknown.
+
+    description: the message that it was sent with.  error: why it could not be scored, or "".
+    """
+
+    ref: int
+    status: Literal["PENDING", "COMPLETE", "ERROR"]
+    public_score: float | None
+    private_score: float | None
+    description: str
+    error: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether waiting longer would tell nothing more."""
+        return self.status == "ERROR" or (
+            self.status == "COMPLETE" and self.public_score is not None
+        )
+
+
+def to_limits(answer: Any) -> SubmissionLimits:
+    """Convert the package's ApiSubmissionLimits."""
+    # All zero: the account has no team yet, which its first submission makes.
+    unknown = not (answer.num_allowed_now or answer.num_today or answer.num_total)
+    return SubmissionLimits(
+        today=answer.num_today,
+        allowed_now=None if unknown else answer.num_allowed_now,
+        limited_for_good=answer.limited_by_total,
+    )
+
+
+def to_submission(answer: Any) -> Submission:
+    """Convert the package's ApiSubmission."""
+    return Submission(
+        ref=answer.ref,
+        status=answer.status.name,
+        public_score=_score(answer.public_score),
+        private_score=_score(answer.private_score),
+        description=answer.description,
+        error=" ".join(answer.error_description.split()),
+    )
+
+
+def _score(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,286 @@
+"""The only importer of the kaggle package: log in, download, submit, ask for the score.
+
+The package logs in when it is imported, prints, ends the process when it has no credentials, and
+waits for ever on a server that stalls. Here it is imported without credentials in an empty
+home, logs in afterwards, works in silence and within time limits, and every failure comes out as
+a PipelineError. Requests are repeated where that is safe, which excludes sending a submission.
+"""
+
+import base64
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline import kaggle_errors
+from pipeline.credentials import (
+    HOW_TO_GET_THEM,
+    find_credentials,
+    find_unused_credentials,
+    key_folder,
+)
+from pipeline.errors import PipelineError
+from pipeline.kaggle_answers import Submission, SubmissionLimits, to_limits, to_submission
+from pipeline.kaggle_guard import empty_home, only_sound_zip, silence
+from pipeline.kaggle_retry import Limits, repeat
+
+COMPETITION = "digit-recognizer"
+COMPETITION_PAGE = f"https://www.kaggle.com/competitions/{COMPETITION}"
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+
+LIMITS = Limits()
+
+
+def download_competition(into: Path, tell: Tell) -> Path:
+    """Download the competition's files into the folder ``into``; return the zip's path."""
+    return Kaggle(tell).download_competition(into)
+
+
+def download_dataset(slug: str, into: Path, tell: Tell) -> Path:
+    """Download the data set ``owner/name`` into the folder ``into``; return the zip's path."""
+    return Kaggle(tell).download_dataset(slug, into)
+
+
+class Kaggle:
+    """A login at Kaggle. Every method raises PipelineError, in words for the user."""
+
+    def __init__(self, tell: Tell) -> None:
+        """Log in.  tell: takes a line whenever something is repeated or takes long."""
+        credentials = find_credentials()
+        if credentials is None:
+            raise PipelineError("There are no Kaggle credentials.", remedy=HOW_TO_GET_THEM)
+        self._tell = tell
+        self._credentials = credentials
+        self._unused = tuple(find_unused_credentials())
+        self._secrets: tuple[str, ...] = ()
+        self._api: Any = self._call("loading the kaggle package", _load_api)
+        self._secrets = self._call("reading the credentials", self._api.secrets)
+        self._call("logging in", self._api.authenticate)
+        # A token that Kaggle does not know is passed over in silence at login, yet sent later.
+        if credentials.style == "token" and "token" not in self._api.config_values:
+            raise kaggle_errors.rejected_credentials(self._request("logging in"))
+
+    def download_competition(self, into: Path) -> Path:
+        """Download all files of the competition as one zip, whole and readable."""
+        return self._download(
+            f"downloading the data of {COMPETITION}",
+            into / f"{COMPETITION}.zip",
+            lambda folder: self._api.competition_download_files(
+                COMPETITION, path=folder, force=True
+            ),
+        )
+
+    def download_dataset(self, slug: str, into: Path) -> Path:
+        """Download the data set ``owner/name`` as one zip, whole and readable."""
+        return self._download(
+            f"downloading the data set {slug}",
+            into / f"{slug.rpartition('/')[2]}.zip",
+            lambda folder: self._api.dataset_download_files(slug, path=folder, force=True),
+            dataset=slug,
+        )
+
+    def competition_files(self) -> dict[str, int]:
+        """Return the competition's files with their sizes in bytes, 0 where Kaggle tells none."""
+        page = self._call(
+            "listing the competition's files",
+            lambda: self._api.competition_list_files(COMPETITION, page_size=100),
+        )
+        return {file.name: file.total_bytes for file in page.files}
+
+    def submission_limits(self) -> SubmissionLimits:
+        """Return how many submissions are left today (Kaggle's day begins at 00:00 UTC)."""
+        return to_limits(
+            self._call(
+                "asking how many submissions are left",
+                lambda: self._api.competition_get_submission_limits(COMPETITION),
+            )
+        )
+
+    def submit(self, csv: Path, message: str) -> int:
+        """Send a CSV and return its number at Kaggle.
+
+        The upload may be repeated; what makes it a submission never is.
+        Raises UnclearSubmissionError if that last request went out and no answer came back.
+        """
+        doing = "sending the submission"
+        self._api.uploaded = False
+        try:
+            answer = self._repeat(
+                doing,
+                lambda: self._api.competition_submit(str(csv), message, COMPETITION, quiet=True),
+                unless=lambda: self._api.uploaded,
+            )
+        except (Exception, SystemExit) as error:
+            explained = kaggle_errors.explain(error, self._request(doing))
+            if self._api.uploaded and not kaggle_errors.is_refusal(error):
+                raise kaggle_errors.UnclearSubmissionError(
+                    explained.message, remedy=explained.remedy
+                ) from None
+            raise explained from None
+        if not answer.ref:
+            said = kaggle_errors.redact(" ".join(answer.message.split()), self._secrets)
+            raise kaggle_errors.UnclearSubmissionError(
+                f'Kaggle gave the submission no number; it said: "{said}".',
+                remedy=f"See {COMPETITION_PAGE}/submissions",
+            )
+        return int(answer.ref)
+
+    def submission(self, ref: int) -> Submission:
+        """Return how a submission stands."""
+        return to_submission(
+            self._call(f"asking for submission {ref}", lambda: self._api.get_submission(ref))
+        )
+
+    def submissions(self) -> Iterator[Submission]:
+        """Yield the account's submissions, newest first, asking for more as they are taken."""
+        seen: set[int] = set()
+        for number in range(1, 11):
+            page = self._call("listing the submissions", partial(self._page_of_submissions, number))
+            # A server that gives smaller pages, or repeats the last, ends here as well.
+            fresh = [to_submission(item) for item in page or () if item.ref not in seen]
+            if not fresh:
+                return
+            yield from fresh
+            seen.update(item.ref for item in fresh)
+
+    def _page_of_submissions(self, number: int) -> Any:
+        return self._api.competition_submissions(COMPETITION, page_number=number, page_size=100)
+
+    def wait_for_score(self, ref: int, timeout_seconds: float) -> Submission:
+        """Ask until the submission is scored or failed; return how it stands at the time limit."""
+        end = time.monotonic() + timeout_seconds
+        pause = LIMITS.first_poll_seconds
+        submission = self.submission(ref)
+        while not submission.is_settled and (left := end - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, LIMITS.longest_poll_seconds)
+            submission = self.submission(ref)
+        return submission
+
+    def _download(
+        self, doing: str, zip_path: Path, fetch: Callable[[str], None], dataset: str | None = None
+    ) -> Path:
+        """Download into a new folder at each try, so that no leftover is ever gone on with."""
+        zip_path.parent.mkdir(parents=True, exist_ok=True)
+
+        def once() -> None:
+            with tempfile.TemporaryDirectory(dir=zip_path.parent, prefix=".download-") as folder:
+                fetch(folder)
+                only_sound_zip(Path(folder)).replace(zip_path)
+
+        self._call(doing, once, dataset=dataset)
+        return zip_path
+
+    def _call(self, doing: str, function: Callable[[], T], *, dataset: str | None = None) -> T:
+        """Call what may be repeated, and raise its failure as PipelineError."""
+        try:
+            return self._repeat(doing, function)
+        except (Exception, SystemExit) as error:
+            raise kaggle_errors.explain(error, self._request(doing, dataset)) from None
+
+    def _repeat(
+        self, doing: str, function: Callable[[], T], unless: Callable[[], bool] = lambda: False
+    ) -> T:
+        def once() -> T:
+            with silence():
+                return function()
+
+        return repeat(once, LIMITS, tell=self._tell, doing=doing, unless=unless)
+
+    def _request(self, doing: str, dataset: str | None = None) -> kaggle_errors.Request:
+        return kaggle_errors.Request(
+            doing=doing,
+            subject=f"the data set {dataset}" if dataset else f"the competition {COMPETITION}",
+            page=f"https://www.kaggle.com/datasets/{dataset}" if dataset else COMPETITION_PAGE,
+            credentials=self._credentials,
+            unused=self._unused,
+            secrets=self._secrets,
+        )
+
+
+def _load_api() -> Any:
+    """Import the package and return its API, not logged in yet, with limits of time."""
+    with empty_home():
+        from kaggle.api.kaggle_api_extended import (  # noqa: PLC0415
+            KaggleApi,
+            ResumableUploadResult,
+        )
+    from kagglesdk import get_access_token_from_env  # noqa: PLC0415
+    from kagglesdk.competitions.types.competition_api_service import (  # noqa: PLC0415
+        ApiGetSubmissionRequest,
+    )
+    from requests import Session  # noqa: PLC0415
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+
+    class BoundedAdapter(HTTPAdapter):
+        """Waits no longer than the limits for a server; requests by itself waits for ever."""
+
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("timeout") is None:
+                kwargs["timeout"] = (LIMITS.connect_seconds, LIMITS.read_seconds)
+            return super().send(request, *args, **kwargs)
+
+    class BoundedApi(KaggleApi):  # type: ignore[misc]
+        """The package's API, for the environment as it is now and within limits of time."""
+
+        def __init__(self) -> None:
+            # The package reads these once, at import, which happened in an empty home.
+            self.config_values: dict[str, str] = {}
+            self.config_dir = str(key_folder())
+            self.config = str(key_folder() / self.config_file)
+            local = os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST"
+            self.args = ["--local"] if local else []
+            self.uploaded = False
+
+        def secrets(self) -> tuple[str, ...]:
+            """Texts with which somebody else could log in: never to be shown."""
+            self._load_config()
+            user, key = (self.config_values.get(name, "") for name in ("username", "key"))
+            found = [key, base64.b64encode(f"{user}:{key}".encode()).decode()]
+            found.append(os.environ.get("KAGGLE_API_TOKEN", ""))
+            with contextlib.suppress(OSError, ValueError):
+                found.append(get_access_token_from_env()[0] or "")
+            return tuple(secret for secret in found if len(secret) >= 4)
+
+        def build_kaggle_client(self) -> Any:
+            client = super().build_kaggle_client()
+            http_client = client.http_client()
+            http_client._init_session()
+            for scheme in ("http://", "https://"):
+                http_client._session.mount(scheme, BoundedAdapter())
+            return client
+
+        def download_file(self, response: Any, outfile: str, *args: Any, **kwargs: Any) -> None:
+            # No second attempt inside the package: it would go on with the leftover of the first
+            # and, once the address has expired, write the error page into it.
+            kwargs.update(max_retries=0, timeout=LIMITS.read_seconds)
+            with response:
+                try:
+                    super().download_file(response, outfile, *args, **kwargs)
+                except ValueError as error:
+                    what = "has another length than was announced"
+                    raise kaggle_errors.DamagedDownloadError(what) from error
+            Path(outfile + ".kaggle-partial").unlink(missing_ok=True)
+
+        def upload_complete(self, path: str, url: str, *_: Any, **__: Any) -> Any:
+            # The package's own has no time limit, repeats for minutes and keeps the reason back.
+            with Session() as session, Path(path).open("rb") as stream:
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, BoundedAdapter())
+                session.put(url, data=stream).raise_for_status()
+            self.uploaded = True
+            return ResumableUploadResult.COMPLETE
+
+        def get_submission(self, ref: int) -> Any:
+            request = ApiGetSubmissionRequest()
+            request.ref = ref
+            with self.build_kaggle_client() as client:
+                return client.competitions.competition_api_client.get_submission(request)
+
+    return BoundedApi()

@@ -1,0 +1,245 @@
+"""What can go wrong between here and Kaggle: may it be tried again, and what a user is told."""
+
+import email.utils
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.credentials import Credentials
+from pipeline.errors import PipelineError
+
+SETTINGS = "https://www.kaggle.com/settings"
+AGAIN = "then run the same command again."
+
+
+class DamagedDownloadError(Exception):
+    """A download that ended without an error and yet is no whole zip; str() says what it is."""
+
+
+class UnclearSubmissionError(PipelineError):
+    """The submission was on its way when the connection failed: Kaggle may have it or not."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was being asked of Kaggle when something failed.
+
+    doing: "downloading ...".  subject: "the competition x" or "the data set x".  page: its address.
+    secrets: texts that must not be shown, wherever they turn up.
+    """
+
+    doing: str
+    subject: str
+    page: str
+    credentials: Credentials
+    unused: tuple[Credentials, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+def status_code(error: BaseException) -> int | None:
+    """Return the HTTP status of a failed request; the one in the body if the header says 200."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return None
+    code = int(response.status_code)
+    if code < 400:
+        body = _body(response)
+        return body["code"] if isinstance(body.get("code"), int) else code
+    return code
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may well succeed a moment later."""
+    import requests  # noqa: PLC0415  (the command line starts without it)
+
+    if (code := status_code(error)) is not None:
+        return code in (408, 429, 500, 502, 503, 504)
+    if isinstance(error, requests.exceptions.SSLError):
+        return False
+    return isinstance(
+        error,
+        (
+            DamagedDownloadError,
+            requests.exceptions.ConnectionError,
+            requests.exceptions.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ),
+    )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether Kaggle certainly did not do what it was asked."""
+    code = status_code(error)
+    return code is not None and 400 <= code < 500 and code != 408
+
+
+def retry_after_seconds(error: BaseException) -> float | None:
+    """Return how long the server asks to wait, from seconds or an HTTP date, or None."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def rejected_credentials(request: Request) -> PipelineError:
+    """Kaggle knows the credentials not, or no longer."""
+    where = request.credentials.where
+    message = (
+        f"Kaggle does not accept the credentials in {where} (while {request.doing}): "
+        "mistyped, expired, or replaced when newer ones were made."
+    )
+    remedy = f"Make new ones at {SETTINGS} and put them there."
+    if request.unused:
+        others = " and ".join(other.where for other in request.unused)
+        message += f" Those in {others} are not used as long as these are there."
+        remedy = f"Make new ones at {SETTINGS} and put them there, or remove these."
+    return PipelineError(message, remedy=remedy)
+
+
+def explain(error: BaseException, request: Request) -> PipelineError:
+    """Return the failure as one or two lines for the user, without any secret."""
+    if isinstance(error, PipelineError):
+        return error
+    code = status_code(error)
+    explained = _local(error, request) if code is None else _refused(error, code, request)
+    return PipelineError(
+        redact(explained.message, request.secrets), remedy=redact(explained.remedy, request.secrets)
+    )
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Cut out secrets, and the query of every address: there a signed one carries its key."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text)
+
+
+def _refused(error: BaseException, code: int, request: Request) -> PipelineError:
+    said = _server_message(error)
+    quoted = f': "{said}"' if said else "."
+    context = f"({code} while {request.doing})"
+    if _method(error) != "POST":
+        # Kaggle's storage, to which it sent us with a signed address that holds for some minutes.
+        return PipelineError(
+            f"Kaggle's storage refuses {context[:-1]}, at {_host(error)}).",
+            remedy=f"Wait some minutes, {AGAIN}",
+        )
+    if code == 401:
+        return rejected_credentials(request)
+    if code == 403 and "/competitions/" in request.page:
+        return _rules(said, context, quoted, request)
+    if code in (403, 404):
+        return PipelineError(
+            f"This Kaggle account can't see {request.subject} {context}{quoted}",
+            remedy=f"See in the browser, logged in, whether it is there: {request.page}",
+        )
+    if code == 429:
+        seconds = retry_after_seconds(error)
+        wait = f"{seconds:.0f} seconds" if seconds is not None else "some minutes"
+        return PipelineError(
+            f"Too many requests: Kaggle asks to slow down {context}{quoted}",
+            remedy=f"Wait {wait}, {AGAIN}",
+        )
+    if code < 500 and code != 408:
+        message, remedy = f"Kaggle refuses the request {context}{quoted}", f"See {request.page}"
+    else:
+        message, remedy = f"Kaggle itself has a fault {context}{quoted}", f"Wait a while, {AGAIN}"
+    return PipelineError(message, remedy=remedy)
+
+
+def _rules(said: str, context: str, quoted: str, request: Request) -> PipelineError:
+    """Kaggle answers so before the rules are accepted, and seldom says that this is why."""
+    if "rule" in said.lower():
+        message = f"The rules of {request.subject} are not accepted yet {context}{quoted}"
+    else:
+        message = (
+            f"Kaggle refuses access to {request.subject} {context}; most likely this account "
+            f"has not accepted its rules yet{quoted}"
+        )
+    remedy = f"Accept them in the browser at {request.page}/rules , {AGAIN}"
+    return PipelineError(message, remedy=remedy)
+
+
+def _local(error: BaseException, request: Request) -> PipelineError:
+    """A failure without an answer of Kaggle's."""
+    import requests  # noqa: PLC0415
+
+    where = request.credentials.where
+    if isinstance(error, SystemExit):
+        return rejected_credentials(request)
+    if isinstance(error, DamagedDownloadError):
+        return PipelineError(
+            f"The download {error} (while {request.doing}); it was thrown away.",
+            remedy=f"Wait a moment, {AGAIN} Or download it in the browser from {request.page} .",
+        )
+    if isinstance(error, (UnicodeError, requests.exceptions.InvalidHeader)):
+        return PipelineError(
+            f"The credentials in {where} hold characters that no token or key has.",
+            remedy=f"Copy them anew from {SETTINGS} , as plain text in one line.",
+        )
+    if isinstance(error, requests.exceptions.RequestException) and (reason := _reason(error)):
+        network = "Check the network and the variables http_proxy and https_proxy"
+        return PipelineError(
+            f"No answer from {_host(error)} while {request.doing}: {reason}.",
+            remedy=f"{network}, {AGAIN}",
+        )
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
+        # Not its file name: the package tries a token as one.
+        return PipelineError(f"Failed while {request.doing}: {error.strerror}.")
+    return PipelineError(
+        f"Kaggle's answer can't be understood (while {request.doing}; {type(error).__name__}).",
+        remedy=f"If something between here and Kaggle asks for a login, log in there, {AGAIN}",
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer; "" if there was one. The first that fits: they hold each other."""
+    import requests.exceptions as failures  # noqa: PLC0415
+
+    text = f"{type(error).__name__} {error}"
+    reasons = (
+        (isinstance(error, failures.JSONDecodeError), ""),
+        (isinstance(error, failures.SSLError), "its certificate can't be verified"),
+        (isinstance(error, failures.Timeout) or "timed out" in text, "it took too long"),
+        (isinstance(error, failures.ProxyError), "the proxy can't be reached"),
+        ("NameResolution" in text or "getaddrinfo" in text, "its address can't be found"),
+        ("refused" in text, "the connection was refused"),
+        (isinstance(error, failures.ChunkedEncodingError), "the answer broke off in the middle"),
+        (isinstance(error, failures.ConnectionError), "the connection broke off"),
+    )
+    return next((reason for fits, reason in reasons if fits), "")
+
+
+def _host(error: BaseException) -> str:
+    request = getattr(error, "request", None)
+    host = urlsplit(getattr(request, "url", None) or "").hostname
+    return f"Kaggle ({host})" if host else "Kaggle"
+
+
+def _method(error: BaseException) -> str | None:
+    return getattr(getattr(error, "request", None), "method", None)
+
+
+def _server_message(error: BaseException) -> str:
+    """What Kaggle says, as one short line without control characters; "" if it says nothing."""
+    body = _body(getattr(error, "response", None))
+    nested = body.get("error")
+    said = body.get("message") or (nested.get("message") if isinstance(nested, dict) else nested)
+    text = " ".join(said.split()) if isinstance(said, str) else ""
+    text = "".join(character for character in text if character.isprintable())
+    return text if len(text) <= 300 else f"{text[:300]} ..."
+
+
+def _body(response: Any) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except Exception:  # no JSON, or the connection breaks while it is read: nothing is said
+        return {}
+    return body if isinstance(body, dict) else {}

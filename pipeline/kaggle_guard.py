@@ -1,0 +1,68 @@
+"""Guards around the kaggle package: what it does to its process, what it takes for a download."""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline import archive
+from pipeline.errors import PipelineError
+from pipeline.kaggle_errors import DamagedDownloadError
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Keep what the package prints from the terminal, and our stdin from what it closes."""
+    stdin, sys.stdin = sys.stdin, io.StringIO()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        sys.stdin = stdin
+
+
+@contextlib.contextmanager
+def empty_home() -> Iterator[None]:
+    """Hide credentials for a moment, and wishes for debug output: that prints the credentials.
+
+    The home is one in which the package can make its folder even if the user's is read-only.
+    """
+    hidden = ("KAGGLE_", "VERBOSE", "HOME", "USERPROFILE")
+    kept = {name: value for name, value in os.environ.items() if name.startswith(hidden)}
+    with tempfile.TemporaryDirectory() as home:
+        for name in kept:
+            del os.environ[name]
+        os.environ.update(HOME=home, USERPROFILE=home, KAGGLE_CONFIG_DIR=home)
+        try:
+            yield
+        finally:
+            for name in ("HOME", "USERPROFILE", "KAGGLE_CONFIG_DIR"):
+                del os.environ[name]
+            os.environ.update(kept)
+
+
+def only_sound_zip(folder: Path) -> Path:
+    """Return the one file in ``folder``, a zip of which every byte could be read.
+
+    The package takes a body that was cut short, or an error page, for a finished download.
+    Raises DamagedDownloadError saying what it is instead.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if len(files) != 1:
+        raise DamagedDownloadError("left no file")
+    try:
+        archive.member_names(files[0])
+    except PipelineError as error:
+        raise DamagedDownloadError(error.message.removeprefix(f"{files[0]} ")) from None
+    try:
+        with zipfile.ZipFile(files[0]) as packed:
+            damaged = packed.testzip()
+    except Exception as error:  # whatever a decompressor raises for damaged bytes
+        raise DamagedDownloadError(f"is a damaged zip ({error})") from None
+    if damaged:
+        raise DamagedDownloadError(f"is a damaged zip (in its member {damaged})")
+    return files[0]

@@ -1,0 +1,18 @@
+"""The competition's own files, through Kaggle's API."""
+
+import tempfile
+from pathlib import Path
+
+from pipeline import archive, kaggle_client
+from pipeline.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched, Tell
+
+
+def fetch(into: Path, *, tell: Tell) -> Fetched:
+    """Download the competition's zip and unpack its three files.
+
+    Raises PipelineError for whatever fails on the way.
+    """
+    with tempfile.TemporaryDirectory(dir=into) as folder:
+        packed = kaggle_client.download_competition(Path(folder), tell)
+        archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
+    return Fetched("competition", kaggle_client.COMPETITION_PAGE)
