@@ -26,10 +26,6 @@ class Accuracy:
     correct: int
     rows: int
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Accuracy":
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
-
 
 @dataclass(frozen=True)
 class ClassMetrics:
@@ -77,7 +73,7 @@ class Metrics:
     def from_json(cls, record: Mapping[str, Any]) -> "Metrics":
         """Read back what ``to_json`` wrote; other keys of the record are passed over."""
         return cls(
-            accuracy=Accuracy.from_json(record["accuracy"]),
+            accuracy=Accuracy(**record["accuracy"]),
             log_loss=record["log_loss"],
             calibration_error=record["calibration_error"],
             classes=tuple(ClassMetrics(**item) for item in record["classes"]),

@@ -108,4 +108,4 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
         raise PipelineError(
             f"Run {run.folder.name} has not been validated ({path})", remedy="Run: make validate"
         )
-    return Accuracy.from_json(record["accuracy"])
+    return Accuracy(**record["accuracy"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline import checkpoint, files, folds, prediction
 from pipeline.ledger import LedgerLine, write_line
 from pipeline.plan import RECIPE_FOLDER, Plan, Source
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.workspace import Workspace
 
 Images = NDArray[np.uint8]
 
@@ -207,11 +207,13 @@ def write_score(workspace: Workspace, run: str, accuracy: float) -> None:
     """The record of a CSV of the run, and its score by the answer key."""
     folder = workspace.run(run)
     write_csv_record(workspace, run)
-    files.write_json(folder.score, {"inputs": {"csv": f"csv of {run}"}, "accuracy": accuracy})
+    files.write_json(
+        folder.score, {"inputs": {"csv": f"csv of {run}"}, "accuracy": {"value": accuracy}}
+    )
 
 
 def write_csv_record(workspace: Workspace, run: str) -> None:
-    model = files.read_json(RunFolder(workspace.run(run).folder).training)["model_sha256"]
+    model = files.read_json(workspace.run(run).training)["model_sha256"]
     files.write_json(
         workspace.submission_record(run),
         {"inputs": {"model": model}, "csv_sha256": f"csv of {run}"},

@@ -1,0 +1,131 @@
+"""All runs and submissions side by side, with the score of each one that has one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline import files
+from pipeline.ledger import LedgerLine, read_ledger
+from pipeline.trained_run import read_training
+from pipeline.workspace import RunFolder, Workspace
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy on test digits: from Kaggle's leaderboard, or from the source's own answer key."""
+
+    value: float
+    origin: Literal["leaderboard", "answer key"]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run with its latest submission, or a submission whose run is no longer there.
+
+    commit: 7 digits, with "-dirty" if files differed from it; None outside of a clone.
+    status: of the latest submission of this very CSV; "" if it was not sent.
+    seconds: of training.  finished_at: end of training, or when it was sent; UTC ISO time.
+    """
+
+    run: str
+    recipe: str | None
+    seed: int | None
+    source: str | None
+    commit: str | None
+    hold_out_accuracy: float | None
+    score: Score | None
+    status: str
+    seconds: float | None
+    finished_at: str
+
+    @property
+    def gap(self) -> float | None:
+        """Score minus hold-out accuracy: below 0, the hold-out digits flattered the run."""
+        if self.score is None or self.hold_out_accuracy is None:
+            return None
+        return self.score.value - self.hold_out_accuracy
+
+
+def list_runs(workspace: Workspace) -> list[RunRow]:
+    """Return finished runs and submissions, the oldest first."""
+    ledger = read_ledger(workspace.ledger)
+    rows = []
+    listed = set()
+    for folder in workspace.all_runs():
+        training = read_training(folder)
+        csv_sha256 = _current_csv(workspace, folder, training)
+        listed.add(csv_sha256)
+        sent = [line for line in ledger if line.csv_sha256 == csv_sha256]
+        rows.append(
+            RunRow(
+                run=folder.name,
+                recipe=training["recipe_name"],
+                seed=training["seed"],
+                source=training["data"]["source"],
+                commit=short_commit(training["environment"]),
+                hold_out_accuracy=training["hold_out_accuracy"],
+                score=score_of(workspace, folder, training, ledger),
+                status=sent[-1].status if sent else "",
+                seconds=training["seconds"],
+                finished_at=training["finished_at"],
+            )
+        )
+    gone = {line.csv_sha256: line for line in ledger if line.csv_sha256 not in listed}
+    rows.extend(_row_of_submission(line) for line in gone.values())
+    return sorted(rows, key=lambda row: (row.finished_at, row.run))
+
+
+def score_of(
+    workspace: Workspace, folder: RunFolder, training: dict[str, Any], ledger: Sequence[LedgerLine]
+) -> Score | None:
+    """Return the score of the CSV that the run's model predicted, never of an earlier one."""
+    csv_sha256 = _current_csv(workspace, folder, training)
+    if csv_sha256 is None:
+        return None
+    scores = [
+        line.public_score
+        for line in ledger
+        if line.csv_sha256 == csv_sha256 and line.status == "COMPLETE"
+    ]
+    known = [score for score in scores if score is not None]
+    if known:
+        return Score(known[-1], "leaderboard")
+    record = files.read_json(folder.score) if folder.score.exists() else {}
+    if record.get("inputs", {}).get("csv") == csv_sha256:
+        return Score(record["accuracy"]["value"], "answer key")
+    return None
+
+
+def short_commit(environment: dict[str, Any]) -> str | None:
+    """Return the commit as people read it; the environment is that of a record."""
+    commit = environment.get("commit")
+    if commit is None:
+        return None
+    return f"{commit[:7]}-dirty" if environment.get("dirty") else str(commit[:7])
+
+
+def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> str | None:
+    """The checksum of the CSV that this very model predicted, if it did."""
+    path = workspace.submission_record(folder.name)
+    record = files.read_json(path) if path.exists() else {}
+    if record.get("inputs", {}).get("model") != training["model_sha256"]:
+        return None
+    return str(record["csv_sha256"])
+
+
+def _row_of_submission(line: LedgerLine) -> RunRow:
+    score = None
+    if line.status == "COMPLETE" and line.public_score is not None:
+        score = Score(line.public_score, "leaderboard")
+    return RunRow(
+        run=line.run,
+        recipe=line.recipe,
+        seed=line.seed,
+        source=line.source,
+        commit=line.commit[:7] if line.commit else None,
+        hold_out_accuracy=line.hold_out_accuracy,
+        score=score,
+        status=line.status,
+        seconds=None,
+        finished_at=line.sent_at,
+    )

@@ -1,0 +1,227 @@
+"""Stage summary: what came out and what to do next, in ten lines that ``make all`` ends with."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import credentials, files, provenance
+from pipeline.errors import PipelineError
+from pipeline.ledger import read_ledger
+from pipeline.metrics import Accuracy, accuracy_of
+from pipeline.plan import Plan, make_plan
+from pipeline.runs import score_of
+from pipeline.submission import COMPETITION_ROWS, read_submission
+from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+
+RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
+NOTICES = {
+    "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
+    "mnist-csv": "MNIST's own test digits, not the competition's: this CSV cannot be submitted.",
+}
+
+
+@dataclass(frozen=True)
+class SummaryResult:
+    """The run's outcome.
+
+    answer_key: accuracy on test digits whose labels the source knows.
+    leaderboard: the public score, if this CSV was submitted.
+    notice: what must not be overlooked about the source; "" for the competition's digits.
+    text: all of it, as written to ``path``.
+    """
+
+    unchanged: bool
+    run: str
+    hold_out: Accuracy
+    answer_key: Accuracy | None
+    leaderboard: float | None
+    notice: str
+    csv: Path
+    text: str
+    path: Path
+
+
+def summary(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> SummaryResult:
+    """Score the CSV where the source knows the answers, and write the summary.
+
+    The answer key is read here and nowhere else, so that nothing can be tuned on it.
+    Raises PipelineError if the run is missing, not validated, or has no CSV.
+    """
+    require_run(plan)
+    folder = plan.workspace.run(plan.run)
+    with files.locked(folder.folder, waiting=tell):
+        run = read_run(plan)
+        hold_out = hold_out_accuracy(run)
+        csv_sha256 = _require_csv(plan, run)
+        answer_key = _score(plan, run, csv_sha256, force=force)
+        score = score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger))
+        leaderboard = score.value if score and score.origin == "leaderboard" else None
+        notice = _notice(run.raw)
+        text = _text(
+            plan,
+            run,
+            hold_out=hold_out,
+            answer_key=answer_key,
+            leaderboard=leaderboard,
+            notice=notice,
+        )
+        unchanged = not force and folder.summary.exists() and _same(folder.summary, text)
+        if unchanged:
+            folder.summary.touch()
+        else:
+            files.write_text(folder.summary, text)
+    return SummaryResult(
+        unchanged,
+        plan.run,
+        hold_out,
+        answer_key,
+        leaderboard,
+        notice,
+        plan.workspace.submission(plan.run),
+        text,
+        folder.summary,
+    )
+
+
+def _require_csv(plan: Plan, run: TrainedRun) -> str:
+    """Return the checksum of the run's CSV; PipelineError if this very model has none."""
+    csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
+    recorded = files.read_json(record) if record.exists() else {}
+    if not csv.exists() or recorded.get("inputs", {}).get("model") != run.model_sha256:
+        raise PipelineError(
+            f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
+        )
+    checksum = files.sha256(csv)
+    if checksum != recorded["csv_sha256"]:
+        raise PipelineError(
+            f"{csv} was changed after it was predicted (its checksum differs)",
+            remedy="Run: make submission",
+        )
+    return checksum
+
+
+def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accuracy | None:
+    key = plan.workspace.raw(plan.source.name).answer_key
+    if not key.exists():
+        return None
+    path = run.folder.score
+    inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
+    if not force and provenance.is_current(path, inputs, []):
+        return Accuracy(**files.read_json(path)["accuracy"])
+    rows = int(run.raw["files"]["test.csv"]["rows"])
+    answers = read_submission(key, test_rows=rows)
+    labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)
+    correct = sum(answer == label for answer, label in zip(answers, labels, strict=True))
+    accuracy = accuracy_of(correct, rows)
+    files.write_json(
+        path,
+        {
+            "stage": "summary",
+            "inputs": inputs,
+            "run": plan.run,
+            "accuracy": asdict(accuracy),
+            "finished_at": provenance.now(),
+        },
+    )
+    return accuracy
+
+
+def _notice(raw: dict[str, Any]) -> str:
+    if raw["kind"] != "competition":
+        return NOTICES[raw["kind"]]
+    rows = raw["files"]["test.csv"]["rows"]
+    if rows != COMPETITION_ROWS:
+        return (
+            f"{rows:,} test digits, not the competition's {COMPETITION_ROWS:,}: "
+            "this CSV cannot be submitted to Kaggle."
+        )
+    return ""
+
+
+def _text(
+    plan: Plan,
+    run: TrainedRun,
+    *,
+    hold_out: Accuracy,
+    answer_key: Accuracy | None,
+    leaderboard: float | None,
+    notice: str,
+) -> str:
+    raw, training = run.raw, run.training
+    rows = {name: item["rows"] for name, item in raw["files"].items()}
+    changes = f", with {' '.join(plan.overrides)}" if plan.overrides else ""
+    facts = [
+        (
+            "source",
+            f"{plan.source.text} ({rows['train.csv']:,} digits with labels, "
+            f"{rows['test.csv']:,} to read)",
+        ),
+        ("recipe", f"{training['recipe_name']}, seed {training['seed']}{changes}"),
+        ("run", str(run.folder.folder)),
+        ("hold-out", _accuracy(hold_out)),
+    ]
+    if answer_key:
+        facts.append(("test", _accuracy(answer_key)))
+    if leaderboard is not None:
+        facts.append(("leaderboard", f"{leaderboard:.5f}"))
+    facts.append(
+        ("submission", f"{plan.workspace.submission(plan.run)} ({rows['test.csv']:,} rows)")
+    )
+    width = max(len(name) for name, _ in facts)
+    lines = [f"  {name:<{width}}  {value}" for name, value in facts]
+    if notice:
+        bar = "!" * (len(notice) + 6)
+        lines = [bar, f"!! {notice} !!", bar, "", *lines]
+    steps = _next_steps(plan, competition=not notice, sent=leaderboard is not None)
+    return "\n".join([*lines, "", *steps]) + "\n"
+
+
+def _accuracy(accuracy: Accuracy) -> str:
+    return (
+        f"{accuracy.value:.4f} accuracy on {accuracy.rows:,} digits "
+        f"(95 % interval {accuracy.low:.4f} to {accuracy.high:.4f})"
+    )
+
+
+def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
+    if sent:
+        return ["Submitted. `make runs` lists runs and submissions."]
+    found = credentials.find_credentials()
+    if competition and found:
+        return [f"Next: {submit_command(plan)}"]
+    how = [] if found else [f"  {line}" for line in credentials.HOW_TO_GET_THEM.splitlines()]
+    if competition:
+        return ["Next: get Kaggle credentials, then submit.", *how, f"  {submit_command(plan)}"]
+    return [
+        "Next: the competition's own digits. Accept its rules (once), then train on them.",
+        f"  {RULES}",
+        *how,
+        "  make all SOURCE=kaggle",
+    ]
+
+
+def submit_command(plan: Plan) -> str:
+    """Return what to type to submit this run: ``make submit``, and what differs from default."""
+    variables = []
+    workspace = plan.workspace
+    try:
+        same = make_plan(data=workspace.data, submissions=workspace.submissions).run == plan.run
+    except PipelineError:
+        same = False
+    if not same:
+        variables.append(("RUN", plan.run))
+    for name, folder, default in (
+        ("DATA", workspace.data, "data"),
+        ("SUBMISSIONS", workspace.submissions, "submissions"),
+    ):
+        if folder != Path(default):
+            variables.append((name, str(folder)))
+    return " ".join(["make submit", *(f"{name}={shlex.quote(text)}" for name, text in variables)])
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.read_bytes() == text.encode("utf-8")
