@@ -24,7 +24,7 @@ from pipeline.digits_rows import parse_exactly, parse_quickly
 from pipeline.errors import PipelineError
 
 # Large enough that the array operations on a block outweigh their calls, small enough for caches.
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)

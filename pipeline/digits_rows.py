@@ -14,7 +14,7 @@ from pipeline.digits_header import LABEL, shortened
 from pipeline.errors import PipelineError
 
 _NUMBERS = {str(number): number for number in range(256)}
-_DIGIT_ZERO, _DIGIT_NINE, _COMMA, _LINE_FEED = b"09,\n"
+_ZERO, _NINE, _COMMA, _LINE_FEED = b"09,\n"
 
 
 def parse_quickly(block: bytes, columns: list[str]) -> npt.NDArray[np.uint8] | None:
@@ -22,28 +22,30 @@ def parse_quickly(block: bytes, columns: list[str]) -> npt.NDArray[np.uint8] | N
 
     block: rows such as b"5,0,255\n".  Returns (rows, columns) uint8.
 
-    Every byte below "0" counts as a separator. If these, laid out as a table, are commas with a
-    line feed at the end of each row, then each row has the right length; if no byte is above "9",
-    then all others are digits. A number's digits stand at fixed distances before its separator.
+    Whatever is no digit must be a separator. If the separators, laid out as a table, are commas
+    with a line feed at the end of each row, every row has the right length. For each byte of the
+    text, ``numbers`` has the number that would end before it; at the separators these are real.
     """
     text = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(text < _DIGIT_ZERO)
+    is_digit = (text >= _ZERO) & (text <= _NINE)
+    ends = np.flatnonzero(~is_digit)
     if not ends.size or ends.size % len(columns) or ends[-1] != len(block) - 1:
         return None
-    separators = text[ends].reshape(-1, len(columns))
+    separators = text.take(ends).reshape(-1, len(columns))
     if (separators[:, :-1] != _COMMA).any() or (separators[:, -1] != _LINE_FEED).any():
         return None
-    lengths = np.diff(ends, prepend=-1) - 1
-    if text.max() > _DIGIT_NINE or lengths.min() < 1 or lengths.max() > 3:
+    has_empty_field = not is_digit[0] or not (is_digit[1:] | is_digit[:-1]).all()
+    has_four_digits = (is_digit[:-3] & is_digit[1:-2] & is_digit[2:-1] & is_digit[3:]).any()
+    if has_empty_field or has_four_digits:
         return None
-    digits = text - np.uint8(_DIGIT_ZERO)
-    values = digits[ends - 1].astype(np.uint16)
-    tens = np.flatnonzero(lengths > 1)
-    values[tens] += digits[ends[tens] - 2] * np.uint16(10)
-    hundreds = tens[lengths[tens] > 2]
-    values[hundreds] += digits[ends[hundreds] - 3] * np.uint16(100)
-    rows = values.reshape(-1, len(columns))
-    if values.max() > 255 or (columns[0] == LABEL and rows[:, 0].max() > 9):
+    digits = (text - np.uint8(_ZERO)) * is_digit
+    numbers = np.zeros(len(block), np.uint16)
+    numbers[1:] = digits[:-1]
+    numbers[2:] += digits[:-2] * np.uint16(10)
+    # Three bytes back is a hundred only if no separator lies between.
+    numbers[3:] += digits[:-3] * is_digit[1:-2] * np.uint16(100)
+    rows = numbers.take(ends).reshape(-1, len(columns))
+    if rows.max() > 255 or (columns[0] == LABEL and rows[:, 0].max() > 9):
         return None
     return rows.astype(np.uint8)
 

@@ -9,6 +9,10 @@ import pytest
 
 from pipeline import kaggle_client
 from pipeline.kaggle_retry import Limits
+from pipeline.plan import make_plan
+from pipeline.stages.download import download
+from pipeline.stages.preprocess import preprocess
+from pipeline.workspace import Workspace
 from tests.kaggle_server import TOKEN, KaggleServer
 
 
@@ -49,3 +53,15 @@ def kaggle_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggl
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server
+
+
+@pytest.fixture(scope="session")
+def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The practice digits, downloaded and processed once. A test that writes copies it."""
+    folder = tmp_path_factory.mktemp("practice")
+    plan = make_plan(
+        source="practice", data=folder / "data", submissions=folder / "submissions", environment={}
+    )
+    download(plan)
+    preprocess(plan)
+    return plan.workspace

@@ -1,0 +1,34 @@
+"""Small CSV files of digits for tests: right ones, to be broken one way each."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.digits_header import KAGGLE_PIXELS, LABEL
+
+
+def lines(rows: int, *, labelled: bool, pixels: list[str] = KAGGLE_PIXELS) -> list[str]:
+    """A header and ``rows`` rows without line ends; the labels go 0, 1, ... 9, 0, ..."""
+    rng = np.random.default_rng(rows)
+    table = rng.integers(0, 256, (rows, len(pixels))) * rng.integers(0, 2, (rows, len(pixels)))
+    header = [LABEL, *pixels] if labelled else pixels
+    text = [",".join(map(str, row)) for row in table.tolist()]
+    if labelled:
+        text = [f"{number % 10},{row}" for number, row in enumerate(text)]
+    return [",".join(header), *text]
+
+
+def write(path: Path, text_lines: list[str]) -> Path:
+    """Write lines, each with its line feed."""
+    path.write_text("".join(f"{line}\n" for line in text_lines), encoding="utf-8")
+    return path
+
+
+def competition_folder(folder: Path, *, train_rows: int = 40, test_rows: int = 20) -> Path:
+    """A folder as a user has it who downloaded the competition's files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "train.csv", lines(train_rows, labelled=True))
+    write(folder / "test.csv", lines(test_rows, labelled=False))
+    sample = ["ImageId,Label", *(f"{number},0" for number in range(1, test_rows + 1))]
+    write(folder / "sample_submission.csv", sample)
+    return folder
