@@ -1,0 +1,215 @@
+"""Stage results: the README's tables, generated from run files so that no number is typed."""
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.errors import PipelineError
+from pipeline.ledger import read_ledger
+from pipeline.runs import score_of
+from pipeline.trained_run import read_training
+from pipeline.workspace import RunFolder, Workspace
+
+README = Path("README.md")
+
+# What each notebook reported for its own network, in the order of the table.
+REPORTED = {
+    "notebook-10": "0.90 (on the training part)",
+    "notebook-mnist-csv": "0.6199 (on the 10,000 test digits)",
+    "notebook-100": "0.84",
+    "notebook-100-100": "0.94667",
+    "notebook-class": "0.845",
+}
+KINDS = ("competition", "mnist-csv", "practice")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, sample standard deviation (None of a single value), smallest and largest."""
+
+    mean: float
+    deviation: float | None
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """All runs of one recipe on digits of one kind that differ by their seed alone.
+
+    score: over the runs that have one.  seconds: mean of training.  cores: of the machines.
+    """
+
+    recipe: str
+    kind: str
+    hold_out: Spread
+    score: Spread | None
+    seconds: float
+    training_rows: int
+    hold_out_rows: int
+    cores: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ResultsResult:
+    """tables: the rows of each table; one without rows was left as it stood in the file."""
+
+    unchanged: bool
+    readme: Path
+    tables: Mapping[str, Sequence[ResultRow]]
+
+
+@dataclass(frozen=True)
+class _Run:
+    training: dict[str, Any]
+    score: float | None
+
+
+def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
+    """Write both tables into ``readme``, between their markers.
+
+    Only runs of built-in recipes without overrides count.  Of each recipe and kind of digits,
+    the runs are those with the recipe and the data of the newest one, one for each seed.
+    Raises PipelineError if there are no such runs, or a marker is missing.
+    """
+    rows = collect(workspace)
+    if not rows:
+        raise PipelineError(
+            f"There are no finished runs of built-in recipes in {workspace.data / 'runs'}",
+            remedy="Run: make all",
+        )
+    tables = {
+        "notebooks": [row for row in rows if row.recipe in REPORTED],
+        "recipes": [row for row in rows if row.recipe not in REPORTED],
+    }
+    try:
+        before = readme.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PipelineError(f"{readme}: there is no such file") from None
+    text = _replace(before, "notebooks", notebook_table(tables["notebooks"]), readme)
+    text = _replace(text, "recipes", recipe_table(tables["recipes"]), readme)
+    if text != before:
+        files.write_text(readme, text)
+    return ResultsResult(text == before, readme, tables)
+
+
+def collect(workspace: Workspace) -> list[ResultRow]:
+    """Return the rows of all tables, notebooks first, in the order in which they are shown."""
+    ledger = read_ledger(workspace.ledger)
+    groups: dict[tuple[str, str], list[_Run]] = {}
+    for folder in workspace.all_runs():
+        if not _is_plain(folder):
+            continue
+        training = read_training(folder)
+        score = score_of(workspace, folder, training, ledger)
+        key = (training["recipe_name"], training["data"]["kind"])
+        groups.setdefault(key, []).append(_Run(training, score.value if score else None))
+    rows = [_row(recipe, kind, _newest(runs)) for (recipe, kind), runs in groups.items()]
+    return sorted(rows, key=_order)
+
+
+def notebook_table(rows: Sequence[ResultRow]) -> str:
+    """Return the Markdown of the notebooks' networks beside what was reported; "" if no rows."""
+    return _markdown(rows, [("reported by the notebook", lambda row: REPORTED[row.recipe])])
+
+
+def recipe_table(rows: Sequence[ResultRow]) -> str:
+    """Return the Markdown of all other recipes; "" if there are no rows."""
+    return _markdown(rows, [])
+
+
+def _is_plain(folder: RunFolder) -> bool:
+    """Whether the run's recipe is a built-in one as it stands, but for the seed."""
+    request = files.read_json(folder.request) if folder.request.exists() else {}
+    recipe = request.get("recipe")
+    return isinstance(recipe, str) and not recipe.endswith(".toml") and not request.get("set")
+
+
+def _newest(runs: Sequence[_Run]) -> list[_Run]:
+    """Of runs of one recipe name and kind, those equal to the newest; one for each seed."""
+    in_time = sorted(runs, key=lambda run: str(run.training["finished_at"]))
+    identity = _identity(in_time[-1])
+    by_seed = {run.training["seed"]: run for run in in_time if _identity(run) == identity}
+    return list(by_seed.values())
+
+
+def _identity(run: _Run) -> str:
+    """The resolved recipe and the digits; all that two runs share that differ by seed alone."""
+    inputs = run.training["inputs"]
+    recipe = {
+        key: value for key, value in inputs["recipe"].items() if key not in ("seed", "description")
+    }
+    return json.dumps([recipe, inputs["data"]], sort_keys=True)
+
+
+def _row(recipe: str, kind: str, runs: Sequence[_Run]) -> ResultRow:
+    trainings = [run.training for run in runs]
+    scores = [run.score for run in runs if run.score is not None]
+    split = trainings[-1]["split"]
+    return ResultRow(
+        recipe=recipe,
+        kind=kind,
+        hold_out=spread([training["hold_out_accuracy"] for training in trainings]),
+        score=spread(scores) if scores else None,
+        seconds=statistics.fmean(training["seconds"] for training in trainings),
+        training_rows=split["training_rows"],
+        hold_out_rows=split["hold_out_rows"],
+        cores=tuple(sorted({training["environment"]["cores"] for training in trainings})),
+    )
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return what the values have in common and how far apart they lie; at least one value."""
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(statistics.fmean(values), deviation, min(values), max(values), len(values))
+
+
+def _order(row: ResultRow) -> tuple[int, str, int]:
+    notebooks = list(REPORTED)
+    place = notebooks.index(row.recipe) if row.recipe in REPORTED else len(notebooks)
+    return place, row.recipe, KINDS.index(row.kind)
+
+
+def _markdown(
+    rows: Sequence[ResultRow], extra: Sequence[tuple[str, Callable[[ResultRow], str]]]
+) -> str:
+    columns: list[tuple[str, Callable[[ResultRow], str]]] = [
+        ("recipe", lambda row: f"`{row.recipe}`"),
+        ("digits", lambda row: row.kind),
+        *extra,
+        ("hold-out accuracy", lambda row: _mean(row.hold_out)),
+        ("min to max", lambda row: f"{row.hold_out.low:.4f} to {row.hold_out.high:.4f}"),
+        ("seeds", lambda row: str(row.hold_out.count)),
+        ("test score", lambda row: _mean(row.score) if row.score else ""),
+        ("training", lambda row: f"{row.seconds:.1f} s"),
+        ("cores", lambda row: ", ".join(map(str, row.cores))),
+        ("trained on / held out", lambda row: f"{row.training_rows:,} / {row.hold_out_rows:,}"),
+    ]
+    if not rows:
+        return ""
+    lines = [[name for name, _ in columns], ["---"] * len(columns)]
+    lines += [[cell(row) for _, cell in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _mean(found: Spread) -> str:
+    mean = f"{found.mean:.4f}"
+    return mean if found.deviation is None else f"{mean} ± {found.deviation:.4f}"
+
+
+def _replace(text: str, name: str, table: str, readme: Path) -> str:
+    """Put the table between its markers; without rows, what stands there stays."""
+    start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
+    found = re.findall(f"{re.escape(start)}.*?{re.escape(end)}", text, flags=re.DOTALL)
+    if len(found) != 1 or text.count(start) != 1 or text.count(end) != 1:
+        raise PipelineError(
+            f"{readme} must hold the markers {start} and {end} once each, in this order",
+            remedy="Put them where the table is to stand.",
+        )
+    return text.replace(found[0], f"{start}\n{table}\n{end}") if table else text
