@@ -1,0 +1,32 @@
+"""Results for people's eyes: one function for each stage, printing to a rich console.
+
+On a terminal there are colours; elsewhere plain aligned lines, never cut to a width.
+"""
+
+from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
+from pipeline.display.outcome import (
+    show_check,
+    show_results,
+    show_runs,
+    show_submission,
+    show_submit,
+    show_summary,
+)
+from pipeline.display.preparation import show_download, show_preprocess
+from pipeline.display.validation import show_validate
+
+__all__ = [
+    "make_console",
+    "show_check",
+    "show_download",
+    "show_facts",
+    "show_line",
+    "show_preprocess",
+    "show_results",
+    "show_runs",
+    "show_submission",
+    "show_submit",
+    "show_summary",
+    "show_unchanged",
+    "show_validate",
+]

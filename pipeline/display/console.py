@@ -1,0 +1,78 @@
+"""The console and the few forms in which every stage prints: a headline, facts, a table."""
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+# Wider than any line of ours: what goes into a file or a pipe is never cut or folded.
+PLAIN_WIDTH = 1_000
+
+
+def make_console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Return a console for a stream (by default standard output, or standard error).
+
+    Texts are printed as they are: a path with brackets is no markup.
+    """
+    console = _console(stream, stderr, None)
+    return console if console.is_terminal else _console(stream, stderr, PLAIN_WIDTH)
+
+
+def _console(stream: TextIO | None, stderr: bool, width: int | None) -> Console:
+    return Console(
+        file=stream, stderr=stderr, width=width, markup=False, highlight=False, emoji=False
+    )
+
+
+def show_line(console: Console, text: str | Text, style: str | None = None) -> None:
+    """Print one line; the terminal wraps it, so that a path can be copied whole."""
+    console.print(text, style=style, soft_wrap=True)
+
+
+def show_headline(console: Console, stage: str, text: str) -> None:
+    show_line(console, Text.assemble((f"{stage}:", "bold cyan"), " ", (text, "bold")))
+
+
+def show_unchanged(console: Console, stage: str) -> None:
+    """Print the one line of a stage that had nothing to do."""
+    text = f" up to date (make {stage} FORCE=1 does it again)"
+    show_line(console, Text.assemble((f"{stage}:", "bold cyan"), text))
+
+
+def show_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        show_line(console, Text.assemble("  ", (f"{name:<{width}}", "cyan"), f"  {value}"))
+
+
+def make_table(headers: Sequence[str], *, left: Sequence[str] = ()) -> Table:
+    """Return an empty table without lines: numbers to the right, columns in ``left`` to the left.
+
+    On a narrow terminal the left columns fold and nothing is lost.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
+    for header in headers:
+        if header in left:
+            table.add_column(header, overflow="fold")
+        else:
+            table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table two columns in; plain output carries no blanks at the ends of lines."""
+    if console.is_terminal:
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        show_line(console, f"  {line}".rstrip())
+
+
+def show_blank(console: Console) -> None:
+    console.print()

@@ -1,0 +1,267 @@
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pipeline import display
+from pipeline.metrics import Accuracy, Metrics, accuracy_of, measure
+from pipeline.runs import RunRow, Score
+from pipeline.stages.check import CheckResult
+from pipeline.stages.download import DownloadResult
+from pipeline.stages.preprocess import PreprocessResult
+from pipeline.stages.results import ResultRow, ResultsResult, Spread
+from pipeline.stages.submission import SubmissionResult
+from pipeline.stages.submit import SubmitResult
+from pipeline.stages.summary import SummaryResult
+from pipeline.stages.validate import ValidateResult
+
+HOLD_OUT = Accuracy(0.95, 0.93, 0.97, 285, 300)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _colour_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def plain(show: Callable[[Console], None]) -> str:
+    stream = io.StringIO()
+    show(display.make_console(stream))
+    text = stream.getvalue()
+    assert "\x1b" not in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+    return text
+
+
+def squeezed(line: str) -> str:
+    return " ".join(line.split())
+
+
+def on_terminal(
+    show: Callable[[Console], None], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> str:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    show(display.make_console(stream))
+    return stream.getvalue()
+
+
+def metrics(*, errors: int) -> Metrics:
+    labels = np.arange(2000) % 10
+    probabilities = np.full((2000, 10), 0.01)
+    probabilities[np.arange(2000), (labels + (np.arange(2000) < errors)) % 10] = 0.91
+    return measure(labels, probabilities, rows=np.arange(2000) + 7)
+
+
+def validated(*, errors: int = 30, unchanged: bool = False) -> ValidateResult:
+    record = Path("data/runs/r/validation.json")
+    return ValidateResult(unchanged, "practice-mlp", metrics(errors=errors), record)
+
+
+def submission_result(*, competition: bool) -> SubmissionResult:
+    csv, counts = Path("submissions/r.csv"), (2800,) * 10
+    return SubmissionResult(False, "r", csv, 28_000, counts, HOLD_OUT, competition)
+
+
+def summary_result(text: str) -> SummaryResult:
+    return SummaryResult(
+        False, "r", HOLD_OUT, None, None, "", Path("r.csv"), text, Path("summary.txt")
+    )
+
+
+def submit_result(**fields: object) -> SubmitResult:
+    values = {
+        "unchanged": False,
+        "run": "r",
+        "csv": Path("submissions/r.csv"),
+        "ref": 4711,
+        "url": "https://example.org/submissions",
+        "score": 0.96,
+        "private_score": None,
+        "hold_out": HOLD_OUT,
+        "left_today": 4,
+    }
+    return SubmitResult(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def run_row(**fields: object) -> RunRow:
+    values = {
+        "run": "kaggle-mlp-seed12",
+        "recipe": "mlp",
+        "seed": 12,
+        "source": "kaggle",
+        "commit": "0123456-dirty",
+        "hold_out_accuracy": 0.98,
+        "score": Score(0.9612, "leaderboard"),
+        "status": "COMPLETE",
+        "seconds": 27.31,
+        "finished_at": "2026-01-02T03:04:05+00:00",
+    }
+    return RunRow(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def test_download_says_how_many_from_where_to_where() -> None:
+    folder = Path("/a [bold]folder[/bold]/" + "long" * 60)
+    result = DownloadResult(
+        False, "kaggle", "competition", "the competition", folder, 42_000, 28_000, False, 3.21
+    )
+    assert plain(lambda console: display.show_download(console, result)) == (
+        "download: 42,000 digits with labels, 28,000 to read (3.2 s)\n"
+        "  from  the competition\n"
+        f"  to    {folder}\n"
+    )
+
+
+def test_preprocess_counts_the_labels() -> None:
+    counts = (10, 200, 3000, 4, 5, 6, 7, 8, 9, 10)
+    result = PreprocessResult(False, "kaggle", Path("data/p"), 42_000, 28_000, counts, 3.0)
+    lines = plain(lambda console: display.show_preprocess(console, result)).splitlines()
+    assert lines[0].startswith("preprocess: 42,000 + 28,000 digits checked")
+    digits, numbers = lines[-2], lines[-1]
+    assert digits.split() == ["digit", *"0123456789"]
+    assert squeezed(numbers) == "labels 10 200 3,000 4 5 6 7 8 9 10"
+    assert len(digits) == len(numbers)
+    assert digits.index("2") == numbers.index("3,000") + 4
+
+
+@pytest.mark.parametrize("stage", ["download", "preprocess", "validate", "submission"])
+def test_an_unchanged_stage_is_one_line(stage: str) -> None:
+    results = {
+        "download": DownloadResult(True, "s", "practice", "o", Path("f"), 1, 1, True, 0.1),
+        "preprocess": PreprocessResult(True, "s", Path("f"), 1, 1, (1,) * 10, 0.1),
+        "validate": validated(unchanged=True),
+        "submission": SubmissionResult(True, "r", Path("c"), 1, (1,) * 10, HOLD_OUT, True),
+    }
+    show = getattr(display, f"show_{stage}")
+    assert plain(lambda console: show(console, results[stage])) == (
+        f"{stage}: up to date (make {stage} FORCE=1 does it again)\n"
+    )
+
+
+def test_validate_shows_accuracy_digits_confusion_and_worst_errors() -> None:
+    text = plain(lambda console: display.show_validate(console, validated()))
+    interval = accuracy_of(1970, 2000)
+    assert "practice-mlp reads 1,970 of 2,000 held-out digits right" in text
+    assert f"0.9850  (95 % interval {interval.low:.4f} to {interval.high:.4f})" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["3", "0.9850", "0.9850", "0.9850", "200"] in lines
+    assert ["3", ".", ".", ".", "197", "3", ".", ".", ".", ".", "."] in lines
+    assert ["9", "3", ".", ".", ".", ".", ".", ".", ".", ".", "197"] in lines
+    assert ["7", "0", "1", "0.9100", "0.0100"] in lines
+    assert sum(line[3:] == ["0.9100", "0.0100"] for line in lines) == 10
+
+
+def test_without_errors_there_is_no_table_of_them() -> None:
+    text = plain(lambda console: display.show_validate(console, validated(errors=0)))
+    assert "wrong answers" not in text
+
+
+def test_a_terminal_gets_colours_within_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = on_terminal(
+        lambda console: display.show_validate(console, validated()), monkeypatch, columns=80
+    )
+    assert "\x1b[32m197\x1b[0m" in text
+
+
+def test_submission_says_where_the_csv_is_and_for_whom() -> None:
+    fit = plain(
+        lambda console: display.show_submission(console, submission_result(competition=True))
+    )
+    unfit = plain(
+        lambda console: display.show_submission(console, submission_result(competition=False))
+    )
+    assert fit.startswith("submission: 28,000 digits predicted, the CSV checked\n")
+    assert "  CSV       submissions/r.csv\n" in fit
+    assert "Kaggle would refuse it" not in fit
+    assert "Kaggle would refuse it" in unfit
+
+
+def test_submit_puts_the_score_beside_the_hold_out() -> None:
+    assert plain(lambda console: display.show_submit(console, submit_result())) == (
+        "submit: submissions/r.csv is scored\n"
+        "  score       0.96000\n"
+        "  hold-out    0.95000  (95 % interval 0.9300 to 0.9700)\n"
+        "  gap         +0.01000  (score inside the hold-out's interval)\n"
+        "  submission  4711, https://example.org/submissions\n"
+        "  left today  4 more submissions\n"
+    )
+
+
+def test_submit_tells_of_an_earlier_submission_and_a_low_score() -> None:
+    result = submit_result(unchanged=True, score=0.9, private_score=0.91, left_today=None)
+    text = plain(lambda console: display.show_submit(console, result))
+    assert "was sent before" in text
+    assert "-0.05000  (score outside" in text
+    assert "0.91000" in text
+    assert "left today" not in text
+
+
+def test_summary_is_the_text_of_its_file() -> None:
+    text = "!! notice !!\n\n  source  practice\n\nNext: make [submit]\n"
+    assert plain(lambda console: display.show_summary(console, summary_result(text))) == text
+
+
+def test_check_says_how_many_rows_were_right() -> None:
+    fit = CheckResult(Path("r.csv"), 28_000, True)
+    assert plain(lambda console: display.show_check(console, fit)) == (
+        "check: r.csv: 28,000 rows, nothing wrong\n"
+    )
+    practice = CheckResult(Path("r.csv"), 2_000, False)
+    text = plain(lambda console: display.show_check(console, practice))
+    assert text.count("\n") == 2
+    assert "Kaggle would refuse it" in text
+
+
+def test_results_counts_rows_and_names_what_was_left() -> None:
+    one = Spread(0.9, None, 0.9, 0.9, 1)
+    row = ResultRow("mlp", "practice", one, None, 1.0, 80, 20, (2,))
+    result = ResultsResult(False, Path("README.md"), {"notebooks": [], "recipes": [row]})
+    assert plain(lambda console: display.show_results(console, result)) == (
+        "results: README.md is written anew\n"
+        "  notebooks  no runs yet; left as it was\n"
+        "  recipes    1 rows\n"
+    )
+
+
+def test_runs_are_one_line_each_when_piped() -> None:
+    unsent = run_row(
+        run="r" * 120, seed=None, score=None, status="", seconds=None, hold_out_accuracy=None
+    )
+    text = plain(lambda console: display.show_runs(console, [run_row(), unsent]))
+    header, first, second = text.splitlines()
+    assert squeezed(first) == (
+        "kaggle-mlp-seed12 mlp 12 kaggle 0123456-dirty 0.9800 0.9612 -0.0188 leaderboard "
+        "COMPLETE 27.3 s 2026-01-02 03:04"
+    )
+    assert squeezed(second) == f"{'r' * 120} mlp kaggle 0123456-dirty 2026-01-02 03:04"
+    assert header.index("finished") == first.index("2026") == second.index("2026")
+
+
+def test_runs_lose_nothing_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = on_terminal(
+        lambda console: display.show_runs(console, [run_row()]), monkeypatch, columns=100
+    )
+    assert "…" not in text
+    for number in ("0.9800", "0.9612", "-0.0188", "27.3 s"):
+        assert number in text
+
+
+def test_no_runs_say_how_to_make_one() -> None:
+    assert "make all" in plain(lambda console: display.show_runs(console, []))
+
+
+def test_showing_needs_no_stage_to_be_imported() -> None:
+    code = "import sys, pipeline.display; print([m for m in sys.modules if 'stages' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
