@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -50,17 +51,20 @@ def show_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
 
 
 def make_table(headers: Sequence[str], *, left: Sequence[str] = ()) -> Table:
-    """Return an empty table without lines: numbers to the right, columns in ``left`` to the left.
-
-    On a narrow terminal the left columns fold and nothing is lost.
-    """
+    """Return an empty table without lines; numbers stand right, columns in ``left`` left."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
     for header in headers:
         if header in left:
-            table.add_column(header, overflow="fold")
+            table.add_column(header, no_wrap=True)
         else:
             table.add_column(header, justify="right", no_wrap=True)
     return table
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table can be shown two columns in without losing a character."""
+    wide = console.options.update(max_width=PLAIN_WIDTH)
+    return Measurement.get(console, wide, table).maximum + 2 <= console.width
 
 
 def show_table(console: Console, table: Table) -> None:

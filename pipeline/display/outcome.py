@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.display.console import (
+    fits,
     make_table,
     show_facts,
     show_headline,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.stages.submit import SubmitResult
     from pipeline.stages.summary import SummaryResult
 
+RUN_NUMBERS = ("seed", "hold-out", "score", "gap", "training")
+# A score this much below the hold-out accuracy is shown in red: more than chance on a few thousand.
+LARGE_GAP = 0.01
 NOT_FOR_KAGGLE = "not the competition's digits: Kaggle would refuse it"
 
 
@@ -96,34 +100,41 @@ def show_results(console: Console, result: ResultsResult) -> None:
 
 
 def show_runs(console: Console, rows: Sequence[RunRow]) -> None:
-    """Print one line for each run or submission."""
+    """Print one line for each run or submission; a few where the terminal is too narrow for one."""
     if not rows:
         show_line(console, "There are no runs yet. Run: make all")
         return
-    left = ["run", "recipe", "source", "commit", "score by", "submission", "finished (UTC)"]
-    numbers = ["seed", "hold-out", "score", "gap", "training"]
-    order = [*left[:2], numbers[0], *left[2:4], *numbers[1:4], *left[4:6], numbers[4], left[6]]
-    table = make_table(order, left=left)
+    columns = list(_run_cells(rows[0]))
+    table = make_table(columns, left=[name for name in columns if name not in RUN_NUMBERS])
     for row in rows:
-        table.add_row(
-            row.run,
-            row.recipe or "",
-            "" if row.seed is None else str(row.seed),
-            row.source or "",
-            row.commit or "",
-            "" if row.hold_out_accuracy is None else f"{row.hold_out_accuracy:.4f}",
-            f"{row.score.value:.4f}" if row.score else "",
-            _gap(row.gap),
-            row.score.origin if row.score else "",
-            row.status,
-            "" if row.seconds is None else f"{row.seconds:,.1f} s",
-            row.finished_at[:16].replace("T", " "),
-        )
-    show_table(console, table)
+        table.add_row(*_run_cells(row).values())
+    if fits(console, table):
+        show_table(console, table)
+        return
+    for row in rows:
+        cells = _run_cells(row)
+        show_line(console, cells["run"], "bold")
+        for names in (columns[1:5], columns[5:9], columns[9:]):
+            parts = [
+                Text.assemble((f"{name} ", "cyan"), cells[name]) for name in names if cells[name]
+            ]
+            show_line(console, Text.assemble("  ", Text("  ").join(parts)))
 
 
-def _gap(gap: float | None) -> Text:
-    """The gap with its sign; red if the score is more than a hundredth below the hold-out."""
-    if gap is None:
-        return Text("")
-    return Text(f"{gap:+.4f}", "red" if gap < -0.01 else "")
+def _run_cells(row: RunRow) -> dict[str, Text]:
+    """A row's cells by the headers of their columns, in order; unknown ones are empty."""
+    low = row.gap is not None and row.gap < -LARGE_GAP
+    return {
+        "run": Text(row.run),
+        "recipe": Text(row.recipe or ""),
+        "seed": Text("" if row.seed is None else str(row.seed)),
+        "source": Text(row.source or ""),
+        "commit": Text(row.commit or ""),
+        "hold-out": Text("" if row.hold_out_accuracy is None else f"{row.hold_out_accuracy:.4f}"),
+        "score": Text(f"{row.score.value:.4f}" if row.score else ""),
+        "gap": Text("" if row.gap is None else f"{row.gap:+.4f}", "red" if low else ""),
+        "score by": Text(row.score.origin if row.score else ""),
+        "submission": Text(row.status),
+        "training": Text("" if row.seconds is None else f"{row.seconds:,.1f} s"),
+        "finished (UTC)": Text(row.finished_at[:16].replace("T", " ")),
+    }
