@@ -18,9 +18,8 @@ from pipeline.digits_header import (
     PIXELS,
     SIDE_PIXELS,
     read_header,
-    shortened,
 )
-from pipeline.digits_rows import parse_exactly, parse_quickly
+from pipeline.digits_rows import parse_exactly, parse_quickly, too_long
 from pipeline.errors import PipelineError
 
 # Large enough that the array operations on a block outweigh their calls, small enough for caches.
@@ -105,9 +104,6 @@ def _blocks(
             rest = b""
         rest += chunk[cut:]
         if len(rest) > LONGEST_LINE_BYTES:
-            raise PipelineError(
-                f"{name}, line {line:,} is longer than {LONGEST_LINE_BYTES:,} bytes; it starts "
-                f"with {shortened(rest[:100].decode('utf-8', 'backslashreplace'))}"
-            )
+            raise too_long(rest, f"{name}, line {line:,}")
     if rest:
         yield line, rest

@@ -34,32 +34,35 @@ def read_header(stream: BinaryIO, name: str, *, labelled: bool) -> tuple[bytes, 
     name: what messages call the file.
     Raises PipelineError naming the file and the first column that is not as it must be.
     """
-    line = stream.readline(LONGEST_LINE_BYTES)
-    if reason := _not_csv(line):
+    if reason := _not_csv(stream.read(LONGEST_LINE_BYTES)):
         raise PipelineError(f"{name} {reason}")
+    stream.seek(0)
+    line = stream.readline()
     text = line.removeprefix(UTF8_MARK).decode("utf-8", "backslashreplace").rstrip("\r\n")
     try:
         columns = next(csv.reader([text], strict=True), [])
-    except csv.Error as error:
-        raise PipelineError(f"{name}, line 1: the header cannot be read: {error}") from None
+    except csv.Error:
+        raise PipelineError(f"{name}, line 1: a quote that does not enclose a whole name") from None
     if fault := _fault(columns, labelled=labelled):
         raise PipelineError(f"{name}, line 1: {fault}")
     return line, columns
 
 
-def _not_csv(line: bytes) -> str | None:
-    if not line:
+def _not_csv(start: bytes) -> str | None:
+    """What the file is instead, told by its first bytes."""
+    if not start.strip():
         return "is empty"
-    start = line.removeprefix(UTF8_MARK).lstrip()
+    text = start.removeprefix(UTF8_MARK).lstrip()
     for mark, reason in NOT_CSV.items():
-        if start.startswith(mark):
+        if text.startswith(mark):
             return reason
+    line, line_feed, _ = start.partition(b"\n")
     if b"\0" in line[:4]:
         return UTF16
-    if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
-        return f"is no CSV of digits: its first line is longer than {LONGEST_LINE_BYTES:,} bytes"
-    if b"\r" in line.rstrip(b"\r\n"):
+    if b"\r" in line.removesuffix(b"\r"):
         return "has carriage returns for line ends; save it with LF or CRLF"
+    if not line_feed and len(line) == LONGEST_LINE_BYTES:
+        return f"is no CSV of digits: its first line is longer than {LONGEST_LINE_BYTES:,} bytes"
     return None
 
 

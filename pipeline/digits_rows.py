@@ -10,7 +10,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits_header import LABEL, shortened
+from pipeline.digits_header import LABEL, LONGEST_LINE_BYTES, shortened
 from pipeline.errors import PipelineError
 
 _NUMBERS = {str(number): number for number in range(256)}
@@ -69,7 +69,8 @@ def parse_exactly(
         if len(values) != len(columns):
             is_cut = ends_in_mid_line and number == len(lines) - 1 and len(values) < len(columns)
             hint = "; the file ends in the middle of this row" if is_cut else ""
-            raise PipelineError(f"{where}: {len(values)} values instead of {len(columns)}{hint}")
+            found = "1 value" if len(values) == 1 else f"{len(values)} values"
+            raise PipelineError(f"{where}: {found} instead of {len(columns)}{hint}")
         for position, (column, value) in enumerate(zip(columns, values, strict=True)):
             rows[number, position] = _number(value, column, where)
     return rows
@@ -78,10 +79,22 @@ def parse_exactly(
 def _split(line: bytes, where: str) -> list[str]:
     if not line:
         raise PipelineError(f"{where}: the line is blank")
+    if len(line) > LONGEST_LINE_BYTES:
+        raise too_long(line, where)
+    if b"\r" in line:
+        raise PipelineError(f"{where}: a carriage return without a line feed; use LF or CRLF")
     try:
         return next(csv.reader([line.decode("utf-8", "backslashreplace")], strict=True))
-    except csv.Error as error:
-        raise PipelineError(f"{where} cannot be read as CSV: {error}") from None
+    except csv.Error:
+        raise PipelineError(f"{where}: a quote that does not enclose a whole value") from None
+
+
+def too_long(line: bytes, where: str) -> PipelineError:
+    """Return the error for a line, or the start of one, that is longer than any row can be."""
+    start = shortened(line[:100].decode("utf-8", "backslashreplace"))
+    return PipelineError(
+        f"{where}: longer than {LONGEST_LINE_BYTES:,} bytes, so no row of digits: {start}"
+    )
 
 
 def _number(value: str, column: str, where: str) -> int:

@@ -1,6 +1,7 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.kaggle_server import TOKEN, KaggleServer
 
 
 @pytest.fixture(autouse=True)
-def _strict_arithmetic():
+def _strict_arithmetic() -> Iterator[None]:
     """Overflow, division by zero and NaN are failures; underflow to zero is what exp does."""
     with np.errstate(all="raise", under="ignore"):
         yield
@@ -65,3 +66,20 @@ def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     download(plan)
     preprocess(plan)
     return plan.workspace
+
+
+@pytest.fixture(scope="session")
+def competition_zip(
+    practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A zip with as many rows as the competition's, of practice digits over and over again."""
+    raw = practice_workspace.raw("practice")
+    path = tmp_path_factory.mktemp("competition") / "digit-recognizer.zip"
+    ids = "".join(f"{image_id},0\n" for image_id in range(1, 28_001))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for csv, rows in ((raw.train, 42_000), (raw.test, 28_000)):
+            header, _, lines = csv.read_bytes().partition(b"\n")
+            repeats = rows // lines.count(b"\n")
+            packed.writestr(csv.name, header + b"\n" + lines * repeats)
+        packed.writestr("sample_submission.csv", f"ImageId,Label\n{ids}")
+    return path

@@ -37,21 +37,21 @@ def refusal(path: Path, into: Path) -> str:
     return caught.value.message.replace(str(path), "ZIP")
 
 
-def test_wanted_members_are_extracted_and_others_are_not(tmp_path: Path, into: Path):
+def test_wanted_members_are_extracted_and_others_are_not(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, "readme.txt": b"hello"})
     assert extract_members(path, WANTED, into) == [into / "train.csv", into / "test.csv"]
     assert {file.name: file.read_bytes() for file in into.iterdir()} == CONTENT
     assert member_names(path) == {*WANTED, "readme.txt"}
 
 
-def test_one_folder_inside_and_a_mac_s_shadow_files_are_fine(tmp_path: Path, into: Path):
+def test_one_folder_inside_and_a_mac_s_shadow_files_are_fine(tmp_path: Path, into: Path) -> None:
     members = {f"digit-recognizer/{name}": content for name, content in CONTENT.items()}
     path = make_zip(tmp_path / "a.zip", {**members, "__MACOSX/._train.csv": b"junk"})
     extract_members(path, WANTED, into)
     assert {file.name: file.read_bytes() for file in into.iterdir()} == CONTENT
 
 
-def test_optional_members_are_taken_if_there(tmp_path: Path, into: Path):
+def test_optional_members_are_taken_if_there(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, "sample.csv": b"x"})
     files = extract_members(path, WANTED, into, optional=["sample.csv", "other.csv"])
     assert [file.name for file in files] == ["train.csv", "test.csv", "sample.csv"]
@@ -66,23 +66,23 @@ def test_optional_members_are_taken_if_there(tmp_path: Path, into: Path):
         (b"PK\x03\x04 and no more", "ZIP is a damaged zip, or one that was cut short"),
     ],
 )
-def test_what_is_no_zip_is_named(tmp_path: Path, into: Path, content: bytes, expected: str):
+def test_what_is_no_zip_is_named(tmp_path: Path, into: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(content)
     assert refusal(path, into) == expected
 
 
-def test_a_zip_that_does_not_exist(tmp_path: Path, into: Path):
+def test_a_zip_that_does_not_exist(tmp_path: Path, into: Path) -> None:
     assert refusal(tmp_path / "none.zip", into) == "ZIP: there is no such file"
 
 
-def test_a_zip_cut_short(tmp_path: Path, into: Path):
+def test_a_zip_cut_short(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", CONTENT)
     path.write_bytes(path.read_bytes()[:-30])
     assert refusal(path, into) == "ZIP is a damaged zip, or one that was cut short"
 
 
-def test_missing_members_are_named(tmp_path: Path, into: Path):
+def test_missing_members_are_named(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"other.csv": b"x"})
     assert refusal(path, into) == "ZIP does not hold train.csv and test.csv"
     path = make_zip(tmp_path / "b.zip", {"train.csv": b"x", "deep/er/test.csv": b"x"})
@@ -93,7 +93,7 @@ def test_missing_members_are_named(tmp_path: Path, into: Path):
     "name",
     ["../evil.csv", "a/../../evil.csv", "/etc/evil.csv", "..\\evil.csv", "C:\\evil.csv", "\\x"],
 )
-def test_a_path_that_climbs_out_condemns_the_zip(tmp_path: Path, into: Path, name: str):
+def test_a_path_that_climbs_out_condemns_the_zip(tmp_path: Path, into: Path, name: str) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, name: b"x"})
     expected = f"ZIP: its member {name!r} points outside of the zip; nothing was extracted"
     assert refusal(path, into) == expected
@@ -101,7 +101,7 @@ def test_a_path_that_climbs_out_condemns_the_zip(tmp_path: Path, into: Path, nam
         member_names(path)
 
 
-def test_a_link_condemns_the_zip(tmp_path: Path, into: Path):
+def test_a_link_condemns_the_zip(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"train.csv": b"1"})
     link = zipfile.ZipInfo("test.csv")
     link.create_system = 3
@@ -111,17 +111,17 @@ def test_a_link_condemns_the_zip(tmp_path: Path, into: Path):
     assert refusal(path, into) == "ZIP: its member 'test.csv' is a link; nothing was extracted"
 
 
-def test_two_files_of_one_name(tmp_path: Path, into: Path):
+def test_two_files_of_one_name(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, "old/train.csv": b"x"})
     assert refusal(path, into) == "ZIP holds train.csv more than once"
 
 
-def test_files_from_different_folders_are_not_mixed(tmp_path: Path, into: Path):
+def test_files_from_different_folders_are_not_mixed(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"train.csv": b"x", "old/test.csv": b"x"})
     assert refusal(path, into) == "ZIP holds train.csv, test.csv in different folders"
 
 
-def test_an_encrypted_member(tmp_path: Path, into: Path):
+def test_an_encrypted_member(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", CONTENT)
     data = bytearray(path.read_bytes())
     central = data.rindex(b"PK\x01\x02")
@@ -130,7 +130,9 @@ def test_an_encrypted_member(tmp_path: Path, into: Path):
     assert refusal(path, into) == "ZIP: its member test.csv is encrypted"
 
 
-def test_a_flipped_bit_is_found_and_files_before_it_are_taken_back(tmp_path: Path, into: Path):
+def test_a_flipped_bit_is_found_and_files_before_it_are_taken_back(
+    tmp_path: Path, into: Path
+) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for name, content in CONTENT.items():
@@ -143,7 +145,7 @@ def test_a_flipped_bit_is_found_and_files_before_it_are_taken_back(tmp_path: Pat
 
 def test_a_member_that_would_grow_absurdly(
     tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, "test.csv": bytes(100_000)})
     extract_members(path, WANTED, into)  # a small file may be as empty as it likes
     for file in into.iterdir():
@@ -156,7 +158,7 @@ def test_a_member_that_would_grow_absurdly(
 
 
 @pytest.mark.parametrize("lie", [50, 200_000])
-def test_a_member_that_lies_about_its_size(tmp_path: Path, into: Path, lie: int):
+def test_a_member_that_lies_about_its_size(tmp_path: Path, into: Path, lie: int) -> None:
     path = make_zip(tmp_path / "a.zip", {"train.csv": b"1", "test.csv": bytes(100_000)})
     data = bytearray(path.read_bytes())
     central = data.rindex(b"PK\x01\x02")
@@ -165,7 +167,7 @@ def test_a_member_that_lies_about_its_size(tmp_path: Path, into: Path, lie: int)
     assert refusal(path, into).startswith("ZIP is damaged: its member test.csv")
 
 
-def test_a_large_member_is_streamed(tmp_path: Path, into: Path):
+def test_a_large_member_is_streamed(tmp_path: Path, into: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {**CONTENT, "train.csv": bytes(12 << 20)})
     tracemalloc.start()
     try:

@@ -1,0 +1,90 @@
+"""Records say where they come from, and tell when they no longer hold."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import provenance
+from pipeline.files import write_json
+
+COMMIT_AS = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, in place of the project's own."""
+    git(tmp_path, "init", "--quiet", ".")
+    (tmp_path / "code.py").write_text("1\n")
+    git(tmp_path, "add", "code.py")
+    git(tmp_path, *COMMIT_AS, "commit", "--quiet", "-m", "one")
+    monkeypatch.setattr(provenance, "_REPOSITORY", tmp_path.resolve())
+    return tmp_path
+
+
+def test_now_is_utc_to_the_second() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", provenance.now())
+
+
+def test_commit_versions_and_machine(clone: Path) -> None:
+    found = provenance.environment()
+    assert re.fullmatch(r"[0-9a-f]{40}", found["commit"])
+    assert found["dirty"] is False
+    assert found["numpy"] == np.__version__
+    assert found["cores"] >= 1
+    assert set(found) >= {"python", "scipy", "scikit-learn", "platform"}
+
+
+def test_a_changed_file_is_dirty_and_a_new_one_is_not(clone: Path) -> None:
+    (clone / "notes.txt").write_text("mine")
+    assert provenance.environment()["dirty"] is False
+    (clone / "code.py").write_text("2\n")
+    assert provenance.environment()["dirty"] is True
+
+
+def test_inside_somebody_else_s_repository_there_is_no_commit(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clone / "site-packages").mkdir()
+    monkeypatch.setattr(provenance, "_REPOSITORY", (clone / "site-packages").resolve())
+    found = provenance.environment()
+    assert found["commit"] is None
+    assert found["dirty"] is None
+
+
+def test_a_hook_s_variables_do_not_lead_astray(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    commit = provenance.environment()["commit"]
+    monkeypatch.setenv("GIT_DIR", str(tmp_path_factory.mktemp("elsewhere")))
+    assert provenance.environment()["commit"] == commit
+
+
+def test_without_git_there_is_no_commit(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(clone / "nothing"))
+    assert provenance.environment()["commit"] is None
+
+
+def test_a_record_is_current_only_with_its_inputs_and_outputs(tmp_path: Path) -> None:
+    record, output = tmp_path / "record.json", tmp_path / "model.npz"
+    inputs = {"sha": "abc", "shape": (28, 28)}
+    assert not provenance.is_current(record, inputs, [])
+    write_json(record, {"inputs": inputs})
+    assert provenance.is_current(record, inputs, [])
+    assert not provenance.is_current(record, inputs, [output])
+    output.touch()
+    assert provenance.is_current(record, inputs, [output])
+    assert not provenance.is_current(record, {**inputs, "sha": "abd"}, [output])
+    assert not provenance.is_current(record, {**inputs, "seed": 1}, [output])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_a_damaged_record_is_not_current(tmp_path: Path, content: str) -> None:
+    (tmp_path / "record.json").write_text(content)
+    assert not provenance.is_current(tmp_path / "record.json", {}, [])
