@@ -146,7 +146,7 @@ def test_an_unchanged_stage_is_one_line(stage: str) -> None:
     }
     show = getattr(display, f"show_{stage}")
     assert plain(lambda console: show(console, results[stage])) == (
-        f"{stage}: up to date (make {stage} FORCE=1 does it again)\n"
+        f"{stage}: up to date (FORCE=1 to do it again)\n"
     )
 
 

@@ -39,7 +39,7 @@ def show_headline(console: Console, stage: str, text: str) -> None:
 
 def show_unchanged(console: Console, stage: str) -> None:
     """Print the one line of a stage that had nothing to do."""
-    text = f" up to date (make {stage} FORCE=1 does it again)"
+    text = " up to date (FORCE=1 to do it again)"
     show_line(console, Text.assemble((f"{stage}:", "bold cyan"), text))
 
 
