@@ -11,7 +11,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,22 +68,15 @@ class Kaggle:
 
     def download_competition(self, into: Path) -> Path:
         """Download all files of the competition as one zip, whole and readable."""
-        return self._download(
-            f"downloading the data of {COMPETITION}",
-            into / f"{COMPETITION}.zip",
-            lambda folder: self._api.competition_download_files(
-                COMPETITION, path=folder, force=True
-            ),
-        )
+        fetch = partial(self._api.competition_download_files, COMPETITION, force=True)
+        doing = f"downloading the data of {COMPETITION}"
+        return self._download(doing, into / f"{COMPETITION}.zip", fetch)
 
     def download_dataset(self, slug: str, into: Path) -> Path:
         """Download the data set ``owner/name`` as one zip, whole and readable."""
-        return self._download(
-            f"downloading the data set {slug}",
-            into / f"{slug.rpartition('/')[2]}.zip",
-            lambda folder: self._api.dataset_download_files(slug, path=folder, force=True),
-            dataset=slug,
-        )
+        fetch = partial(self._api.dataset_download_files, slug, force=True)
+        path = into / f"{slug.rpartition('/')[2]}.zip"
+        return self._download(f"downloading the data set {slug}", path, fetch, dataset=slug)
 
     def competition_files(self) -> dict[str, int]:
         """Return the competition's files with their sizes in bytes, 0 where Kaggle tells none."""
@@ -95,12 +88,8 @@ class Kaggle:
 
     def submission_limits(self) -> SubmissionLimits:
         """Return how many submissions are left today (Kaggle's day begins at 00:00 UTC)."""
-        return to_limits(
-            self._call(
-                "asking how many submissions are left",
-                lambda: self._api.competition_get_submission_limits(COMPETITION),
-            )
-        )
+        ask = partial(self._api.competition_get_submission_limits, COMPETITION)
+        return to_limits(self._call("asking how many submissions are left", ask))
 
     def submit(self, csv: Path, message: str) -> int:
         """Send a CSV and return its number at Kaggle.
@@ -133,24 +122,38 @@ class Kaggle:
 
     def submission(self, ref: int) -> Submission:
         """Return how a submission stands."""
-        return to_submission(
-            self._call(f"asking for submission {ref}", lambda: self._api.get_submission(ref))
-        )
+        ask = partial(self._api.get_submission, ref)
+        return to_submission(self._call(f"asking for submission {ref}", ask))
 
     def submissions(self) -> Iterator[Submission]:
         """Yield the account's submissions, newest first, asking for more as they are taken."""
         seen: set[int] = set()
         for number in range(1, 11):
-            page = self._call("listing the submissions", partial(self._page_of_submissions, number))
+            ask = partial(
+                self._api.competition_submissions, COMPETITION, page_number=number, page_size=100
+            )
+            page = self._call("listing the submissions", ask)
             # A server that gives smaller pages, or repeats the last, ends here as well.
             fresh = [to_submission(item) for item in page or () if item.ref not in seen]
             if not fresh:
                 return
             yield from fresh
-            seen.update(item.ref for item in fresh)
+            seen.update(submission.ref for submission in fresh)
 
-    def _page_of_submissions(self, number: int) -> Any:
-        return self._api.competition_submissions(COMPETITION, page_number=number, page_size=100)
+    def find_submission(
+        self, mark: str, *, but_not: Collection[int], tries: int = 1
+    ) -> Submission | None:
+        """Return the newest submission with ``mark`` in its description, or None.
+
+        but_not: numbers that are known already.  tries: how often to look; Kaggle's list may lag.
+        """
+        for remaining in reversed(range(tries)):
+            for submission in self.submissions():
+                if mark in submission.description and submission.ref not in but_not:
+                    return submission
+            if remaining:
+                time.sleep(LIMITS.first_poll_seconds)
+        return None
 
     def wait_for_score(self, ref: int, timeout_seconds: float) -> Submission:
         """Ask until the submission is scored or failed; return how it stands at the time limit."""
@@ -164,14 +167,14 @@ class Kaggle:
         return submission
 
     def _download(
-        self, doing: str, zip_path: Path, fetch: Callable[[str], None], dataset: str | None = None
+        self, doing: str, zip_path: Path, fetch: Callable[..., None], dataset: str | None = None
     ) -> Path:
         """Download into a new folder at each try, so that no leftover is ever gone on with."""
         zip_path.parent.mkdir(parents=True, exist_ok=True)
 
         def once() -> None:
             with tempfile.TemporaryDirectory(dir=zip_path.parent, prefix=".download-") as folder:
-                fetch(folder)
+                fetch(path=folder)
                 only_sound_zip(Path(folder)).replace(zip_path)
 
         self._call(doing, once, dataset=dataset)
@@ -226,6 +229,10 @@ def _load_api() -> Any:
                 kwargs["timeout"] = (LIMITS.connect_seconds, LIMITS.read_seconds)
             return super().send(request, *args, **kwargs)
 
+    def bound(session: Session) -> None:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter())
+
     class BoundedApi(KaggleApi):  # type: ignore[misc]
         """The package's API, for the environment as it is now and within limits of time."""
 
@@ -252,8 +259,7 @@ def _load_api() -> Any:
             client = super().build_kaggle_client()
             http_client = client.http_client()
             http_client._init_session()
-            for scheme in ("http://", "https://"):
-                http_client._session.mount(scheme, BoundedAdapter())
+            bound(http_client._session)
             return client
 
         def download_file(self, response: Any, outfile: str, *args: Any, **kwargs: Any) -> None:
@@ -271,8 +277,7 @@ def _load_api() -> Any:
         def upload_complete(self, path: str, url: str, *_: Any, **__: Any) -> Any:
             # The package's own has no time limit, repeats for minutes and keeps the reason back.
             with Session() as session, Path(path).open("rb") as stream:
-                for scheme in ("http://", "https://"):
-                    session.mount(scheme, BoundedAdapter())
+                bound(session)
                 session.put(url, data=stream).raise_for_status()
             self.uploaded = True
             return ResumableUploadResult.COMPLETE

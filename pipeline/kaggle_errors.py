@@ -107,6 +107,8 @@ def explain(error: BaseException, request: Request) -> PipelineError:
     """Return the failure as one or two lines for the user, without any secret."""
     if isinstance(error, PipelineError):
         return error
+    if isinstance(error, SystemExit):  # what the package does without valid credentials
+        return rejected_credentials(request)
     code = status_code(error)
     explained = _local(error, request) if code is None else _refused(error, code, request)
     return PipelineError(
@@ -172,14 +174,17 @@ def _local(error: BaseException, request: Request) -> PipelineError:
     import requests  # noqa: PLC0415
 
     where = request.credentials.where
-    if isinstance(error, SystemExit):
-        return rejected_credentials(request)
     if isinstance(error, DamagedDownloadError):
         return PipelineError(
             f"The download {error} (while {request.doing}); it was thrown away.",
             remedy=f"Wait a moment, {AGAIN} Or download it in the browser from {request.page} .",
         )
-    if isinstance(error, (UnicodeError, requests.exceptions.InvalidHeader)):
+    if isinstance(error, ImportError):
+        return PipelineError(
+            f"The kaggle package can't be imported: {error.name or 'a part of it'} is missing.",
+            remedy="Run: make install",
+        )
+    if isinstance(error, ValueError) and _is_about_headers(error):
         return PipelineError(
             f"The credentials in {where} hold characters that no token or key has.",
             remedy=f"Copy them anew from {SETTINGS} , as plain text in one line.",
@@ -199,18 +204,26 @@ def _local(error: BaseException, request: Request) -> PipelineError:
     )
 
 
+def _is_about_headers(error: ValueError) -> bool:
+    """Whether the credentials could not be written into a request; the text holds them."""
+    return isinstance(error, UnicodeError) or "header" in str(error).lower()
+
+
 def _reason(error: Exception) -> str:
     """Why there was no answer; "" if there was one. The first that fits: they hold each other."""
     import requests.exceptions as failures  # noqa: PLC0415
 
     text = f"{type(error).__name__} {error}"
+    proxy = isinstance(error, failures.ProxyError)
+    unknown, refused = "NameResolution" in text or "getaddrinfo" in text, "refused" in text
     reasons = (
         (isinstance(error, failures.JSONDecodeError), ""),
         (isinstance(error, failures.SSLError), "its certificate can't be verified"),
         (isinstance(error, failures.Timeout) or "timed out" in text, "it took too long"),
-        (isinstance(error, failures.ProxyError), "the proxy can't be reached"),
-        ("NameResolution" in text or "getaddrinfo" in text, "its address can't be found"),
-        ("refused" in text, "the connection was refused"),
+        ("Tunnel connection failed" in text, "the proxy does not let us through"),
+        (proxy and (unknown or refused), "the proxy can't be reached"),
+        (unknown, "its address can't be found"),
+        (refused, "the connection was refused"),
         (isinstance(error, failures.ChunkedEncodingError), "the answer broke off in the middle"),
         (isinstance(error, failures.ConnectionError), "the connection broke off"),
     )

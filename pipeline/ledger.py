@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from pipeline import provenance
 from pipeline.errors import PipelineError
 from pipeline.files import write_text
+from pipeline.kaggle_answers import Submission
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
@@ -41,6 +44,52 @@ class LedgerLine:
     @property
     def reached_kaggle(self) -> bool:
         return self.ref is not None
+
+    @property
+    def mark(self) -> str:
+        """The part of the message by which Kaggle's list is searched.
+
+        It stands at the front, in case Kaggle cuts long messages.
+        """
+        return self.message[: self.message.find("]") + 1]
+
+    def updated(self, submission: Submission) -> "LedgerLine":
+        """Return the line with what Kaggle tells now."""
+        return dataclasses.replace(
+            self,
+            ref=submission.ref,
+            status=submission.status,
+            public_score=submission.public_score,
+            private_score=submission.private_score,
+            error=submission.error or None,
+        )
+
+
+def new_line(record: Mapping[str, Any], csv: Path, earlier: Sequence[LedgerLine]) -> LedgerLine:
+    """Return the line of a submission about to be sent, with a message of its own.
+
+    record: that of the CSV.  earlier: the lines of the same CSV.
+    """
+    accuracy, commit = record["hold_out"]["accuracy"], record.get("commit")
+    times = 1 + sum(line.reached_kaggle for line in earlier)
+    mark = f"[csv {record['csv_sha256'][:12]}{f' again {times}' if times > 1 else ''}]"
+    message = (
+        f"{mark} run {record['run']}, recipe {record.get('recipe')}, "
+        f"commit {commit[:7] if commit else 'none'}, hold-out {accuracy:.5f}"
+    )
+    return LedgerLine(
+        sent_at=provenance.now(),
+        run=record["run"],
+        file=csv.name,
+        csv_sha256=record["csv_sha256"],
+        message=message,
+        status="SENDING",
+        hold_out_accuracy=accuracy,
+        recipe=record.get("recipe"),
+        seed=record.get("seed"),
+        source=record["source"],
+        commit=commit,
+    )
 
 
 def read_ledger(path: Path) -> list[LedgerLine]:

@@ -14,7 +14,8 @@ from pipeline.plan import make_plan
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.workspace import Workspace
-from tests.kaggle_server import TOKEN, KaggleServer
+from tests.kaggle_api import TOKEN
+from tests.kaggle_server import KaggleServer
 
 
 @pytest.fixture(autouse=True)

@@ -6,109 +6,32 @@ as its http_proxy, so any free port will do, and the storage can have a host nam
 
 import base64
 import json
+import re
 import socket
 import struct
 import threading
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-COMPETITION = "digit-recognizer"
-STORAGE = "http://storage.kaggle.test"
-# Planted: none of these may ever be seen outside of a request.
-TOKEN = "planted-token-0123456789"
-USERNAME, KEY = "ada", "planted-key-0123456789"
-SIGNATURE = "planted-signature-0123456789"
-SECRETS = (TOKEN, KEY, base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode(), SIGNATURE)
+from tests.kaggle_api import (
+    Answer,
+    Kaggle,
+    Methods,
+    Reset,
+    Seen,
+    Stall,
+    Status,
+    Truncated,
+    zip_bytes,
+)
 
-
-@dataclass(frozen=True)
-class Status:
-    """Answer with an error. nested: as real 429s have it. Without a message: a page of HTML."""
-
-    code: int
-    message: str = ""
-    nested: bool = False
-    retry_after: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Answer with these bytes instead of the right ones."""
-
-    body: bytes
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class Truncated:
-    """Answer with the first half of the body; with the length of all of it or with none."""
-
-    announced: bool
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Reset the connection. after_work: only when everything asked for has been done."""
-
-    after_work: bool = False
-
-
-@dataclass(frozen=True)
-class Stall:
-    """Never answer. after_work: only when everything asked for has been done."""
-
-    after_work: bool = False
-
-
-Failure = Status | Answer | Truncated | Reset | Stall
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One request as it arrived; method: the API's method, or GET and PUT for the storage."""
-
-    method: str
-    body: dict[str, Any]
-    authorization: str | None
-
-
-@dataclass
-class Kaggle:
-    """What the server knows. Tests set it up before, and look at it afterwards.
-
-    polls: how often a submission is PENDING before it has its outcome.
-    error: why a submission cannot be scored; "" means that it can.
-    gives_ref: whether CreateSubmission gives a number; without one nothing is created.
-    allowed: submissions left today; None until the team's first, when Kaggle tells only zeros.
-    """
-
-    competition_zip: Path | None = None
-    datasets: dict[str, bytes] = field(default_factory=dict)
-    files: dict[str, int] = field(default_factory=dict)
-    tokens: set[str] = field(default_factory=lambda: {TOKEN})
-    keys: dict[str, str] = field(default_factory=lambda: {USERNAME: KEY})
-    allowed: int | None = 10
-    limited_by_total: bool = False
-    polls: int = 1
-    public_score: str = "0.98714"
-    error: str = ""
-    gives_ref: bool = True
-    submissions: list[dict[str, Any]] = field(default_factory=list)
-    uploads: dict[str, bytes] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
-    failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
-
-    def fail(self, method: str, failure: Failure, times: int = 1_000) -> None:
-        """Answer the next ``times`` requests for ``method`` with a failure."""
-        self.failures[method] += [failure] * times
-
-    def count(self, method: str) -> int:
-        return sum(seen.method == method for seen in self.seen)
+SERVICES = (
+    "security.OAuthService",
+    "competitions.CompetitionApiService",
+    "datasets.DatasetApiService",
+)
 
 
 class KaggleServer(ThreadingHTTPServer):
@@ -151,7 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self._read_body() or b"{}")
         service, _, method = urlsplit(self.path).path.removeprefix("/api/v1/").partition("/")
         self.server.kaggle.seen.append(Seen(method, body, self.headers["Authorization"]))
-        work = getattr(_Methods(self.server.kaggle), f"{service.split('.')[0]}_{method}", None)
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower()
+        work = getattr(Methods(self.server.kaggle), name, None) if service in SERVICES else None
         if not self._is_known():
             self._send_error(Status(401, "Unauthenticated"))
         elif work is None:
@@ -177,17 +101,15 @@ class _Handler(BaseHTTPRequestHandler):
         if name in kaggle.datasets:
             content = kaggle.datasets[name]
         else:
-            content = kaggle.competition_zip.read_bytes() if kaggle.competition_zip else b""
+            content = kaggle.competition_zip.read_bytes() if kaggle.competition_zip else zip_bytes()
         self._answer("GET", lambda: content)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
     def _is_known(self) -> bool:
-        kaggle, (style, _, secret) = (
-            self.server.kaggle,
-            (self.headers["Authorization"] or "").partition(" "),
-        )
+        kaggle = self.server.kaggle
+        style, _, secret = (self.headers["Authorization"] or "").partition(" ")
         if style == "Bearer":
             return secret in kaggle.tokens
         user, _, key = base64.b64decode(secret).decode().partition(":")
@@ -264,96 +186,3 @@ class _Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
-
-
-class _Methods:
-    """The API: each method takes the request's body and returns the answer's.
-
-    A str is an address to go on to, a Status an error.
-    """
-
-    def __init__(self, kaggle: Kaggle) -> None:
-        self._kaggle = kaggle
-
-    def security_IntrospectToken(self, body: dict[str, Any]) -> Any:
-        if body.get("token") in self._kaggle.tokens:
-            return {"active": True, "username": USERNAME, "userId": 1}
-        return {"active": False}
-
-    def competitions_ListDataFiles(self, body: dict[str, Any]) -> Any:
-        return self._of_competition(
-            body,
-            {"files": [{"name": name, "totalBytes": n} for name, n in self._kaggle.files.items()]},
-        )
-
-    def competitions_DownloadDataFiles(self, body: dict[str, Any]) -> Any:
-        return self._of_competition(body, f"{STORAGE}/{COMPETITION}.zip?Signature={SIGNATURE}")
-
-    def datasets_DownloadDataset(self, body: dict[str, Any]) -> Any:
-        slug = f"{body['ownerSlug']}/{body['datasetSlug']}"
-        if slug not in self._kaggle.datasets:
-            return Status(403, "Permission 'datasets.get' was denied")
-        return f"{STORAGE}/{slug}?Signature={SIGNATURE}"
-
-    def competitions_StartSubmissionUpload(self, body: dict[str, Any]) -> Any:
-        token = f"upload-{len(self._kaggle.uploads)}"
-        address = f"{STORAGE}/uploads/{token}?Signature={SIGNATURE}"
-        return self._of_competition(body, {"token": token, "createUrl": address})
-
-    def competitions_CreateSubmission(self, body: dict[str, Any]) -> Any:
-        kaggle = self._kaggle
-        if body["blobFileTokens"] not in kaggle.uploads:
-            return Status(400, "The file was not uploaded")
-        if kaggle.allowed == 0:
-            return Status(400, "Your team has used its submissions of today")
-        if not kaggle.gives_ref:
-            return {"message": "Could not submit to competition"}
-        ref = 1001 + len(kaggle.submissions)
-        kaggle.submissions.append(
-            {"ref": ref, "description": body.get("submissionDescription", ""), "polls": 0}
-        )
-        kaggle.allowed = 9 if kaggle.allowed is None else kaggle.allowed - 1
-        return {"message": "Successfully submitted to Digit Recognizer", "ref": ref}
-
-    def competitions_ListSubmissions(self, body: dict[str, Any]) -> Any:
-        start = 20 * (body.get("page", 1) - 1)  # pages of 20, whatever size is asked for
-        newest_first = self._kaggle.submissions[::-1][start : start + 20]
-        return self._of_competition(
-            body, {"submissions": [self._told(submission) for submission in newest_first]}
-        )
-
-    def competitions_GetSubmission(self, body: dict[str, Any]) -> Any:
-        for submission in self._kaggle.submissions:
-            if submission["ref"] == body.get("ref"):
-                submission["polls"] += 1
-                return self._told(submission)
-        return Status(404, "There is no such submission")
-
-    def competitions_GetSubmissionLimits(self, body: dict[str, Any]) -> Any:
-        if self._kaggle.allowed is None:
-            return {}
-        count = len(self._kaggle.submissions)
-        limits = {"numToday": count, "numTotal": count, "numAllowedNow": self._kaggle.allowed}
-        return self._of_competition(
-            body, limits | {"limitedByTotal": self._kaggle.limited_by_total}
-        )
-
-    def _told(self, submission: dict[str, Any]) -> dict[str, Any]:
-        told = {
-            "ref": submission["ref"],
-            "description": submission["description"],
-            "date": "2026-01-02T03:04:05.670Z",
-            "fileName": "submission.csv",
-            "submittedBy": USERNAME,
-        }
-        if submission["polls"] < self._kaggle.polls:
-            return told  # PENDING is the default, and defaults are left out
-        if self._kaggle.error:
-            return told | {"status": "ERROR", "errorDescription": self._kaggle.error}
-        return told | {"status": "COMPLETE", "publicScore": self._kaggle.public_score}
-
-    @staticmethod
-    def _of_competition(body: dict[str, Any], answer: Any) -> Any:
-        if body.get("competitionName") != COMPETITION:
-            return Status(404, "There is no such competition")
-        return answer

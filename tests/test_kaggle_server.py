@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kaggle_server import KEY, TOKEN, USERNAME, KaggleServer
+from tests.kaggle_api import KEY, TOKEN, USERNAME
+from tests.kaggle_server import KaggleServer
 
 
 @pytest.fixture
@@ -54,11 +55,11 @@ def test_the_package_s_own_submission_arrives_and_is_listed(
     kaggle_server: KaggleServer, home: Path
 ) -> None:
     (home / "mine.csv").write_text("ImageId,Label\n1,2\n")
-    words = ("competitions", "submit", "digit-recognizer", "-f", "mine.csv", "-m", "hello")
-    told = kaggle_command(kaggle_server, home, *words, KAGGLE_API_TOKEN=TOKEN)
+    submit = ("competitions", "submit", "digit-recognizer", "-f", "mine.csv", "-m", "hello")
+    told = kaggle_command(kaggle_server, home, *submit, KAGGLE_API_TOKEN=TOKEN)
     assert "Successfully submitted to Digit Recognizer" in told
     assert list(kaggle_server.kaggle.uploads.values()) == [b"ImageId,Label\n1,2\n"]
-    words = ("competitions", "submissions", "digit-recognizer", "--csv")
-    listed = kaggle_command(kaggle_server, home, *words, KAGGLE_API_TOKEN=TOKEN)
+    submissions = ("competitions", "submissions", "digit-recognizer", "--csv")
+    listed = kaggle_command(kaggle_server, home, *submissions, KAGGLE_API_TOKEN=TOKEN)
     assert "1001,submission.csv" in listed
     assert "hello" in listed

@@ -1,0 +1,272 @@
+"""Stage submit: send a run's checked CSV to Kaggle once, and wait for its score."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.errors import PipelineError
+from pipeline.kaggle_answers import Submission, SubmissionLimits
+from pipeline.kaggle_client import COMPETITION_PAGE, Kaggle
+from pipeline.kaggle_errors import UnclearSubmissionError
+from pipeline.ledger import LedgerLine, new_line, read_ledger, write_line
+from pipeline.metrics import Accuracy
+from pipeline.plan import Plan
+from pipeline.submission import COMPETITION_ROWS, check_submission
+
+SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
+# Kaggle needs some seconds for a score, sometimes minutes.
+TIMEOUT_SECONDS = 600.0
+# How often to look for a submission in Kaggle's list before it is taken not to be there.
+LOOKS = 3
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SubmitResult:
+    """A scored submission.
+
+    unchanged: nothing was sent, because this CSV had been sent before; its score was fetched.
+    ref: its number at Kaggle.  score: public accuracy.
+    left_today: further submissions that Kaggle takes today, None if it was not asked or told none.
+    """
+
+    unchanged: bool
+    run: str
+    csv: Path
+    ref: int
+    url: str
+    score: float
+    private_score: float | None
+    hold_out: Accuracy
+    left_today: int | None
+
+    @property
+    def gap(self) -> float:
+        """Score minus hold-out accuracy: below 0, the hold-out digits flattered the run."""
+        return self.score - self.hold_out.value
+
+
+def submit(
+    plan: Plan,
+    *,
+    force: bool = False,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    tell: Tell | None = None,
+) -> SubmitResult:
+    """Send the CSV of the plan's run, unless it was sent before, and return its score.
+
+    force: send it although it was sent before.
+    Raises PipelineError if the CSV may not be sent, Kaggle does not take it or cannot score it,
+    or there is no score within the time limit; running it again then goes on waiting.
+    """
+    tell = tell or (lambda _: None)
+    record = _read_record(plan)
+    csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
+    with files.locked(ledger, waiting=tell):
+        earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
+        if not force:
+            _refuse_scored(plan, earlier)
+        kaggle = Kaggle(tell)
+        line = _find_sent(plan, record, earlier, kaggle, force=force)
+        left_today = None
+        if already_sent := line is not None:
+            tell(f"This CSV was sent before, as submission {line.ref}; waiting for its score.")
+        else:
+            left_today = _allowance(plan, record, kaggle)
+            line = _send(plan, new_line(record, csv, earlier), kaggle)
+            tell(f"Sent as submission {line.ref}; waiting for its score.")
+        submission = kaggle.wait_for_score(_ref(line), timeout_seconds)
+        write_line(ledger, line.updated(submission))
+    score = _score(plan, submission, timeout_seconds)
+    hold_out = record["hold_out"]
+    correct = round(hold_out["accuracy"] * hold_out["rows"])
+    return SubmitResult(
+        unchanged=already_sent,
+        run=plan.run,
+        csv=csv,
+        ref=submission.ref,
+        url=SUBMISSIONS_PAGE,
+        score=score,
+        private_score=submission.private_score,
+        hold_out=Accuracy(
+            hold_out["accuracy"], hold_out["low"], hold_out["high"], correct, hold_out["rows"]
+        ),
+        left_today=left_today,
+    )
+
+
+def _read_record(plan: Plan) -> dict[str, Any]:
+    """The CSV's record, after every check that needs no network."""
+    csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
+    if not csv.exists() or not path.exists():
+        raise PipelineError(
+            f"There is no submission of the run {plan.run} ({csv}).",
+            remedy=f"Run: make submission RUN={plan.run}",
+        )
+    record = files.read_json(path)
+    needed = ("run", "csv_sha256", "rows", "kind", "source", "test_csv", "hold_out")
+    if missing := [name for name in needed if name not in record]:
+        raise PipelineError(
+            f"{path} is damaged: it has no {missing[0]}",
+            remedy=f"Run: make submission FORCE=1 RUN={plan.run}",
+        )
+    if record["csv_sha256"] != files.sha256(csv):
+        raise PipelineError(
+            f"{csv} is not the file that the run predicted: it was edited or replaced afterwards.",
+            remedy=f"Run: make submission FORCE=1 RUN={plan.run}",
+        )
+    if record["kind"] != "competition" or record["rows"] != COMPETITION_ROWS:
+        raise PipelineError(
+            f"{csv} holds {record['rows']:,} predictions for the source {record['source']}, "
+            f"not those for the competition's own {COMPETITION_ROWS:,} test digits.",
+            remedy="Train on the competition's data: make all SOURCE=kaggle (or its zip's path).",
+        )
+    sample = plan.workspace.raw(plan.source.name).sample_submission
+    check_submission(
+        csv, sample=sample if sample.exists() else None, test_rows=record["test_csv"]["rows"]
+    )
+    return record
+
+
+def _refuse_scored(plan: Plan, earlier: list[LedgerLine]) -> None:
+    """A CSV whose outcome is known is not sent again, and Kaggle need not be asked."""
+    reached = [line for line in earlier if line.reached_kaggle]
+    if not reached or any(line.status == "SENDING" for line in earlier):
+        return
+    line = reached[-1]
+    outcome = f"Kaggle could not score it ({line.error})"
+    if line.status == "COMPLETE" and line.public_score is not None:
+        outcome = f"its score is {line.public_score}"
+    elif line.status != "ERROR":
+        return
+    raise PipelineError(
+        f"This very CSV was sent before, on {line.sent_at[:10]} as submission {line.ref}; "
+        f"{outcome}.",
+        remedy=f"To send it again: {_command(plan)} FORCE=1",
+    )
+
+
+def _find_sent(
+    plan: Plan, record: dict[str, Any], earlier: list[LedgerLine], kaggle: Kaggle, *, force: bool
+) -> LedgerLine | None:
+    """The submission of this CSV to go on waiting for, or None if one is to be sent."""
+    csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
+    known = {line.ref for line in read_ledger(ledger) if line.ref is not None}
+    for line in earlier:
+        if line.status != "SENDING":
+            continue
+        # It was interrupted, or its answer was lost: Kaggle knows what became of it.
+        found = kaggle.find_submission(line.mark, but_not=known, tries=LOOKS)
+        if found is not None:
+            write_line(ledger, arrived := line.updated(found))
+            return arrived
+        write_line(ledger, dataclasses.replace(line, status="ERROR", error="never arrived"))
+    if force:
+        return None
+    reached = [line for line in earlier if line.reached_kaggle]
+    if reached:
+        return reached[-1]
+    # Sent from another folder or machine, or its ledger was lost.
+    line = new_line(record, csv, earlier)
+    found = kaggle.find_submission(line.mark, but_not=known)
+    return None if found is None else line.updated(found)
+
+
+def _allowance(plan: Plan, record: dict[str, Any], kaggle: Kaggle) -> int | None:
+    """What will be left of today's submissions; raises PipelineError if this one may not go."""
+    if plan.source.kind == "path":
+        # The user's own copy: the only sign at hand of whose test digits these are.
+        size = kaggle.competition_files().get("test.csv", 0)
+        if size > 0 and size != record["test_csv"]["bytes"]:
+            raise PipelineError(
+                f"The test.csv of {plan.source.text} has {record['test_csv']['bytes']:,} bytes, "
+                f"the competition's own has {size:,}: these predictions are not for its digits.",
+                remedy="Use the competition's own files: make all SOURCE=kaggle",
+            )
+    limits = kaggle.submission_limits()
+    if limits.allowed_now is None:
+        return None
+    if limits.allowed_now <= 0:
+        raise _limit_reached(plan, limits)
+    return limits.allowed_now - 1
+
+
+def _limit_reached(plan: Plan, limits: SubmissionLimits) -> PipelineError:
+    if limits.limited_for_good:
+        return PipelineError(
+            "Kaggle takes no more submissions from this team: the competition's total is used up.",
+            remedy=f"See {SUBMISSIONS_PAGE}",
+        )
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    hours, minutes = divmod(int((midnight - now).total_seconds()) // 60, 60)
+    return PipelineError(
+        f"Kaggle takes no more submissions today: {limits.today} were sent since 00:00 UTC.",
+        remedy=f"Its next day begins in {hours} h {minutes} min; then run: {_command(plan)}",
+    )
+
+
+def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
+    """Send the CSV, with a line in the ledger before and after."""
+    ledger = plan.workspace.ledger
+    known = {row.ref for row in read_ledger(ledger) if row.ref is not None}
+    write_line(ledger, line)
+    try:
+        ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
+    except UnclearSubmissionError as error:
+        ref = _look_after(error, line, kaggle, known, again=_command(plan))
+    except PipelineError as error:
+        write_line(ledger, dataclasses.replace(line, status="ERROR", error=error.message))
+        raise
+    line = dataclasses.replace(line, status="PENDING", ref=ref)
+    write_line(ledger, line)
+    return line
+
+
+def _look_after(
+    error: PipelineError, line: LedgerLine, kaggle: Kaggle, known: set[int], again: str
+) -> int:
+    """The number of a submission whose answer was lost; raises PipelineError if it is not found."""
+    remedy = f"Run: {again} (it looks in Kaggle's list again before it sends anything)."
+    try:
+        found = kaggle.find_submission(line.mark, but_not=known, tries=LOOKS)
+    except PipelineError:
+        raise PipelineError(
+            f"{error.message} Whether the submission arrived is not known.", remedy=remedy
+        ) from None
+    if found is None:
+        raise PipelineError(
+            f"{error.message} The submission is not in Kaggle's list.", remedy=remedy
+        ) from None
+    return found.ref
+
+
+def _score(plan: Plan, submission: Submission, timeout_seconds: float) -> float:
+    """The public score; raises PipelineError if there is none."""
+    if submission.status == "ERROR":
+        reason = f'it says "{submission.error}"' if submission.error else "it gives no reason"
+        raise PipelineError(
+            f"Kaggle could not score submission {submission.ref}: {reason}.",
+            remedy=f"See {SUBMISSIONS_PAGE}",
+        )
+    if submission.public_score is None:
+        raise PipelineError(
+            f"Submission {submission.ref} has arrived, but has no score "
+            f"after {timeout_seconds:.0f} s.",
+            remedy=f"To go on waiting (nothing is sent again): {_command(plan)}",
+        )
+    return submission.public_score
+
+
+def _ref(line: LedgerLine) -> int:
+    assert line.ref is not None, line
+    return line.ref
+
+
+def _command(plan: Plan) -> str:
+    return f"make submit RUN={plan.run}"
