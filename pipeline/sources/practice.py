@@ -18,8 +18,7 @@ SPLIT_SEED = 2012  # any number, but never another: results on these digits are 
 
 PRACTICE_NOTICE = f"""\
 These are 5,000 PRACTICE digits, not the competition's data: no Kaggle credentials were found.
-Everything works with them, but what is learned from them cannot be submitted, and its accuracy
-is that of a fifteenth of the training digits.
+The whole pipeline runs on them, but what it predicts cannot be submitted to Kaggle.
 For the real data: {HOW_TO_GET_THEM}
 Then accept the rules at https://www.kaggle.com/competitions/digit-recognizer/rules
 and run: make all SOURCE=kaggle"""
