@@ -70,6 +70,11 @@ def test_probability_zero_of_the_true_digit_gives_a_large_finite_loss() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_rows_that_float32_leaves_beside_one_are_scaled() -> None:
+    found = measured([1, 1], sure([1, 1], 0.91) * np.float32(1.00005))
+    assert found.log_loss == pytest.approx(-math.log(0.91), rel=1e-6)
+
+
 def test_a_class_that_is_absent_keeps_its_place() -> None:
     found = measured([0, 0, 2], sure([0, 0, 2]))
     assert [item.label for item in found.classes] == list(range(10))
