@@ -87,6 +87,10 @@ def test_other_spellings_are_left_to_the_exact_parser(block: bytes, rows: list[l
             b"1,2,3\n1,2",
             "f.csv, line 3: 2 values instead of 3; the file ends in the middle of this row",
         ),
+        (
+            b"1,2,3\n4",
+            "f.csv, line 3: 1 value instead of 3; the file ends in the middle of this row",
+        ),
         (b"1,2,3\n\n1,2,3\n", "f.csv, line 3: the line is blank"),
         (b"1,2,3\n  \n", "f.csv, line 3: 1 value instead of 3"),
         (b"</body>\n", "f.csv, line 2: 1 value instead of 3"),
