@@ -179,6 +179,7 @@ def test_markdown_of_a_notebook(digits: Digits) -> None:
         MARKED.replace("<!-- /results:recipes -->", ""),
         MARKED.replace("<!-- results:recipes -->", "<!-- result:recipes -->"),
         MARKED + "<!-- results:recipes --><!-- /results:recipes -->",
+        MARKED.replace("between", "<!-- results:recipes --> between"),
         MARKED.replace("<!-- results:recipes -->", "x").replace(
             "<!-- /results:recipes -->", "<!-- /results:recipes --><!-- results:recipes -->"
         ),
