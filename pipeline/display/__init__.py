@@ -13,9 +13,11 @@ from pipeline.display.outcome import (
     show_summary,
 )
 from pipeline.display.preparation import show_download, show_preprocess
+from pipeline.display.training import TrainingDisplay, show_train
 from pipeline.display.validation import show_validate
 
 __all__ = [
+    "TrainingDisplay",
     "make_console",
     "show_check",
     "show_download",
@@ -27,6 +29,7 @@ __all__ = [
     "show_submission",
     "show_submit",
     "show_summary",
+    "show_train",
     "show_unchanged",
     "show_validate",
 ]

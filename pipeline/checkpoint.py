@@ -1,0 +1,73 @@
+"""A network, or a training under way, to one .npz file and back, without pickle."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import PipelineError
+from pipeline.files import atomic_write
+from pipeline.nn import Network
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def save_model(path: Path, network: Network) -> None:
+    """Write a network: its configuration and its values; reading it needs nothing else."""
+    config = {"layers": network.config, "input_shape": network.input_shape}
+    _save(path, config, {"vector": network.vector})
+
+
+def load_model(path: Path) -> Network:
+    """Read a network back. Raises PipelineError if the file is missing or damaged."""
+    config, arrays = _load(path)
+    try:
+        network = Network(config["layers"], tuple(config["input_shape"]))
+        network.vector[...] = arrays["vector"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from None
+    return network
+
+
+def save_checkpoint(path: Path, inputs: dict[str, Any], state: dict[str, Array]) -> None:
+    """Write a training's state, together with what it was trained from."""
+    _save(path, inputs, state)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read (inputs, state) back. Raises PipelineError if the file is missing or damaged."""
+    return _load(path)
+
+
+def _save(path: Path, config: dict[str, Any], arrays: dict[str, Array]) -> None:
+    text = np.frombuffer(json.dumps(config).encode("utf-8"), np.uint8)
+    # Arrays are named apart from the configuration, so that no name can collide with it.
+    named = {f"array.{name}": array for name, array in arrays.items()}
+    with atomic_write(path) as stream:
+        np.savez(stream, allow_pickle=False, config=text, **named)
+
+
+def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            config = json.loads(stored["config"].tobytes().decode("utf-8"))
+            arrays = {
+                name.removeprefix("array."): stored[name]
+                for name in stored.files
+                if name.startswith("array.")
+            }
+    except FileNotFoundError:
+        raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
+    if not isinstance(config, dict):
+        raise _damaged(path, ValueError("its configuration is no object"))
+    return config, arrays
+
+
+def _damaged(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"{path} is damaged: {error}", remedy="Delete it and run: make train FORCE=1"
+    )

@@ -1,0 +1,101 @@
+"""Training as it goes: a progress bar on a terminal, one plain line for each evaluation elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pipeline.display.console import show_facts, show_headline, show_line, show_unchanged
+
+# Types only: importing a stage takes long, and one command shows one stage.
+if TYPE_CHECKING:
+    from pipeline.nn import EpochResult
+    from pipeline.stages.train import TrainResult, TrainStart
+
+
+class TrainingDisplay:
+    """Shows a training under way; use it in a ``with`` block, which ends the progress bar."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._start: TrainStart | None = None
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def start(self, start: TrainStart) -> None:
+        """Print what is going to be trained."""
+        self._start, self._began = start, time.perf_counter()
+        show_headline(
+            self._console,
+            "train",
+            f"{start.recipe}: {start.parameters:,} parameters, {start.training_rows:,} digits to "
+            f"learn from, {start.hold_out_rows:,} held out",
+        )
+        if start.epochs_done:
+            show_line(
+                self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
+            )
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("  epoch {task.completed:.0f}/{task.total:.0f}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(compact=True),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(
+                "", total=start.epochs, completed=start.epochs_done
+            )
+            self._progress.start()
+
+    def epoch(self, result: EpochResult) -> None:
+        """Show one evaluation."""
+        facts = (
+            f"loss {result.training_loss:.4f}  hold-out {result.hold_out_accuracy:.4f}  "
+            f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
+        )
+        if self._progress is not None:
+            self._progress.update(self._task, completed=result.epoch, description=facts)
+        elif self._start is not None:
+            width = len(str(self._start.epochs))
+            show_line(
+                self._console,
+                f"  epoch {result.epoch:>{width}}/{self._start.epochs}  {facts}  "
+                f"{self._left(self._start, result.epoch):.0f} s left",
+            )
+
+    def _left(self, start: TrainStart, epoch: int) -> float:
+        elapsed = time.perf_counter() - self._began
+        return elapsed / (epoch - start.epochs_done) * (start.epochs - epoch)
+
+
+def show_train(console: Console, result: TrainResult) -> None:
+    """Print how well the run reads the digits that it never saw, and how long it took."""
+    if result.unchanged:
+        show_unchanged(console, "train")
+        return
+    show_line(
+        console,
+        f"  {result.hold_out_accuracy:.4f} of {result.hold_out_rows:,} held-out digits right, "
+        f"after {result.epochs} epochs in {result.seconds:.1f} s "
+        f"({result.images_per_second:,.0f} images/s)",
+    )
+    show_facts(console, [("to", str(result.folder))])

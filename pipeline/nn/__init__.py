@@ -1,0 +1,29 @@
+"""A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
+
+In reading order: initializers, layers, normalization, losses, network, optimizers, schedules,
+batches, parallel, training; gradcheck shows that the derivatives are right.
+"""
+
+from pipeline.nn.gradcheck import check_gradient
+from pipeline.nn.losses import softmax, softmax_cross_entropy
+from pipeline.nn.network import Network
+from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
+from pipeline.nn.parallel import Shards
+from pipeline.nn.schedules import make_schedule
+from pipeline.nn.training import EpochResult, Examples, Settings, Training
+
+__all__ = [
+    "SGD",
+    "AdamW",
+    "EpochResult",
+    "Examples",
+    "Network",
+    "Settings",
+    "Shards",
+    "Training",
+    "check_gradient",
+    "make_optimizer",
+    "make_schedule",
+    "softmax",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,248 @@
+"""The layers of a dense network: each one's forward and backward pass side by side."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.nn.initializers import Array, Constant, He, Initializer, make_initializer
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One array that a layer asks the network to keep for it.
+
+    role: "weight" is trained and decayed; "offset" (biases, scales) is trained and not decayed;
+    "statistic" is measured in training and not trained.
+    """
+
+    name: str
+    shape: Shape
+    initializer: Initializer
+    role: Literal["weight", "offset", "statistic"]
+
+
+class Layer:
+    """One differentiable function; a subclass gives ``build``, ``forward`` and ``backward``.
+
+    A layer owns neither its parameters nor their gradients: it declares them in ``build`` and
+    is then bound to views of the network's flat vectors. It does own what ``forward`` keeps for
+    ``backward``, in buffers that are allocated once, so a layer serves one thread at a time.
+    Arrays that it returns are such buffers: they are valid until its next call.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+        self._buffers: dict[str, Array] = {}
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output, given the shape of one input (without N)."""
+        return input_shape
+
+    def parameters(self) -> list[Parameter]:
+        """What the layer needs, known after ``build``."""
+        return []
+
+    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        """Take the views in which this layer's parameters and their gradients live."""
+        self.values = values
+        self.gradients = gradients
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        """Return the outputs for a batch; the first dimension is N."""
+        raise NotImplementedError
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """Overwrite the parameters' gradients, given the loss's gradient at the output.
+
+        Returns the loss's gradient at the input, or None if ``need_input`` is false.
+        """
+        raise NotImplementedError
+
+    def buffer(self, name: str, shape: Shape, dtype: Any) -> Array:
+        """Return a reused, uninitialised array; a smaller batch gets the front of a larger one."""
+        held = self._buffers.get(name)
+        if held is None or held.shape[0] < shape[0] or held.shape[1:] != shape[1:]:
+            held = self._buffers[name] = np.empty(shape, dtype)
+        return held[: shape[0]]
+
+
+class Flatten(Layer):
+    """(N, ...) to (N, features); the same numbers in the same order."""
+
+    def build(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
+
+    def forward(
+        self,
+        inputs: Array,
+        *,
+        training: bool = False,  # noqa: ARG002
+        rng: np.random.Generator | None = None,  # noqa: ARG002
+    ) -> Array:
+        self._input_shape = inputs.shape
+        return inputs.reshape(len(inputs), -1)
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        return grad_output.reshape(self._input_shape) if need_input else None
+
+
+class Dense(Layer):
+    """y = x W + b, with x (N, inputs), W (inputs, units) and b (units)."""
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        weight: dict[str, Any] | None = None,
+        bias: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.units = units
+        self.weight_initializer = make_initializer(weight) if weight else He()
+        self.bias_initializer = make_initializer(bias) if bias else Constant(0.0)
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ValueError(f"a dense layer takes (N, features), got (N, *{input_shape}): flatten")
+        (self.inputs,) = input_shape
+        return (self.units,)
+
+    def parameters(self) -> list[Parameter]:
+        return [
+            Parameter("weight", (self.inputs, self.units), self.weight_initializer, "weight"),
+            Parameter("bias", (self.units,), self.bias_initializer, "offset"),
+        ]
+
+    def forward(
+        self,
+        inputs: Array,
+        *,
+        training: bool = False,  # noqa: ARG002
+        rng: np.random.Generator | None = None,  # noqa: ARG002
+    ) -> Array:
+        self._inputs = inputs
+        outputs = self.buffer("outputs", (len(inputs), self.units), inputs.dtype)
+        np.matmul(inputs, self.values["weight"], out=outputs)
+        outputs += self.values["bias"]
+        return outputs
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """With L the loss and G = dL/dy (N, units), from y_nj = sum_i x_ni W_ij + b_j:
+
+        dL/dW_ij = sum_n x_ni G_nj,  so  dL/dW = x^T G
+        dL/db_j  = sum_n G_nj        (one sum for each unit)
+        dL/dx_ni = sum_j G_nj W_ij,  so  dL/dx = G W^T
+        """
+        np.matmul(self._inputs.T, grad_output, out=self.gradients["weight"])
+        np.sum(grad_output, axis=0, out=self.gradients["bias"])
+        if not need_input:
+            return None
+        grad_input = self.buffer("grad_input", self._inputs.shape, grad_output.dtype)
+        return np.matmul(grad_output, self.values["weight"].T, out=grad_input)
+
+
+class LeakyReLU(Layer):
+    """y = x where x > 0, and slope * x elsewhere.
+
+    Source: Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
+    """
+
+    def __init__(self, slope: float = 0.01) -> None:
+        super().__init__()
+        if not 0.0 <= slope < 1.0:
+            raise ValueError(f"the slope of a leaky rectifier is in [0, 1), got {slope}")
+        self.slope = slope
+
+    def forward(
+        self,
+        inputs: Array,
+        *,
+        training: bool = False,  # noqa: ARG002
+        rng: np.random.Generator | None = None,  # noqa: ARG002
+    ) -> Array:
+        outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
+        # A slope below 1 makes the larger of the two the right one on either side of zero.
+        np.multiply(inputs, inputs.dtype.type(self.slope), out=outputs)
+        np.maximum(inputs, outputs, out=outputs)
+        self._outputs = outputs
+        return outputs
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """dy/dx is 1 where x > 0 and slope elsewhere; y > 0 exactly where x > 0."""
+        if not need_input:
+            return None
+        grad_input = self.buffer("grad_input", grad_output.shape, grad_output.dtype)
+        positive = self.buffer("positive", grad_output.shape, np.bool_)
+        np.greater(self._outputs, 0, out=positive)
+        np.multiply(grad_output, grad_output.dtype.type(self.slope), out=grad_input)
+        np.copyto(grad_input, grad_output, where=positive)
+        return grad_input
+
+
+class ReLU(Layer):
+    """y = max(x, 0)."""
+
+    def forward(
+        self,
+        inputs: Array,
+        *,
+        training: bool = False,  # noqa: ARG002
+        rng: np.random.Generator | None = None,  # noqa: ARG002
+    ) -> Array:
+        self._outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
+        return np.maximum(inputs, 0, out=self._outputs)
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """dy/dx is 1 where y > 0 and 0 elsewhere (at x = 0 the subgradient 0 is taken)."""
+        if not need_input:
+            return None
+        grad_input = self.buffer("grad_input", grad_output.shape, grad_output.dtype)
+        positive = self.buffer("positive", grad_output.shape, np.bool_)
+        np.greater(self._outputs, 0, out=positive)
+        return np.multiply(grad_output, positive, out=grad_input)
+
+
+class Dropout(Layer):
+    """In training, zero each value with probability ``rate`` and scale the others up to match.
+
+    The scale 1 / (1 - rate) keeps the expected value, so that prediction needs no correction.
+    Source: Srivastava et al. 2014, section 10 ("inverted" form).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"a dropout rate is in [0, 1), got {rate}")
+        self.rate = rate
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        self._dropping = training and self.rate > 0.0
+        if not self._dropping:
+            return inputs
+        if rng is None:
+            raise ValueError("dropout needs rng=numpy.random.Generator in training")
+        self._mask = self.buffer("mask", inputs.shape, inputs.dtype)
+        # Sixteen random bits a value are enough for a rate in steps of 1/65536, at half the cost.
+        threshold = round(self.rate * 65536)
+        draws = rng.integers(0, 65536, inputs.shape, dtype=np.uint16)
+        np.multiply(draws >= threshold, inputs.dtype.type(1.0 / (1.0 - self.rate)), out=self._mask)
+        outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
+        return np.multiply(inputs, self._mask, out=outputs)
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """y = mask * x, so dL/dx = mask * dL/dy with the same mask."""
+        if not need_input:
+            return None
+        if not self._dropping:
+            return grad_output
+        grad_input = self.buffer("grad_input", grad_output.shape, grad_output.dtype)
+        return np.multiply(grad_output, self._mask, out=grad_input)

@@ -1,0 +1,49 @@
+"""How wrong the network is: softmax cross-entropy, computed without overflow."""
+
+import numpy as np
+
+from pipeline.nn.initializers import Array
+
+
+def softmax(logits: Array) -> Array:
+    """Return probabilities (N, K) that sum to 1 in each row.
+
+    Subtracting a row's maximum changes nothing (it cancels) and keeps exp from overflowing.
+    """
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials /= exponentials.sum(axis=1, keepdims=True)
+    return exponentials
+
+
+def softmax_cross_entropy(
+    logits: Array, labels: Array, *, smoothing: float = 0.0
+) -> tuple[float, Array]:
+    """Return the mean cross-entropy and its gradient.
+
+    logits: (N, K) float, unnormalised.  labels: (N,) integers in [0, K).
+    smoothing: share of the target's weight that is spread evenly over all K classes.
+    Returns (loss, grad_logits); the gradient is already divided by N.
+    Raises ValueError if shapes disagree or a label is out of range.
+    Source: Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing).
+
+    With p = softmax(z) and targets t that sum to 1, L = -sum_k t_k log p_k. From
+    log p_k = z_k - log sum_j exp z_j follows dL/dz_j = -t_j + sum_k t_k p_j = p_j - t_j.
+    """
+    rows, classes = logits.shape
+    if labels.shape != (rows,):
+        raise ValueError(f"expected labels of shape {(rows,)}, got {labels.shape}")
+    if rows and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise ValueError(f"expected labels in [0, {classes}), got {labels.min()} to {labels.max()}")
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    probabilities = np.exp(shifted)
+    sums = probabilities.sum(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(sums)
+    probabilities /= sums
+
+    targets = np.full_like(logits, smoothing / classes)
+    targets[np.arange(rows), labels] += 1.0 - smoothing
+    loss = -float(np.vdot(targets, log_probabilities)) / rows
+    grad_logits = probabilities
+    grad_logits -= targets
+    grad_logits /= rows
+    return loss, grad_logits

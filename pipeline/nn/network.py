@@ -1,0 +1,142 @@
+"""A stack of layers over one flat vector that holds all their parameters."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pipeline.nn.initializers import Array
+from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
+from pipeline.nn.losses import softmax
+from pipeline.nn.normalization import BatchNorm
+
+LAYERS: dict[str, type[Layer]] = {
+    "flatten": Flatten,
+    "dense": Dense,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "dropout": Dropout,
+    "batch_norm": BatchNorm,
+}
+
+# The order in the vector: what is decayed, what is trained but not decayed, what is not trained.
+ROLES = ("weight", "offset", "statistic")
+
+
+class Network:
+    """Layers one after another, from a batch of inputs to a batch of logits.
+
+    config: one dict for each layer, such as {"kind": "dense", "units": 512}.
+    input_shape: the shape of one input, without N.
+
+    vector: every value as one array [weights | offsets | statistics]; the layers work on views
+    of it. So a step of the optimizer, an average of weights or a checkpoint is one operation.
+    parameters: its trained part, (P,).  gradients: the same layout, (P,).
+    weight_count: how many of the parameters, from the front, are weights that may be decayed.
+    """
+
+    def __init__(
+        self, config: Iterable[dict[str, Any]], input_shape: Shape, *, dtype: Any = np.float32
+    ) -> None:
+        self.config = [dict(layer) for layer in config]
+        self.input_shape = tuple(input_shape)
+        self.dtype = np.dtype(dtype)
+        self.layers = [_make_layer(layer) for layer in self.config]
+        shape = self.input_shape
+        for number, (layer, values) in enumerate(zip(self.layers, self.config, strict=True), 1):
+            try:
+                shape = layer.build(shape)
+            except ValueError as error:
+                raise ValueError(f"layer {number} ({values['kind']}): {error}") from None
+        self.output_shape = shape
+        declared = [(layer, parameter) for layer in self.layers for parameter in layer.parameters()]
+        self._layout = [item for role in ROLES for item in declared if item[1].role == role]
+        sizes = {
+            role: sum(math.prod(item.shape) for _, item in declared if item.role == role)
+            for role in ROLES
+        }
+        self.weight_count = sizes["weight"]
+        self.parameter_count = sizes["weight"] + sizes["offset"]
+        self._first_trained = next(
+            (n for n, layer in enumerate(self.layers) if layer.parameters()), len(self.layers)
+        )
+        vector = np.zeros(sum(sizes.values()), self.dtype)
+        self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
+        self.vector = vector
+
+    def initialize(self, *, rng: np.random.Generator) -> None:
+        """Draw new values for all parameters, layer by layer from the input."""
+        for layer in self.layers:
+            for parameter in layer.parameters():
+                parameter.initializer.fill(layer.values[parameter.name], rng=rng)
+
+    def replicate(self) -> "Network":
+        """Return a network on the same parameters, with gradients, statistics and buffers of its own.
+
+        Replicas can run forward and backward at the same time on threads. A replica has no
+        ``vector``: its values are not in one place.
+        """
+        replica = Network(self.config, self.input_shape, dtype=self.dtype)
+        replica._bind(self.parameters, self.statistics.copy())
+        del replica.vector
+        return replica
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        """Return logits (N, K) for inputs (N, *input_shape)."""
+        if inputs.shape[1:] != self.input_shape:
+            raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer.forward(outputs, training=training, rng=rng)
+        return outputs
+
+    def backward(self, grad_logits: Array) -> None:
+        """Overwrite ``gradients``, given the loss's gradient at the logits.
+
+        The chain rule, from the last layer to the first one that has parameters; what lies
+        before that one, and its own input, needs no gradient.
+        """
+        gradient: Array | None = grad_logits
+        for number in range(len(self.layers) - 1, self._first_trained - 1, -1):
+            assert gradient is not None
+            gradient = self.layers[number].backward(
+                gradient, need_input=number > self._first_trained
+            )
+
+    def predict(self, inputs: Array) -> Array:
+        """Return probabilities (N, K) for one block of inputs (N, *input_shape)."""
+        return softmax(self.forward(inputs))
+
+    def _bind(self, parameters: Array, statistics: Array) -> None:
+        self.parameters = parameters
+        self.statistics = statistics
+        self.gradients = np.zeros_like(parameters)
+        values: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
+        gradients: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
+        start = 0
+        for layer, parameter in self._layout:
+            if parameter.role == "statistic":
+                values[layer][parameter.name] = _view(
+                    statistics, start - self.parameter_count, parameter
+                )
+            else:
+                values[layer][parameter.name] = _view(parameters, start, parameter)
+                gradients[layer][parameter.name] = _view(self.gradients, start, parameter)
+            start += math.prod(parameter.shape)
+        for layer in self.layers:
+            layer.bind(values[layer], gradients[layer])
+
+
+def _view(vector: Array, start: int, parameter: Parameter) -> Array:
+    return vector[start : start + math.prod(parameter.shape)].reshape(parameter.shape)
+
+
+def _make_layer(config: dict[str, Any]) -> Layer:
+    values = dict(config)
+    kind = values.pop("kind")
+    if kind not in LAYERS:
+        raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
+    return LAYERS[kind](**values)

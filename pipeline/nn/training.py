@@ -1,0 +1,213 @@
+"""The training loop: ``Training.fit`` yields the result of each epoch; the caller does the rest."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.nn.batches import batch_rows
+from pipeline.nn.initializers import Array
+from pipeline.nn.network import Network
+from pipeline.nn.optimizers import Optimizer
+from pipeline.nn.parallel import Shards
+from pipeline.nn.schedules import ConstantRate, Schedule
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images with labels, and the rows of them that are meant.
+
+    images: (N, 28, 28) uint8, perhaps memory-mapped.  labels: (N,) uint8.  rows: (n,) int64.
+    """
+
+    images: Array
+    labels: Array
+    rows: Array
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; what the values mean does not depend on the machine.
+
+    batch_size: None is the whole training part, one step an epoch (gradient descent).
+    smoothing: label smoothing in [0, 1).
+    average_decay: of the running average of the weights (0: none). With it, the average is what
+    is evaluated and kept. Early steps average less, so that the start is soon forgotten:
+    decay = min(average_decay, (1 + step) / (10 + step)).
+    patience: stop after so many evaluations without a lower hold-out loss, and go back to the
+    best weights (0: never).
+    evaluate_every: evaluate after so many epochs, and after the last.
+    shards: parts of a batch that can run at the same time.
+    """
+
+    epochs: int
+    batch_size: int | None
+    smoothing: float = 0.0
+    average_decay: float = 0.0
+    patience: int = 0
+    evaluate_every: int = 1
+    shards: int = 2
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one evaluated epoch led to; the loss is the mean over the epochs since the last one.
+
+    hold_out_loss: mean cross-entropy without smoothing.
+    images_per_second: of training alone.  seconds: of training and evaluation.
+    """
+
+    epoch: int
+    training_loss: float
+    hold_out_loss: float
+    hold_out_accuracy: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+
+
+@dataclass
+class Training:
+    """A network in training: everything that the next epoch depends on.
+
+    seed: the source of all chance. Each epoch draws from generators made of (seed, epoch), so
+    an interrupted training needs no state of a generator to go on with the same bits.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    settings: Settings
+    seed: int
+    schedule: Schedule = field(default_factory=ConstantRate)
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        self.network.initialize(rng=np.random.default_rng((self.seed, 0)))
+        self.optimizer.prepare(self.network.parameters)
+        self._average = self.network.parameters.copy()
+        self._best = self.network.vector.copy()
+        self._best_loss = np.inf
+        self._evaluations_since_best = 0
+
+    def fit(self, train: Examples, hold_out: Examples, *, threads: int) -> Iterator[EpochResult]:
+        """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
+
+        threads: how many shards run at once; does not change the result.
+        Raises FloatingPointError if the loss is no longer a finite number.
+        """
+        settings = self.settings
+        with Shards(self.network, shards=settings.shards, threads=threads) as shards:
+            while not self.finished:
+                started = time.perf_counter()
+                losses = self._run_epoch(shards, train)
+                epochs = 1
+                while self.epoch % settings.evaluate_every and self.epoch < settings.epochs:
+                    losses += self._run_epoch(shards, train)
+                    epochs += 1
+                trained = time.perf_counter()
+                loss, accuracy = self._evaluate(shards, hold_out)
+                self._note_best(loss)
+                yield EpochResult(
+                    epoch=self.epoch,
+                    training_loss=float(np.mean(losses)),
+                    hold_out_loss=loss,
+                    hold_out_accuracy=accuracy,
+                    learning_rate=self.optimizer.rate,
+                    images_per_second=epochs * len(train.rows) / (trained - started),
+                    seconds=time.perf_counter() - started,
+                )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over or patience has run out."""
+        patience = self.settings.patience
+        return self.epoch >= self.settings.epochs or (
+            patience > 0 and self._evaluations_since_best >= patience
+        )
+
+    @property
+    def result(self) -> Array:
+        """The vector to keep: the best with early stopping, else the last (or its average)."""
+        return self._best if self.settings.patience else self._candidate()
+
+    def state(self) -> dict[str, Array]:
+        """Everything that changes in training, as named arrays."""
+        return {
+            "vector": self.network.vector,
+            "average": self._average,
+            "best": self._best,
+            "best_loss": np.array(self._best_loss),
+            "counters": np.array([self.epoch, self.optimizer.steps, self._evaluations_since_best]),
+            **{f"optimizer.{name}": values for name, values in self.optimizer.state.items()},
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Go back to a state; raises ValueError if it belongs to another network or optimizer."""
+        own = self.state()
+        if {name: array.shape for name, array in own.items()} != {
+            name: array.shape for name, array in state.items()
+        }:
+            raise ValueError("this state belongs to another network or optimizer")
+        for name, array in own.items():
+            array[...] = state[name]
+        self._best_loss = float(own["best_loss"])
+        self.epoch, self.optimizer.steps, self._evaluations_since_best = map(int, own["counters"])
+
+    def _run_epoch(self, shards: Shards, train: Examples) -> list[float]:
+        settings = self.settings
+        order, *rngs = (
+            np.random.default_rng(sequence)
+            for sequence in np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(
+                1 + settings.shards
+            )
+        )
+        batches = list(batch_rows(train.rows, settings.batch_size, rng=order))
+        losses = []
+        for number, rows in enumerate(batches):
+            time_in_epochs = self.epoch + number / len(batches)
+            self.optimizer.begin_step(self.schedule.factor(time_in_epochs, settings.epochs))
+            step = self.optimizer.steps
+            loss = shards.step(
+                train.images,
+                train.labels,
+                rows,
+                self.optimizer,
+                smoothing=settings.smoothing,
+                rngs=rngs,
+                average=self._average if settings.average_decay else None,
+                average_decay=min(settings.average_decay, (1 + step) / (10 + step)),
+            )
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} in epoch {self.epoch + 1}")
+            losses.append(loss)
+        shards.merge_statistics()
+        self.epoch += 1
+        return losses
+
+    def _evaluate(self, shards: Shards, hold_out: Examples) -> tuple[float, float]:
+        """Return mean cross-entropy and accuracy of the candidate on the held-out rows."""
+        current = self.network.parameters.copy()
+        self.network.vector[...] = self._candidate()
+        probabilities = shards.predict(hold_out.images, hold_out.rows)
+        self.network.parameters[...] = current
+        labels = hold_out.labels[hold_out.rows]
+        chosen = probabilities[np.arange(len(labels)), labels]
+        smallest = np.finfo(chosen.dtype).tiny
+        loss = -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
+        return loss, float((probabilities.argmax(axis=1) == labels).mean())
+
+    def _candidate(self) -> Array:
+        """The network's vector, with averaged weights if they are averaged."""
+        if not self.settings.average_decay:
+            return self.network.vector
+        return np.concatenate([self._average, self.network.statistics])
+
+    def _note_best(self, loss: float) -> None:
+        if loss < self._best_loss:
+            self._best_loss = loss
+            self._best[...] = self._candidate()
+            self._evaluations_since_best = 0
+        else:
+            self._evaluations_since_best += 1

@@ -1,0 +1,267 @@
+"""One experiment as a typed, checked value, read from a TOML file.
+
+The classes below are the table of all settings: each with its type, legal range and default.
+A key that is not in them is an error, so a misspelt setting never passes silently.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import PipelineError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: no unknown keys, no conversions between types, no changes later."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# ---- initializers ------------------------------------------------------------------------------
+class ConstantInitializer(Section):
+    kind: Literal["constant"]
+    value: float = 0.0
+
+
+class NormalInitializer(Section):
+    kind: Literal["normal"]
+    scale: Positive
+
+
+class UniformInitializer(Section):
+    kind: Literal["uniform"]
+    low: float
+    high: float
+
+
+class HeInitializer(Section):
+    kind: Literal["he"]
+
+
+class GlorotInitializer(Section):
+    kind: Literal["glorot"]
+
+
+Initializer = Annotated[
+    ConstantInitializer
+    | NormalInitializer
+    | UniformInitializer
+    | HeInitializer
+    | GlorotInitializer,
+    Field(discriminator="kind"),
+]
+
+
+# ---- layers ------------------------------------------------------------------------------------
+class FlattenLayer(Section):
+    kind: Literal["flatten"]
+
+
+class DenseLayer(Section):
+    kind: Literal["dense"]
+    units: Count
+    weight: Initializer = HeInitializer(kind="he")
+    bias: Initializer = ConstantInitializer(kind="constant")
+
+
+class ReLULayer(Section):
+    kind: Literal["relu"]
+
+
+class LeakyReLULayer(Section):
+    kind: Literal["leaky_relu"]
+    slope: Share = 0.01
+
+
+class DropoutLayer(Section):
+    kind: Literal["dropout"]
+    rate: Share
+
+
+class BatchNormLayer(Section):
+    kind: Literal["batch_norm"]
+    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    epsilon: Positive = 1e-5
+
+
+Layer = Annotated[
+    FlattenLayer | DenseLayer | ReLULayer | LeakyReLULayer | DropoutLayer | BatchNormLayer,
+    Field(discriminator="kind"),
+]
+
+
+class NetworkSection(Section):
+    """The layers from the image to ten logits, in order."""
+
+    layers: Annotated[list[Layer], Field(min_length=1)]
+
+
+# ---- optimizers and schedules ------------------------------------------------------------------
+class SGDOptimizer(Section):
+    kind: Literal["sgd"]
+    learning_rate: Positive
+    momentum: Share = 0.0
+    nesterov: bool = False
+    l2: NotNegative = 0.0
+    weight_decay: NotNegative = 0.0
+
+    @pydantic.model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "SGDOptimizer":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class AdamWOptimizer(Section):
+    kind: Literal["adamw"]
+    learning_rate: Positive
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Positive = 1e-8
+    l2: NotNegative = 0.0
+    weight_decay: NotNegative = 0.0
+
+
+Optimizer = Annotated[SGDOptimizer | AdamWOptimizer, Field(discriminator="kind")]
+
+
+class ConstantSchedule(Section):
+    kind: Literal["constant"]
+
+
+class StepSchedule(Section):
+    kind: Literal["step"]
+    every_epochs: Count
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class ExponentialSchedule(Section):
+    kind: Literal["exponential"]
+    decay: Annotated[float, Field(gt=0, le=1)]
+
+
+class CosineSchedule(Section):
+    kind: Literal["cosine"]
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OneCycleSchedule(Section):
+    kind: Literal["one_cycle"]
+    warmup: Share = 0.3
+    start: Annotated[float, Field(gt=0, le=1)] = 0.04
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0001
+
+
+Schedule = Annotated[
+    ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule,
+    Field(discriminator="kind"),
+]
+
+
+# ---- split and training ------------------------------------------------------------------------
+class SplitSection(Section):
+    """Which rows of train.csv are held out; the same for every run with the same two values.
+
+    hold_out: a share of the rows (below 1), or a number of rows.
+    """
+
+    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class TrainingSection(Section):
+    """How long and how; pipeline/nn/training.py says what each value does.
+
+    batch_size: a number of rows, or "all" for gradient descent on the whole training part.
+    """
+
+    epochs: Count
+    batch_size: Count | Literal["all"] = 128
+    label_smoothing: Share = 0.0
+    average_decay: Share = 0.0
+    patience: Annotated[int, Field(ge=0)] = 0
+    evaluate_every: Count = 1
+    shards: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class Recipe(Section):
+    """A whole experiment; the same recipe, data and seed give the same network, bit for bit."""
+
+    description: str
+    seed: Annotated[int, Field(ge=0)] = 0
+    split: SplitSection = SplitSection()
+    network: NetworkSection
+    optimizer: Optimizer
+    schedule: Schedule = ConstantSchedule(kind="constant")
+    training: TrainingSection
+
+
+def read_recipe(path: Path, *, seed: int | None = None, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe and apply the seed and the overrides ("training.epochs=5") to it.
+
+    Raises PipelineError naming the file, the key and what is wrong with it.
+    """
+    try:
+        with path.open("rb") as stream:
+            values = tomllib.load(stream)
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not valid TOML: {error}") from None
+    for override in overrides:
+        _apply_override(values, override)
+    if seed is not None:
+        values["seed"] = seed
+    try:
+        return Recipe.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise PipelineError(
+            f"{path}: {'; '.join(_explain(detail) for detail in error.errors()[:3])}",
+            remedy="pipeline/recipe.py lists all settings with their ranges."
+            if not overrides
+            else f"Look at the recipe and at SET: {' '.join(overrides)}",
+        ) from None
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    """Set one value by its dotted key; numbers in the key index lists: network.layers.1.units."""
+    key, equals, text = override.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", key):
+        raise PipelineError(
+            f"SET={override}: not of the form key=value", remedy='Example: SET="training.epochs=5"'
+        )
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a text: optimizer.kind=sgd
+    *parents, last = key.split(".")
+    target: Any = values
+    try:
+        for part in parents:
+            target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
+        if isinstance(target, list):
+            target[int(last)] = value
+        else:
+            target[last] = value
+    except (AttributeError, IndexError, TypeError, ValueError):
+        raise PipelineError(f"SET={override}: the recipe has no such key") from None
+
+
+def _explain(detail: Any) -> str:
+    # Discriminators appear in the location as the kind that was chosen; the key path is clearer without.
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {where}"
+    if detail["type"] == "missing":
+        return f"missing key {where}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[0].lower()}{message[1:]}, got {detail['input']!r:.60}"
