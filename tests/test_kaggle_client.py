@@ -1,5 +1,8 @@
 """The real kaggle package against the stand-in: what works, and what is repeated until it does."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from pipeline.kaggle_client import Kaggle, download_competition, download_datase
 from pipeline.kaggle_errors import UnclearSubmissionError
 from tests.kaggle_api import (
     KEY,
+    TOKEN,
     USERNAME,
     Answer,
     Failure,
@@ -59,7 +63,7 @@ def test_a_data_set_is_downloaded_in_silence(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_key_in_a_file_works_and_wins_over_the_environment_at_import(
+def test_a_key_in_a_file_works_though_the_package_was_imported_before_it_was_there(
     kaggle_server: KaggleServer, home: Path, monkeypatch: pytest.MonkeyPatch, csv: Path
 ) -> None:
     monkeypatch.delenv("KAGGLE_API_TOKEN")
@@ -115,6 +119,34 @@ def test_limits_are_unknown_before_the_first_submission(kaggle_server: KaggleSer
 def test_files_of_the_competition_have_sizes(kaggle_server: KaggleServer) -> None:
     kaggle_server.kaggle.files = {"test.csv": 51_118_296, "train.csv": 0}
     assert Kaggle(print).competition_files() == {"test.csv": 51_118_296, "train.csv": 0}
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
+def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
+    kaggle_server: KaggleServer, home: str
+) -> None:
+    # The package makes a folder in the home when it is imported, and VERBOSE lets it print headers.
+    script = (
+        "import logging, sys; from pipeline.kaggle_client import Kaggle;"
+        "left = Kaggle(print).submission_limits().allowed_now;"
+        "assert not logging.root.handlers; print(left, sys.stdin.closed)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[1],
+        env={
+            **kaggle_server.environment,
+            "HOME": home,
+            "KAGGLE_API_TOKEN": TOKEN,
+            "PATH": os.environ["PATH"],
+            "VERBOSE": "1",
+        },
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("10 False\n", "")
 
 
 # ---- what is repeated -------------------------------------------------------------------------

@@ -1,0 +1,23 @@
+"""What tests of the stage submit share."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.workspace import Workspace
+from tests.kaggle_server import KaggleServer
+from tests.submit_case import ROWS, RUN, Case
+
+
+@pytest.fixture
+def case(kaggle_server: KaggleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A run whose CSV may be sent; it is short, and the stage takes that for the full length."""
+    monkeypatch.setattr("pipeline.stages.submit.COMPETITION_ROWS", ROWS)
+    workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
+    recipe = RECIPE_FOLDER / "mlp.toml"
+    case = Case(
+        Plan(workspace, Source("kaggle", "kaggle"), recipe, None, (), RUN), kaggle_server.kaggle
+    )
+    case.put_rows(ROWS)
+    return case

@@ -1,0 +1,183 @@
+"""The stage submit against the stand-in: what is not sent or not scored, and what is told then."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import files
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan, Source
+from tests.kaggle_api import Failure, Reset, Stall, Status
+from tests.submit_case import RUN, Case
+
+# ---- what is never sent -----------------------------------------------------------------------
+
+
+def put_practice(case: Case) -> None:
+    case.change_record(kind="practice", rows=2000, source="practice")
+
+
+def put_part_of_it(case: Case) -> None:
+    case.change_record(rows=20)
+
+
+def put_nothing(case: Case) -> None:
+    case.csv.unlink()
+
+
+def put_no_record(case: Case) -> None:
+    case.plan.workspace.submission_record(RUN).unlink()
+
+
+def put_damaged_record(case: Case) -> None:
+    case.plan.workspace.submission_record(RUN).write_text("{}")
+
+
+def edit(case: Case) -> None:
+    case.csv.write_text(case.csv.read_text().replace("\n5,4\n", "\n5,9\n"))
+
+
+def edit_record_too(case: Case) -> None:
+    case.csv.write_text(case.csv.read_text().replace("\n5,4\n", "\n5,x\n"))
+    case.change_record(csv_sha256=files.sha256(case.csv))
+
+
+REFUSED: list[tuple[Callable[[Case], None], str]] = [
+    (put_nothing, rf"There is no submission of the run {RUN} .*\nRun: make submission RUN={RUN}$"),
+    (put_no_record, rf"There is no submission of the run {RUN}"),
+    (put_damaged_record, r"kaggle-mlp\.json is damaged: it has no run\n.*FORCE=1"),
+    (edit, r"kaggle-mlp\.csv is not the file that the run predicted: it was edited.*\nRun: make"),
+    (edit_record_too, r"kaggle-mlp\.csv.*line 6"),
+    (put_practice, r"2,000 predictions for the source practice, not .*\n.*make all SOURCE=kaggle"),
+    (put_part_of_it, r"20 predictions for the source kaggle, not those for the competition's"),
+]
+
+
+@pytest.mark.parametrize(("damage", "expected"), REFUSED)
+def test_a_csv_that_may_not_be_sent_is_refused_before_kaggle_is_asked(
+    case: Case, damage: Callable[[Case], None], expected: str
+) -> None:
+    damage(case)
+    text = case.refused(force=True)
+    assert re.search(expected, text), text
+    assert case.kaggle.seen == []
+
+
+@pytest.mark.parametrize(("size", "goes"), [(51_118_296, True), (0, True), (18_303_651, False)])
+def test_a_copy_of_test_csv_must_have_the_size_of_the_competition_s(
+    case: Case, tmp_path: Path, size: int, goes: bool
+) -> None:
+    source = Source("path", "copy-abc", tmp_path / "copy")
+    case.plan = Plan(case.plan.workspace, source, case.plan.recipe, None, (), RUN)
+    case.kaggle.files = {"train.csv": 1, "test.csv": size}
+    if goes:
+        assert case.submit().ref == 1001
+    else:
+        text = case.refused()
+        assert "copy has 51,118,296 bytes, the competition's own has 18,303,651" in text
+        assert (case.sent, case.statuses) == (0, [])
+
+
+# ---- what Kaggle refuses ----------------------------------------------------------------------
+
+
+def test_the_daily_limit_says_when_it_ends(case: Case) -> None:
+    case.submit()
+    case.kaggle.allowed = 0
+    text = case.refused(force=True)
+    assert "no more submissions today: 1 were sent since 00:00 UTC." in text
+    assert re.search(rf"begins in \d+ h \d+ min; then run: make submit RUN={RUN}$", text)
+    assert (case.sent, case.statuses) == (1, ["COMPLETE"])
+
+
+def test_the_limit_of_the_whole_competition(case: Case) -> None:
+    case.kaggle.submissions.append({"ref": 1, "description": "other", "polls": 0})
+    case.kaggle.allowed, case.kaggle.limited_by_total = 0, True
+    assert "the competition's total is used up" in case.refused()
+
+
+def test_a_team_s_first_submission_goes_though_kaggle_tells_no_limit(case: Case) -> None:
+    case.kaggle.allowed = None
+    assert case.submit().left_today is None
+
+
+FAILING: list[tuple[str, Failure, str]] = [
+    ("GetSubmissionLimits", Status(401, "No"), r"does not accept the credentials"),
+    ("GetSubmissionLimits", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
+    ("GetSubmissionLimits", Status(404, "No such"), r"can't see the competition"),
+    ("GetSubmissionLimits", Status(429, "Slow", nested=True), r"asks to slow down"),
+    ("GetSubmissionLimits", Status(500, "Oops"), r"itself has a fault"),
+    ("GetSubmissionLimits", Stall(), r"took too long"),
+    ("StartSubmissionUpload", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
+    ("PUT", Status(400), r"storage refuses \(400 while sending the submission"),
+    ("PUT", Status(503), r"storage refuses \(503 while sending the submission"),
+    ("PUT", Reset(), r"broke off"),
+    ("PUT", Stall(), r"took too long"),
+    ("CreateSubmission", Status(400, "Limit reached"), r'refuses.*"Limit reached"'),
+    ("CreateSubmission", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
+    ("CreateSubmission", Status(429, "Slow", nested=True), r"asks to slow down"),
+]
+
+
+@pytest.mark.parametrize("failing", FAILING, ids=repr)
+def test_a_clear_failure_is_explained_and_the_next_command_starts_anew(
+    case: Case, failing: tuple[str, Failure, str]
+) -> None:
+    method, failure, expected = failing
+    case.kaggle.fail(method, failure)
+    text = case.refused()
+    assert re.search(expected, text), text
+    assert case.kaggle.submissions == []
+    assert case.statuses == ([] if method == "GetSubmissionLimits" else ["ERROR"])
+    case.kaggle.failures.clear()
+    assert case.submit().ref == 1001
+    assert (len(case.kaggle.submissions), case.statuses) == (1, ["COMPLETE"])
+
+
+def test_a_submission_without_a_number(case: Case) -> None:
+    case.kaggle.gives_ref = False
+    text = case.refused()
+    assert 'gave the submission no number; it said: "Could not submit to competition".' in text
+    case.kaggle.gives_ref = True
+    assert case.submit().ref == 1001
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("Submission must have 28000 rows", 'it says "Submission must have 28000 rows"'),
+        (" ", "it gives no reason"),
+    ],
+)
+def test_a_submission_that_kaggle_cannot_score(case: Case, reason: str, expected: str) -> None:
+    case.kaggle.error = reason
+    text = case.refused()
+    assert f"Kaggle could not score submission 1001: {expected}." in text
+    assert "https://www.kaggle.com/competitions/digit-recognizer/submissions" in text
+    assert case.statuses == ["ERROR"]
+    assert "sent before" in case.refused()
+    assert case.sent == 1
+
+
+def test_a_failure_while_waiting_leaves_a_submission_to_wait_for(case: Case) -> None:
+    case.kaggle.fail("GetSubmission", Status(500, "Oops"), times=3)
+    assert "itself has a fault (500 while asking for submission 1001)" in case.refused()
+    assert case.statuses == ["PENDING"]
+    assert case.submit().unchanged
+    assert case.sent == 1
+
+
+def test_no_credentials(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    with pytest.raises(PipelineError, match=r"no Kaggle credentials.*\n.*kaggle\.com/settings"):
+        case.submit()
+    assert case.statuses == []
+
+
+def test_a_damaged_ledger_stops_everything(case: Case) -> None:
+    case.plan.workspace.ledger.write_text("no JSON\n" + json.dumps({}) + "\n")
+    assert "ledger.jsonl, line 1 is damaged" in case.refused()
+    assert case.kaggle.seen == []
