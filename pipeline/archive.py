@@ -70,6 +70,8 @@ def _open(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise PipelineError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise PipelineError(f"{path} cannot be read: {error.strerror}") from None
     except _DAMAGE:
         raise PipelineError(f"{path} {_what_instead(path)}", remedy="Download it again.") from None
 

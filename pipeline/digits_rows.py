@@ -4,6 +4,7 @@ Both parsers return the same numbers for whatever the quick one accepts. The exa
 quoted numbers, CRLF and a last line without its end; it names the fault in anything else.
 """
 
+import contextlib
 import csv
 import re
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from pipeline.digits_header import LABEL, LONGEST_LINE_BYTES, shortened
 from pipeline.errors import PipelineError
 
+# Each pixel's value in its usual spelling.
 _NUMBERS = {str(number): number for number in range(256)}
 _ZERO, _NINE, _COMMA, _LINE_FEED = b"09,\n"
 
@@ -62,7 +64,7 @@ def parse_exactly(
     ends_in_mid_line = lines[-1] != b""
     if not ends_in_mid_line:
         lines.pop()
-    rows = np.empty((len(lines), len(columns)), np.uint8)
+    rows = bytearray()
     for number, line in enumerate(lines):
         where = f"{name}, line {first_line + number:,}"
         values = _split(line.removesuffix(b"\r"), where)
@@ -71,9 +73,8 @@ def parse_exactly(
             hint = "; the file ends in the middle of this row" if is_cut else ""
             found = "1 value" if len(values) == 1 else f"{len(values)} values"
             raise PipelineError(f"{where}: {found} instead of {len(columns)}{hint}")
-        for position, (column, value) in enumerate(zip(columns, values, strict=True)):
-            rows[number, position] = _number(value, column, where)
-    return rows
+        rows += _numbers(values, columns, where)
+    return np.frombuffer(rows, np.uint8).reshape(-1, len(columns))
 
 
 def _split(line: bytes, where: str) -> list[str]:
@@ -97,17 +98,23 @@ def too_long(line: bytes, where: str) -> PipelineError:
     )
 
 
+def _numbers(values: list[str], columns: list[str], where: str) -> bytes:
+    """The numbers of a row; each is looked at closely only if one is not in the usual spelling."""
+    with contextlib.suppress(KeyError):
+        row = bytes([_NUMBERS[value] for value in values])
+        if columns[0] != LABEL or row[0] <= 9:
+            return row
+    return bytes(_number(*pair, where) for pair in zip(values, columns, strict=True))
+
+
 def _number(value: str, column: str, where: str) -> int:
+    if not re.fullmatch(r"-?[0-9]+", value):
+        what = "is not a whole number" if value else "is not a whole number but empty"
+        raise PipelineError(f"{where}, column {column}: {shortened(value)} {what}")
+    # Leading zeros do no harm. Python would refuse to convert some thousand digits.
+    number = _NUMBERS.get(value.lstrip("0") or "0")
     largest = 9 if column == LABEL else 255
-    # The usual spellings come from a table; only the rest, such as "007", is looked at closely.
-    number = _NUMBERS.get(value)
-    if number is None:
-        if not re.fullmatch(r"-?[0-9]+", value):
-            what = "is not a whole number" if value else "is not a whole number but empty"
-            raise PipelineError(f"{where}, column {column}: {shortened(value)} {what}")
-        plain = value.lstrip("0") or "0"
-        number = _NUMBERS.get(plain, 256)
-    if number > largest:
+    if number is None or number > largest:
         raise PipelineError(
             f"{where}, column {column}: {shortened(value)} is outside 0 to {largest}"
         )
