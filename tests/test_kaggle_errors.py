@@ -144,7 +144,7 @@ def test_a_stale_token_beside_a_good_key_names_both(
 ) -> None:
     (home / ".kaggle").mkdir()
     (home / ".kaggle" / "kaggle.json").write_text(f'{{"username": "{USERNAME}", "key": "{KEY}"}}')
-    kaggle_server.kaggle.tokens.clear()
+    kaggle_server.kaggle.fail("IntrospectToken", Status(404, "Not found"))
     text = message_of(lambda: Kaggle(print), capsys)
     assert "does not accept the credentials in $KAGGLE_API_TOKEN" in text
     assert "Those in ~/.kaggle/kaggle.json are not used as long as these are there" in text

@@ -17,7 +17,7 @@ from tests.submit_case import RUN, Case
 
 
 def put_practice(case: Case) -> None:
-    case.change_record(kind="practice", rows=2000, source="practice")
+    case.change_record(kind="practice", source="practice")
 
 
 def put_part_of_it(case: Case) -> None:
@@ -51,7 +51,7 @@ REFUSED: list[tuple[Callable[[Case], None], str]] = [
     (put_damaged_record, r"kaggle-mlp\.json is damaged: it has no run\n.*FORCE=1"),
     (edit, r"kaggle-mlp\.csv is not the file that the run predicted: it was edited.*\nRun: make"),
     (edit_record_too, r"kaggle-mlp\.csv.*line 6"),
-    (put_practice, r"2,000 predictions for the source practice, not .*\n.*make all SOURCE=kaggle"),
+    (put_practice, r"100 predictions for the source practice, not .*\n.*make all SOURCE=kaggle"),
     (put_part_of_it, r"20 predictions for the source kaggle, not those for the competition's"),
 ]
 
