@@ -76,6 +76,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_plan(
+        *,
         source: str | None,
         recipe: str | None,
         run: str | None,

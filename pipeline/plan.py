@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.credentials import find_credentials
 from pipeline.errors import PipelineError
@@ -214,7 +214,7 @@ def _check_run_name(run: str) -> None:
         )
 
 
-def _recorded_request(workspace: Workspace, run: str) -> dict[str, str | int | None] | dict:  # type: ignore[type-arg]
+def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
     path = workspace.run(run).request
     return read_json(path) if path.exists() else {}
 

@@ -257,7 +257,6 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 
 
 def _explain(detail: Any) -> str:
-    # Discriminators appear in the location as the kind that was chosen; the key path is clearer without.
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return f"unknown key {where}"

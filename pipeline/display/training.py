@@ -1,4 +1,4 @@
-"""Training as it goes: a progress bar on a terminal, one plain line for each evaluation elsewhere."""
+"""Training as it goes: a progress bar on a terminal, elsewhere a line for each evaluation."""
 
 from __future__ import annotations
 

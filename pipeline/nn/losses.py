@@ -10,7 +10,7 @@ def softmax(logits: Array) -> Array:
 
     Subtracting a row's maximum changes nothing (it cancels) and keeps exp from overflowing.
     """
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
     exponentials /= exponentials.sum(axis=1, keepdims=True)
     return exponentials
 

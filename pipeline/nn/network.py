@@ -72,7 +72,7 @@ class Network:
                 parameter.initializer.fill(layer.values[parameter.name], rng=rng)
 
     def replicate(self) -> "Network":
-        """Return a network on the same parameters, with gradients, statistics and buffers of its own.
+        """Return a network on the same parameters, with its own gradients, statistics, buffers.
 
         Replicas can run forward and backward at the same time on threads. A replica has no
         ``vector``: its values are not in one place.

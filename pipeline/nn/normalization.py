@@ -1,4 +1,4 @@
-"""Batch normalization: each feature gets mean 0 and variance 1 over the batch, then a scale and shift."""
+"""Batch normalization: mean 0 and variance 1 over the batch, then a learnt scale and shift."""
 
 import math
 from typing import Any
@@ -76,7 +76,7 @@ class BatchNorm(Layer):
         dL/dx = s / sqrt(var + eps) * (G - mean(G) - z mean(G z)).
         """
         axes = tuple(range(grad_output.ndim - 1))
-        product = self.buffer("product", grad_output.shape, grad_output.dtype)
+        product: Array = self.buffer("product", grad_output.shape, grad_output.dtype)
         np.multiply(grad_output, self._normalized, out=product)
         np.sum(product, axis=axes, out=self.gradients["scale"])
         np.sum(grad_output, axis=axes, out=self.gradients["shift"])
@@ -85,7 +85,8 @@ class BatchNorm(Layer):
         factor = self.values["scale"] * self._inverse_deviation
         if not self._training:
             # Running statistics do not depend on this batch: only the direct path is left.
-            return np.multiply(grad_output, factor, out=product)
+            np.multiply(grad_output, factor, out=product)
+            return product
         count = grad_output.dtype.type(math.prod(grad_output.shape[:-1]))
         np.multiply(self._normalized, self.gradients["scale"] / count, out=product)
         np.subtract(grad_output, product, out=product)

@@ -73,10 +73,16 @@ class Shards:
 
         def run_shard(number: int) -> float:
             return self._shard_gradient(
-                number, images, labels, parts[number], len(rows), smoothing, rngs[number]
+                number,
+                images,
+                labels,
+                parts[number],
+                batch_size=len(rows),
+                smoothing=smoothing,
+                rng=rngs[number],
             )
 
-        loss = sum(self._map(run_shard, len(parts)))
+        loss: float = sum(self._map(run_shard, len(parts)))
         used = [self._sums[number] for number, part in enumerate(parts) if len(part)]
         parameters = self.network.parameters
         spans = [
@@ -130,11 +136,12 @@ class Shards:
         images: Array,
         labels: Array,
         rows: Array,
+        *,
         batch_size: int,
         smoothing: float,
         rng: np.random.Generator,
     ) -> float:
-        """Leave the shard's part of the batch's gradient in its sum; return its part of the loss."""
+        """Leave the shard's part of the gradient in its sum; return its part of the loss."""
         replica, total = self.replicas[number], self._sums[number]
         loss = 0.0
         for start in range(0, len(rows), BLOCK_ROWS):
@@ -158,7 +165,7 @@ class Shards:
         """Return [function(0), function(1), ...]; the calling thread does its share."""
 
         def quietly(number: int) -> Any:
-            # A diverging network overflows: the loss tells, once, instead of a warning an operation.
+            # A diverging network overflows: its loss tells, instead of a warning an operation.
             with np.errstate(over="ignore", invalid="ignore"):
                 return function(number)
 

@@ -53,7 +53,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Warm up from ``start`` to 1 over the first ``warmup`` share of training, then down to ``final``.
+    """Up from ``start`` to 1 over the first ``warmup`` share of training, then down to ``final``.
 
     Both ways along half a cosine. Source: Smith and Topin 2018, arXiv:1708.07120.
     """

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,7 +91,9 @@ class Training:
         self._best_loss = np.inf
         self._evaluations_since_best = 0
 
-    def fit(self, train: Examples, hold_out: Examples, *, threads: int) -> Iterator[EpochResult]:
+    def fit(
+        self, train: Examples, hold_out: Examples, *, threads: int
+    ) -> Generator[EpochResult, None, None]:
         """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
 
         threads: how many shards run at once; does not change the result.

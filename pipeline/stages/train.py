@@ -101,7 +101,15 @@ def train(
             plan.record_request()
             if force:
                 run.checkpoint.unlink(missing_ok=True)
-            _train(plan, recipe, inputs, split, examples, manifest["raw"], watcher)
+            _train(
+                plan,
+                recipe,
+                inputs=inputs,
+                split=split,
+                examples=examples,
+                raw_manifest=manifest["raw"],
+                watcher=watcher,
+            )
     record = files.read_json(run.training)
     return TrainResult(
         unchanged=unchanged,
@@ -152,6 +160,7 @@ def code_checksum() -> str:
 def _train(
     plan: Plan,
     recipe: Recipe,
+    *,
     inputs: dict[str, Any],
     split: Split,
     examples: Sequence[Examples],

@@ -1,0 +1,137 @@
+"""What the layers compute, beside values worked by hand and an independent library."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from pipeline.nn import Network
+from tests.nn.networks import make_network
+
+
+def single(config: dict[str, object], shape: tuple[int, ...], dtype: type = np.float32) -> Network:
+    return make_network([config], shape, dtype)
+
+
+def test_dense_adds_its_bias_to_the_product() -> None:
+    network = single({"kind": "dense", "units": 2}, (3,))
+    network.layers[0].values["weight"][...] = [[1, 2], [3, 4], [5, 6]]
+    network.layers[0].values["bias"][...] = [10, 20]
+    outputs = network.forward(np.array([[1, 0, 2]], np.float32))
+    np.testing.assert_array_equal(outputs, [[1 + 10 + 10, 2 + 12 + 20]])
+
+
+def test_the_bias_gradient_is_one_sum_for_each_unit() -> None:
+    network = single({"kind": "dense", "units": 2}, (3,))
+    network.forward(np.ones((2, 3), np.float32))
+    network.backward(np.array([[1, 10], [2, 20]], np.float32))
+    np.testing.assert_array_equal(network.layers[0].gradients["bias"], [3, 30])
+
+
+def test_rectifiers() -> None:
+    inputs = np.array([[-2.0, 0.0, 3.0]], np.float32)
+    relu = single({"kind": "relu"}, (3,)).forward(inputs)
+    leaky = single({"kind": "leaky_relu", "slope": 0.25}, (3,)).forward(inputs)
+    np.testing.assert_array_equal(relu, [[0.0, 0.0, 3.0]])
+    np.testing.assert_array_equal(leaky, [[-0.5, 0.0, 3.0]])
+
+
+def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
+    network = single({"kind": "dropout", "rate": 0.3}, (1000,))
+    inputs = np.ones((200, 1000), np.float32)
+    outputs = network.forward(inputs, training=True, rng=np.random.default_rng(0))
+    assert np.mean(outputs == 0.0) == pytest.approx(0.3, abs=0.01)
+    assert outputs.mean() == pytest.approx(1.0, abs=0.01)
+    np.testing.assert_allclose(np.unique(outputs), [0.0, 1.0 / 0.7], rtol=1e-6)
+    np.testing.assert_array_equal(network.forward(inputs), inputs)
+
+
+def test_dropout_without_a_generator_is_refused_in_training() -> None:
+    network = single({"kind": "dropout", "rate": 0.3}, (4,))
+    with pytest.raises(ValueError, match="rng"):
+        network.forward(np.ones((1, 4), np.float32), training=True)
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 3, 5)])
+def test_batch_norm_normalizes_each_feature_and_follows_the_statistics(
+    shape: tuple[int, ...],
+) -> None:
+    network = single({"kind": "batch_norm", "momentum": 0.25}, shape, np.float64)
+    (layer,) = network.layers
+    inputs = np.random.default_rng(0).normal(3.0, 2.0, (64, *shape))
+    axes = tuple(range(inputs.ndim - 1))
+    outputs = network.forward(inputs, training=True)
+    np.testing.assert_allclose(outputs.mean(axis=axes), 0.0, atol=1e-12)
+    np.testing.assert_allclose(outputs.std(axis=axes), 1.0, atol=1e-4)
+    np.testing.assert_allclose(layer.values["running_mean"], 0.25 * inputs.mean(axis=axes))
+    np.testing.assert_allclose(
+        layer.values["running_variance"], 0.75 + 0.25 * inputs.var(axis=axes)
+    )
+
+
+def test_batch_norm_predicts_with_the_running_statistics() -> None:
+    network = single({"kind": "batch_norm", "epsilon": 1e-12}, (2,), np.float64)
+    network.layers[0].values["running_mean"][...] = [1.0, 2.0]
+    network.layers[0].values["running_variance"][...] = [4.0, 9.0]
+    np.testing.assert_allclose(network.forward(np.array([[5.0, 5.0]])), [[2.0, 1.0]])
+
+
+def test_layers_keep_float32() -> None:
+    network = make_network()
+    logits = network.forward(
+        np.random.default_rng(0).random((3, 6, 5, 1), np.float32),
+        training=True,
+        rng=np.random.default_rng(0),
+    )
+    network.backward(logits)
+    assert logits.dtype == network.gradients.dtype == np.float32
+
+
+def test_probabilities_and_gradients_agree_with_scikit_learn() -> None:
+    """One step of plain gradient descent by scikit-learn gives away the gradient that it took."""
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.random((40, 7)), np.arange(40) % 10
+    rate = 0.5
+    peer = MLPClassifier(
+        (6,), solver="sgd", momentum=0.0, alpha=0.0, batch_size=40, learning_rate_init=rate
+    )
+    peer.partial_fit(inputs, labels, classes=np.arange(10))
+    layers = [
+        {"kind": "dense", "units": 6},
+        {"kind": "relu"},
+        {"kind": "dense", "units": 10},
+    ]
+    network = make_network(layers, (7,), np.float64)
+
+    def take_over() -> None:
+        for layer, weight, bias in zip(
+            network.layers[::2], peer.coefs_, peer.intercepts_, strict=True
+        ):
+            layer.values["weight"][...], layer.values["bias"][...] = weight, bias
+
+    take_over()
+    before = network.parameters.copy()
+    probabilities = network.predict(inputs)
+    np.testing.assert_allclose(probabilities, peer.predict_proba(inputs), rtol=1e-10)
+
+    from pipeline.nn import softmax_cross_entropy
+
+    _, grad_logits = softmax_cross_entropy(network.forward(inputs), labels)
+    network.backward(grad_logits)
+    peer.partial_fit(inputs, labels)
+    take_over()
+    np.testing.assert_allclose(before - network.parameters, rate * network.gradients, atol=1e-12)
+
+
+def test_a_wrong_input_shape_is_named() -> None:
+    with pytest.raises(ValueError, match=r"\(N, \*\(6, 5, 1\)\), got \(2, 28, 28, 1\)"):
+        make_network().forward(np.zeros((2, 28, 28, 1), np.float32))
+
+
+def test_a_dense_layer_asks_for_flat_inputs() -> None:
+    with pytest.raises(ValueError, match=r"layer 1 \(dense\).*flatten"):
+        make_network([{"kind": "dense", "units": 3}])
+
+
+def test_an_unknown_layer_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown layer 'dens'"):
+        make_network([{"kind": "dens"}])

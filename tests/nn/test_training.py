@@ -1,0 +1,184 @@
+"""Training learns, and gives the same bits on any number of threads and after an interruption."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.nn import (
+    SGD,
+    AdamW,
+    EpochResult,
+    Examples,
+    Settings,
+    Shards,
+    Training,
+    make_schedule,
+)
+from pipeline.nn.batches import batch_rows, to_inputs
+from pipeline.nn.initializers import Array
+from pipeline.nn.losses import softmax_cross_entropy
+from pipeline.nn.parallel import BLOCK_ROWS
+from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network
+
+ROWS = 700
+SETTINGS = Settings(epochs=4, batch_size=32, smoothing=0.1, average_decay=0.95, shards=3)
+
+
+def make_examples() -> tuple[Examples, Examples]:
+    images, labels = make_digits(ROWS)
+    return (
+        Examples(images, labels, np.arange(0, 600)),
+        Examples(images, labels, np.arange(600, ROWS)),
+    )
+
+
+def make_training(
+    settings: Settings = SETTINGS, layers: list[dict[str, Any]] = LAYERS, seed: int = 0
+) -> Training:
+    optimizer = AdamW(learning_rate=0.02, weight_decay=0.01)
+    network = make_network(layers)
+    return Training(network, optimizer, settings, seed, make_schedule({"kind": "cosine"}))
+
+
+def fit(training: Training, threads: int = 1) -> list[EpochResult]:
+    return list(training.fit(*make_examples(), threads=threads))
+
+
+def test_it_learns() -> None:
+    results = fit(make_training(Settings(epochs=6, batch_size=32)))
+    assert results[-1].training_loss < results[0].training_loss
+    assert results[-1].hold_out_accuracy > 0.95
+    assert [result.epoch for result in results] == [1, 2, 3, 4, 5, 6]
+
+
+def test_gradient_descent_takes_one_step_an_epoch_and_learns() -> None:
+    training = Training(
+        make_network(PLAIN_LAYERS),
+        SGD(learning_rate=0.5),
+        Settings(epochs=40, batch_size=None, evaluate_every=20),
+        seed=0,
+    )
+    results = fit(training)
+    assert training.optimizer.steps == 40
+    assert [result.epoch for result in results] == [20, 40]
+    assert results[-1].hold_out_accuracy > 0.8
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_any_number_of_threads_gives_the_same_bits(threads: int) -> None:
+    one, many = make_training(), make_training()
+    fit(one)
+    fit(many, threads=threads)
+    np.testing.assert_array_equal(one.result, many.result)
+
+
+def test_another_seed_gives_another_network() -> None:
+    one, other = make_training(), make_training(seed=1)
+    fit(one)
+    fit(other)
+    assert not np.array_equal(one.result, other.result)
+
+
+@pytest.mark.parametrize("epochs_before", [1, 2, 4])
+def test_an_interruption_leaves_no_trace(epochs_before: int) -> None:
+    undisturbed, interrupted, resumed = make_training(), make_training(), make_training()
+    fit(undisturbed)
+    epochs = interrupted.fit(*make_examples(), threads=2)
+    for _ in range(epochs_before):
+        next(epochs)
+    state = {name: array.copy() for name, array in interrupted.state().items()}
+    epochs.close()
+    resumed.restore(state)
+    assert len(fit(resumed)) == SETTINGS.epochs - epochs_before
+    np.testing.assert_array_equal(undisturbed.result, resumed.result)
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    other = make_training(layers=[{"kind": "flatten"}, {"kind": "dense", "units": 10}])
+    with pytest.raises(ValueError, match="another network"):
+        make_training().restore(other.state())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 50, 3 * BLOCK_ROWS + 7])
+def test_shards_sum_to_the_gradient_of_the_whole_batch(batch: int) -> None:
+    """However a batch is cut into shards and blocks, the step is that of its mean loss."""
+    images, labels = make_digits(batch)
+    layers = [layer for layer in PLAIN_LAYERS if layer["kind"] != "batch_norm"]
+    whole, cut = make_network(layers, dtype=np.float64), make_network(layers, dtype=np.float64)
+    logits = whole.forward(to_inputs(images).astype(np.float64), training=True)
+    loss, grad_logits = softmax_cross_entropy(logits, labels)
+    whole.backward(grad_logits)
+    optimizer = SGD(learning_rate=1.0)
+    optimizer.prepare(cut.parameters)
+    optimizer.begin_step(1.0)
+    with Shards(cut, shards=3, threads=2) as shards:
+        rngs = [np.random.default_rng(0)] * 3
+        cut_loss = shards.step(
+            images, labels, np.arange(batch), optimizer, smoothing=0.0, rngs=rngs
+        )
+    assert cut_loss == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(
+        whole.parameters - cut.parameters, whole.gradients, rtol=1e-4, atol=1e-7
+    )
+
+
+def test_prediction_by_blocks_is_the_networks_own() -> None:
+    images, _ = make_digits(2 * BLOCK_ROWS + 3)
+    network = make_network()
+    network.statistics[...] = np.random.default_rng(0).uniform(0.5, 1.5, network.statistics.shape)
+    rows = np.random.default_rng(1).permutation(len(images))
+    with Shards(network, shards=2, threads=2) as shards:
+        probabilities = shards.predict(images, rows)
+    np.testing.assert_allclose(
+        probabilities, network.predict(to_inputs(images[rows])), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_averaged_weights_follow_the_decay() -> None:
+    """Two steps by hand: the decay is (1 + step) / (10 + step) until the recipe's is smaller."""
+    training = make_training(Settings(epochs=2, batch_size=None, average_decay=0.9), PLAIN_LAYERS)
+    expected = training.network.parameters.copy()
+    for step, _ in enumerate(training.fit(*make_examples(), threads=1), 1):
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * training.network.parameters
+    np.testing.assert_allclose(training.result[: len(expected)], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_early_stopping_goes_back_to_the_best_weights() -> None:
+    settings = Settings(epochs=60, batch_size=32, patience=3)
+    optimizer = AdamW(learning_rate=0.3)  # far too high: it soon gets worse
+    training = Training(make_network(PLAIN_LAYERS), optimizer, settings, seed=0)
+    vectors: dict[int, Array] = {}
+    results = []
+    for result in training.fit(*make_examples(), threads=1):
+        results.append(result)
+        vectors[result.epoch] = training.network.vector.copy()
+    best = min(results, key=lambda result: result.hold_out_loss)
+    assert len(results) == best.epoch + 3 < 60
+    np.testing.assert_array_equal(training.result, vectors[best.epoch])
+
+
+def test_a_diverging_training_is_told() -> None:
+    training = Training(
+        make_network(PLAIN_LAYERS), SGD(learning_rate=1e20), Settings(epochs=5, batch_size=32), 0
+    )
+    with pytest.raises(FloatingPointError, match="in epoch 1"):
+        fit(training)
+
+
+def test_an_epoch_takes_each_row_once_in_a_seeded_order() -> None:
+    rows = np.arange(100, 200)
+    batches = list(batch_rows(rows, 32, rng=np.random.default_rng(0)))
+    again = list(batch_rows(rows, 32, rng=np.random.default_rng(0)))
+    assert [len(batch) for batch in batches] == [32, 32, 32, 4]
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), rows)
+    assert not np.array_equal(np.concatenate(batches), rows)
+    np.testing.assert_array_equal(np.concatenate(batches), np.concatenate(again))
+
+
+def test_pixels_become_floats_between_0_and_1() -> None:
+    inputs = to_inputs(np.array([[[0, 51, 255]]], np.uint8))
+    assert inputs.dtype == np.float32
+    assert inputs.shape == (1, 1, 3, 1)
+    np.testing.assert_allclose(inputs.ravel(), [0.0, 0.2, 1.0], rtol=1e-6)
