@@ -1,6 +1,7 @@
 """What can go wrong between here and Kaggle: may it be tried again, and what a user is told."""
 
 import email.utils
+import errno
 import re
 import time
 from collections.abc import Iterable
@@ -128,9 +129,9 @@ def _refused(error: BaseException, code: int, request: Request) -> PipelineError
     quoted = f': "{said}"' if said else "."
     context = f"({code} while {request.doing})"
     if _method(error) != "POST":
-        # Kaggle's storage, to which it sent us with a signed address that holds for some minutes.
+        # The storage to which Kaggle sent us, with a signed address that holds for some minutes.
         return PipelineError(
-            f"Kaggle's storage refuses {context[:-1]}, at {_host(error)}).",
+            f"The storage of {_host(error)} does not take the request {context}.",
             remedy=f"Wait some minutes, {AGAIN}",
         )
     if code == 401:
@@ -139,7 +140,7 @@ def _refused(error: BaseException, code: int, request: Request) -> PipelineError
         return _rules(said, context, quoted, request)
     if code in (403, 404):
         return PipelineError(
-            f"This Kaggle account can't see {request.subject} {context}{quoted}",
+            f"Kaggle has no such thing as {request.subject} for this account {context}{quoted}",
             remedy=f"See in the browser, logged in, whether it is there: {request.page}",
         )
     if code == 429:
@@ -177,7 +178,7 @@ def _local(error: BaseException, request: Request) -> PipelineError:
     if isinstance(error, DamagedDownloadError):
         return PipelineError(
             f"The download {error} (while {request.doing}); it was thrown away.",
-            remedy=f"Wait a moment, {AGAIN} Or download it in the browser from {request.page} .",
+            remedy=f"Wait a moment, {AGAIN} Or download it in the browser: {request.page}",
         )
     if isinstance(error, ImportError):
         return PipelineError(
@@ -190,18 +191,29 @@ def _local(error: BaseException, request: Request) -> PipelineError:
             remedy=f"Copy them anew from {SETTINGS} , as plain text in one line.",
         )
     if isinstance(error, requests.exceptions.RequestException) and (reason := _reason(error)):
-        network = "Check the network and the variables http_proxy and https_proxy"
+        mend = "Check the network and the variables http_proxy and https_proxy"
+        if isinstance(error, requests.exceptions.SSLError):
+            mend = "If a proxy opens the connections, let REQUESTS_CA_BUNDLE name its certificate"
         return PipelineError(
-            f"No answer from {_host(error)} while {request.doing}: {reason}.",
-            remedy=f"{network}, {AGAIN}",
+            f"The connection to {_host(error)} failed while {request.doing}: {reason}.",
+            remedy=f"{mend}, {AGAIN}",
         )
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
-        # Not its file name: the package tries a token as one.
-        return PipelineError(f"Failed while {request.doing}: {error.strerror}.")
+        return _file_failure(error, request)
     return PipelineError(
         f"Kaggle's answer can't be understood (while {request.doing}; {type(error).__name__}).",
         remedy=f"If something between here and Kaggle asks for a login, log in there, {AGAIN}",
     )
+
+
+def _file_failure(error: OSError, request: Request) -> PipelineError:
+    """A failure of this machine. The file's name is not shown: the package tries a token as one."""
+    if error.errno == errno.ENAMETOOLONG:
+        return PipelineError(
+            f"The token in {request.credentials.where} is too long for a variable.",
+            remedy="Save it as ~/.kaggle/access_token instead, and unset the variable.",
+        )
+    return PipelineError(f"Failed while {request.doing}: {error.strerror}.")
 
 
 def _is_about_headers(error: ValueError) -> bool:
@@ -210,7 +222,7 @@ def _is_about_headers(error: ValueError) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no answer; "" if there was one. The first that fits: they hold each other."""
+    """Why the connection failed; "" if it did not. The first that fits: they hold each other."""
     import requests.exceptions as failures  # noqa: PLC0415
 
     text = f"{type(error).__name__} {error}"
@@ -218,14 +230,14 @@ def _reason(error: Exception) -> str:
     unknown, refused = "NameResolution" in text or "getaddrinfo" in text, "refused" in text
     reasons = (
         (isinstance(error, failures.JSONDecodeError), ""),
-        (isinstance(error, failures.SSLError), "its certificate can't be verified"),
+        (isinstance(error, failures.SSLError), "the certificate can't be verified"),
         (isinstance(error, failures.Timeout) or "timed out" in text, "it took too long"),
         ("Tunnel connection failed" in text, "the proxy does not let us through"),
         (proxy and (unknown or refused), "the proxy can't be reached"),
-        (unknown, "its address can't be found"),
-        (refused, "the connection was refused"),
-        (isinstance(error, failures.ChunkedEncodingError), "the answer broke off in the middle"),
-        (isinstance(error, failures.ConnectionError), "the connection broke off"),
+        (unknown, "the address can't be found"),
+        (refused, "it was refused"),
+        (isinstance(error, failures.ChunkedEncodingError), "it broke off in mid-answer"),
+        (isinstance(error, failures.ConnectionError), "it broke off"),
     )
     return next((reason for fits, reason in reasons if fits), "")
 

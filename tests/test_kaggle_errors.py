@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 from kagglesdk import kaggle_env
 
+from pipeline.credentials import Credentials
 from pipeline.errors import PipelineError
 from pipeline.kaggle_client import Kaggle, download_competition, download_dataset
+from pipeline.kaggle_errors import Request, explain
 from pipeline.kaggle_retry import Limits
 from tests.kaggle_api import (
     KEY,
@@ -59,7 +62,11 @@ FAILING: list[tuple[str, Failure, str]] = [
     ("DownloadDataFiles", Status(403, "Permission denied"), rf"most likely.*rules.*\n.*{RULES}"),
     ("DownloadDataFiles", Status(403, "You must accept the rules"), rf"not accepted.*\n.*{RULES}"),
     ("DownloadDataFiles", Status(403), rf"rules.*\n.*{RULES}"),
-    ("DownloadDataFiles", Status(404, "Not found"), r"can't see the competition.*\n.*kaggle\.com/"),
+    (
+        "DownloadDataFiles",
+        Status(404, "Not found"),
+        r"no such thing as the competition.*\n.*kaggle\.com/",
+    ),
     ("DownloadDataFiles", Status(429, "Quota", nested=True), r'429.*"Quota"\nWait some minutes'),
     ("DownloadDataFiles", Status(429, "Quota", retry_after="77"), r"slow down.*\nWait 77 seconds"),
     ("DownloadDataFiles", Status(500, "Oops"), r'itself has a fault \(500.*"Oops"\nWait'),
@@ -68,10 +75,10 @@ FAILING: list[tuple[str, Failure, str]] = [
     ("DownloadDataFiles", Answer(HTML, "text/html"), r"download is a web page"),
     ("DownloadDataFiles", Reset(), r"broke off\.\nCheck the network"),
     ("DownloadDataFiles", Stall(), r"took too long\.\nCheck the network"),
-    ("GET", Status(403), r"storage refuses \(403.*storage\.kaggle\.test"),
+    ("GET", Status(403), r"storage of Kaggle \(storage\.kaggle\.test\) does not take.*\(403"),
     ("GET", Reset(), r"broke off\.\nCheck"),
     ("GET", Stall(), r"took too long\.\nCheck"),
-    ("GET", Truncated(announced=True), r"broke off in the middle\.\nCheck"),
+    ("GET", Truncated(announced=True), r"broke off in mid-answer\.\nCheck"),
     ("GET", Truncated(announced=False), r"download is a damaged zip, or one that was cut short"),
     ("GET", Answer(corrupt(zip_bytes()), "application/zip"), r"download is a damaged zip \("),
     ("GET", Answer(HTML, "text/html"), r"download is a web page, not a zip"),
@@ -109,7 +116,7 @@ def test_a_data_set_that_is_not_there(
     kaggle_server: KaggleServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     text = message_of(lambda: download_dataset(MNIST, tmp_path, print), capsys)
-    assert f"can't see the data set {MNIST} (403" in text
+    assert f"no such thing as the data set {MNIST} for this account (403" in text
     assert f"https://www.kaggle.com/datasets/{MNIST}" in text
 
 
@@ -126,7 +133,7 @@ def test_no_server_at_all(
     closed = f"http://127.0.0.1:{kaggle_server.server_port}"
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, closed)
     text = message_of(lambda: Kaggle(lambda _: None), capsys)
-    assert "No answer from Kaggle (127.0.0.1) while logging in: the connection was refused." in text
+    assert "connection to Kaggle (127.0.0.1) failed while logging in: it was refused." in text
 
 
 def test_no_credentials(
@@ -186,7 +193,9 @@ def test_a_token_longer_than_a_file_name(
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN * 100)
     text = message_of(lambda: Kaggle(print), capsys)
-    assert "while logging in" in text
+    assert (
+        "$KAGGLE_API_TOKEN" in text
+    )  # too long for Python to ask whether it is a file, or unknown
 
 
 def test_the_process_keeps_its_stdin_and_environment(kaggle_server: KaggleServer) -> None:
@@ -209,3 +218,37 @@ def test_a_missing_package_is_named(
 
 def test_limits_are_generous_enough_for_a_slow_line() -> None:
     assert Limits().read_seconds >= 30
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            requests.exceptions.SSLError("verify failed"),
+            r"certificate can't.*\n.*REQUESTS_CA_BUNDLE",
+        ),
+        (
+            requests.exceptions.ProxyError("Tunnel connection failed: 407"),
+            r"does not let us through",
+        ),
+        (requests.ConnectionError("NameResolutionError: x"), r"address can't be found"),
+        (OSError(28, "No space left on device", TOKEN), r"^Failed while asking: No space left on"),
+        (PermissionError(13, "Permission denied", "/x"), r"Failed while asking: Permission denied"),
+        (OSError(36, "File name too long", TOKEN), r"in ~/x is too long.*\n.*access_token"),
+        (KeyError("message"), r"answer can't be understood \(while asking; KeyError\)"),
+        (SystemExit(1), r"does not accept the credentials in ~/x"),
+    ],
+    ids=repr,
+)
+def test_failures_that_no_server_on_loopback_brings_about(
+    error: BaseException, expected: str
+) -> None:
+    request = Request(
+        doing="asking",
+        subject="the competition x",
+        page="https://www.kaggle.com/competitions/x",
+        credentials=Credentials("token", "~/x"),
+    )
+    text = str(explain(error, request))
+    assert re.search(expected, text), text
+    assert TOKEN not in text

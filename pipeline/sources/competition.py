@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline import archive, kaggle_client
+from pipeline.errors import PipelineError
 from pipeline.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched, Tell
 
 
@@ -14,5 +15,11 @@ def fetch(into: Path, *, tell: Tell) -> Fetched:
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
         packed = kaggle_client.download_competition(Path(folder), tell)
-        archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
+        try:
+            archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
+        except PipelineError as error:
+            raise PipelineError(
+                error.message.replace(str(packed), "The zip that Kaggle sent"),
+                remedy=f"See what it holds: {kaggle_client.COMPETITION_PAGE}/data",
+            ) from None
     return Fetched("competition", kaggle_client.COMPETITION_PAGE)

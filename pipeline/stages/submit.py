@@ -80,7 +80,7 @@ def submit(
             left_today = _allowance(plan, record, kaggle)
             line = _send(plan, new_line(record, csv, earlier), kaggle)
             tell(f"Sent as submission {line.ref}; waiting for its score.")
-        submission = kaggle.wait_for_score(_ref(line), timeout_seconds)
+        submission = _wait(line, kaggle, timeout_seconds)
         write_line(ledger, line.updated(submission))
     score = _score(plan, submission, timeout_seconds)
     hold_out = record["hold_out"]
@@ -206,7 +206,7 @@ def _limit_reached(plan: Plan, limits: SubmissionLimits) -> PipelineError:
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     hours, minutes = divmod(int((midnight - now).total_seconds()) // 60, 60)
     return PipelineError(
-        f"Kaggle takes no more submissions today: {limits.today} were sent since 00:00 UTC.",
+        f"Kaggle takes no more submissions today, after {limits.today} since 00:00 UTC.",
         remedy=f"Its next day begins in {hours} h {minutes} min; then run: {_command(plan)}",
     )
 
@@ -246,6 +246,17 @@ def _look_after(
     return found.ref
 
 
+def _wait(line: LedgerLine, kaggle: Kaggle, timeout_seconds: float) -> Submission:
+    assert line.ref is not None, line
+    try:
+        return kaggle.wait_for_score(line.ref, timeout_seconds)
+    except PipelineError as error:
+        raise PipelineError(
+            f"Submission {line.ref} has arrived, but its score is not known. {error.message}",
+            remedy=error.remedy,
+        ) from None
+
+
 def _score(plan: Plan, submission: Submission, timeout_seconds: float) -> float:
     """The public score; raises PipelineError if there is none."""
     if submission.status == "ERROR":
@@ -261,11 +272,6 @@ def _score(plan: Plan, submission: Submission, timeout_seconds: float) -> float:
             remedy=f"To go on waiting (nothing is sent again): {_command(plan)}",
         )
     return submission.public_score
-
-
-def _ref(line: LedgerLine) -> int:
-    assert line.ref is not None, line
-    return line.ref
 
 
 def _command(plan: Plan) -> str:

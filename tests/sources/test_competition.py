@@ -30,7 +30,7 @@ def test_exactly_the_three_files_are_unpacked(
 def test_a_zip_without_the_files_leaves_nothing(
     kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
-    with pytest.raises(PipelineError, match=r"does not hold test\.csv"):
+    with pytest.raises(PipelineError, match=r"^The zip that Kaggle sent does not hold test\.csv"):
         competition.fetch(tmp_path, tell=print)
     assert list(tmp_path.iterdir()) == []
 

@@ -88,7 +88,7 @@ def test_the_daily_limit_says_when_it_ends(case: Case) -> None:
     case.submit()
     case.kaggle.allowed = 0
     text = case.refused(force=True)
-    assert "no more submissions today: 1 were sent since 00:00 UTC." in text
+    assert "no more submissions today, after 1 since 00:00 UTC." in text
     assert re.search(rf"begins in \d+ h \d+ min; then run: make submit RUN={RUN}$", text)
     assert (case.sent, case.statuses) == (1, ["COMPLETE"])
 
@@ -107,13 +107,21 @@ def test_a_team_s_first_submission_goes_though_kaggle_tells_no_limit(case: Case)
 FAILING: list[tuple[str, Failure, str]] = [
     ("GetSubmissionLimits", Status(401, "No"), r"does not accept the credentials"),
     ("GetSubmissionLimits", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
-    ("GetSubmissionLimits", Status(404, "No such"), r"can't see the competition"),
+    ("GetSubmissionLimits", Status(404, "No such"), r"no such thing as the competition"),
     ("GetSubmissionLimits", Status(429, "Slow", nested=True), r"asks to slow down"),
     ("GetSubmissionLimits", Status(500, "Oops"), r"itself has a fault"),
     ("GetSubmissionLimits", Stall(), r"took too long"),
     ("StartSubmissionUpload", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
-    ("PUT", Status(400), r"storage refuses \(400 while sending the submission"),
-    ("PUT", Status(503), r"storage refuses \(503 while sending the submission"),
+    (
+        "PUT",
+        Status(400),
+        r"storage of .* does not take the request \(400 while sending the submission",
+    ),
+    (
+        "PUT",
+        Status(503),
+        r"storage of .* does not take the request \(503 while sending the submission",
+    ),
     ("PUT", Reset(), r"broke off"),
     ("PUT", Stall(), r"took too long"),
     ("CreateSubmission", Status(400, "Limit reached"), r'refuses.*"Limit reached"'),
@@ -164,7 +172,9 @@ def test_a_submission_that_kaggle_cannot_score(case: Case, reason: str, expected
 
 def test_a_failure_while_waiting_leaves_a_submission_to_wait_for(case: Case) -> None:
     case.kaggle.fail("GetSubmission", Status(500, "Oops"), times=3)
-    assert "itself has a fault (500 while asking for submission 1001)" in case.refused()
+    text = case.refused()
+    assert "Submission 1001 has arrived, but its score is not known. Kaggle itself has a" in text
+    assert "run the same command again" in text
     assert case.statuses == ["PENDING"]
     assert case.submit().unchanged
     assert case.sent == 1
