@@ -1,5 +1,6 @@
 """What a user is told of each failure between here and Kaggle: the real package, real answers."""
 
+import errno
 import os
 import re
 import sys
@@ -234,7 +235,10 @@ def test_limits_are_generous_enough_for_a_slow_line() -> None:
         (requests.ConnectionError("NameResolutionError: x"), r"address can't be found"),
         (OSError(28, "No space left on device", TOKEN), r"^Failed while asking: No space left on"),
         (PermissionError(13, "Permission denied", "/x"), r"Failed while asking: Permission denied"),
-        (OSError(36, "File name too long", TOKEN), r"in ~/x is too long.*\n.*access_token"),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", TOKEN),
+            r"in ~/x is too long.*\n.*access_token",
+        ),
         (KeyError("message"), r"answer can't be understood \(while asking; KeyError\)"),
         (SystemExit(1), r"does not accept the credentials in ~/x"),
     ],
