@@ -16,7 +16,9 @@ DATA ?= data
 SUBMISSIONS ?= submissions
 VENV ?= .venv
 
-# Values travel in the environment, so that no shell ever takes their quotes and spaces apart.
+# Values travel in the environment, so that no shell ever takes their quotes and spaces apart;
+# $(call quote,...) is for the few places where one does stand in a command.
+quote = '$(subst ','\'',$(1))'
 export DIGITS_SOURCE = $(SOURCE)
 export DIGITS_RECIPE = $(RECIPE)
 export DIGITS_RUN = $(RUN)
@@ -25,6 +27,10 @@ export DIGITS_SET = $(SET)
 export DIGITS_FORCE = $(FORCE)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
+
+ifneq ($(word 2,$(VENV)),)
+  $(error VENV=$(VENV): a virtual environment for make must have no spaces in its name)
+endif
 
 # The interpreter that makes .venv: the first of these that is new enough.
 PYTHONS := python3 python python3.14 python3.13 python3.12 python3.11
@@ -44,7 +50,13 @@ else
     PYTHON := $(RUNNER)
   endif
 endif
-DIGITS := $(RUNNER) -m pipeline
+ifneq ($(filter-out help clean distclean,$(MAKECMDGOALS)),)
+  ifeq ($(PYTHON),)
+    $(error no Python 3.11 or newer was found; install one, or name it: make all PYTHON=/path/to/python)
+  endif
+endif
+INTERPRETER = $(call quote,$(RUNNER))
+DIGITS = $(INTERPRETER) -m pipeline
 
 .PHONY: help
 help: ## List targets and variables
@@ -62,29 +74,32 @@ help: ## List targets and variables
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
 
 # ---- the whole way, as a graph of real files -------------------------------------------------
-# pipeline.plan names the files of this source, recipe, seed and run, also where names hold spaces.
+# pipeline/makefile.py names the files of this source, recipe, seed and run, also where names hold spaces.
 ifneq ($(filter all,$(MAKECMDGOALS)),)
 define newline
 
 
 endef
-PLAN := $(shell $(PYTHON) -m pipeline.plan)
+# Before version 4.4, make does not export variables to $(shell); so each is handed over.
+HANDED_OVER := $(foreach name,SOURCE RECIPE RUN SEED SET DATA SUBMISSIONS,DIGITS_$(name)=$(call quote,$($(name))))
+PLAN := $(shell $(HANDED_OVER) $(call quote,$(PYTHON)) -m pipeline.makefile)
 ifeq ($(PLAN),)
-  ifeq ($(PYTHON),)
-    $(error no Python 3.11 or newer was found; install one, or name it: make all PYTHON=/path/to/python)
-  endif
   $(error nothing was done)
 endif
 $(eval $(subst ;;,$(newline),$(PLAN)))
 
-.PHONY: all
-all: $(SUMMARY)
-	@cat "$<"
+# What is phony counts as changed. other-request: the run is new, or was asked for with another
+# source, recipe, seed or SET. forced: FORCE=1 does every stage again.
+.PHONY: all other-request forced
+FORCED := $(if $(filter-out 0,$(FORCE)),forced)
 
-$(RAW): $(ORIGIN) | $(INSTALLED)
+all: $(SUMMARY) ## Do every stage that is due, up to the checked CSV and a summary
+	@cat $(call quote,$<)
+
+$(RAW): $(ORIGIN) $(FORCED) | $(INSTALLED)
 	@$(DIGITS) download
 
-$(PROCESSED): $(RAW) pipeline/dataset.py pipeline/stages/preprocess.py | $(INSTALLED)
+$(PROCESSED): $(RAW) $(wildcard pipeline/digits_*.py) pipeline/stages/preprocess.py | $(INSTALLED)
 	@$(DIGITS) preprocess
 
 $(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/stages/train.py | $(INSTALLED)
@@ -124,39 +139,41 @@ results: $(INSTALLED) ## Write the README's tables of results from the runs
 # ---- working on the pipeline itself ----------------------------------------------------------
 .PHONY: test lint
 test: $(INSTALLED_DEV) ## Run the tests
-	@$(RUNNER) -m pytest
+	@$(INTERPRETER) -m pytest
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
-	@$(RUNNER) -m ruff check .
-	@$(RUNNER) -m ruff format --check .
-	@$(RUNNER) -m mypy
+	@$(INTERPRETER) -m ruff check .
+	@$(INTERPRETER) -m ruff format --check .
+	@$(INTERPRETER) -m mypy
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
-	@$(RUNNER) -m pip install --quiet --editable . --constraint constraints.txt
+	@$(INTERPRETER) -m pip install --quiet --editable . --constraint constraints.txt
 else
 $(RUNNER):
-	@test -n "$(PYTHON)" || { echo "Error: no Python 3.11 or newer was found; install one, or name it: PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Making $(VENV) with $(PYTHON) ..."
-	@$(PYTHON) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
+	@$(call quote,$(PYTHON)) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
 
 $(INSTALLED): pyproject.toml constraints.txt | $(RUNNER)
 	@echo "Installing into $(VENV) (about a minute) ..."
-	@$(RUNNER) -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
 	@touch "$@"
 
 $(INSTALLED_DEV): $(INSTALLED)
 	@echo "Installing what the tests need ..."
-	@$(RUNNER) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch "$@"
 endif
 
+# An empty DATA is the default one, as everywhere, and never the root of the disk.
+DATA_FOLDER = $(call quote,$(or $(DATA),data))
+SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
-	@rm -rf "$(DATA)/processed" "$(DATA)/runs" .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	@find pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv "$(DATA)"/raw "$(SUBMISSIONS)"/*.csv "$(SUBMISSIONS)"/*.json "$(SUBMISSIONS)"/ledger.jsonl
+	@rm -rf .venv $(DATA_FOLDER)/raw $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
 	@$(MAKE) --no-print-directory clean

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan, make_plan, parse_seed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,13 +87,11 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         force: str | None,
         **others: Any,
     ) -> None:
-        if seed and not seed.isdecimal():
-            raise PipelineError(f"SEED={seed}: not a whole number from 0 up")
         plan = make_plan(
             source=source,
             recipe=recipe,
             run=run,
-            seed=int(seed) if seed else None,
+            seed=parse_seed(seed),
             overrides=overrides,
             data=data or "data",
             submissions=submissions or "submissions",

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -89,26 +90,52 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lock beside ``folder`` while a stage writes into it.
+def locked(
+    path: Path, *others: Path, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock beside ``path`` while a stage writes it, and ``others`` along with it.
 
-    The lock is the operating system's, so it ends with its process however that dies.
+    The lock is the operating system's, so it ends with its process however that dies. What a
+    process that was killed left half-written, in these folders or beside them, is removed.
     waiting: called once with a line for the user if another process holds the lock.
     """
     import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.parent / f".{path.name}.lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         if waiting is not None:
-            waiting(f"Another command is working on {folder}; waiting for it to finish.")
+            waiting(f"Another command is working on {path}; waiting for it to finish.")
         lock.acquire()
     try:
+        for written in (path, *others):
+            _clear_leftovers(written)
         yield
     finally:
         lock.release()
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove temporary files and folders of a writer that was killed; its lock is ours now."""
+    beside = re.escape(path.name)
+    for aside in _leftovers(path.parent, beside, "old"):
+        if path.exists():
+            shutil.rmtree(aside)
+        else:  # killed in the instant between moving the old folder aside and the new one in
+            aside.replace(path)
+    for temporary in [*_leftovers(path.parent, beside, "tmp"), *_leftovers(path, ".+", "tmp")]:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink()
+
+
+def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
+    """Find what tempfile named in a folder; name: a regular expression."""
+    pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.{suffix}")
+    return [path for path in folder.glob(".*") if pattern.fullmatch(path.name)]
 
 
 def _umask() -> int:

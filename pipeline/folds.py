@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipeline import dataset
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write
+from pipeline.files import atomic_write, locked
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
@@ -69,14 +69,13 @@ def k_folds(processed: ProcessedFolder, *, folds: int, seed: int) -> list[Split]
 
 
 def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
-    """Load the assignment at ``path``; if there is none, draw and save it.
-
-    Two runs that draw at the same time draw the same, so the last one to save does no harm.
-    """
+    """Load the assignment at ``path``; if there is none, draw and save it."""
     if not path.exists():
-        drawn = draw()
-        with atomic_write(path) as stream:
-            np.save(stream, drawn, allow_pickle=False)
+        with locked(path.parent):
+            if not path.exists():
+                drawn = draw()
+                with atomic_write(path) as stream:
+                    np.save(stream, drawn, allow_pickle=False)
     try:
         assignment = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

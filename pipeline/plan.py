@@ -1,14 +1,13 @@
 """What the user asked for, resolved to one value that every stage takes.
 
-It needs nothing but the standard library, because the Makefile asks it for the names of the
-files to make (``python -m pipeline.plan``) before anything is installed.
+It needs nothing but the standard library, because the Makefile asks for the names of the files
+to make (pipeline/makefile.py) before anything is installed.
 """
 
 import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from pipeline.credentials import find_credentials
 from pipeline.errors import PipelineError
-from pipeline.files import read_json, write_text
+from pipeline.files import atomic_write, read_json
 from pipeline.workspace import Workspace
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
@@ -77,12 +76,17 @@ class Plan:
             ensure_ascii=False,
         )
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run's folder holds this very request."""
+        path = self.workspace.run(self.run).request
+        return path.exists() and path.read_bytes() == _line(self.request)
+
     def record_request(self) -> None:
         """Keep the request in the run's folder; an equal one is left untouched, with its time."""
-        path = self.workspace.run(self.run).request
-        text = self.request + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_text(path, text)
+        if not self.is_recorded:
+            with atomic_write(self.workspace.run(self.run).request) as stream:
+                stream.write(_line(self.request))
 
 
 def make_plan(
@@ -102,7 +106,7 @@ def make_plan(
     so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
     Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
     """
-    workspace = Workspace(Path(data), Path(submissions))
+    workspace = Workspace(Path(data).expanduser(), Path(submissions).expanduser())
     if run:
         _check_run_name(run)
         recorded = _recorded_request(workspace, run)
@@ -119,6 +123,15 @@ def make_plan(
     return Plan(workspace, chosen, recipe_path, seed, settings, name)
 
 
+def parse_seed(text: str | None) -> int | None:
+    """Return SEED as a number, None if it was not given. Raises PipelineError for other texts."""
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise PipelineError(f"SEED={text}: not a whole number from 0 up")
+    return int(text)
+
+
 def find_source(text: str, workspace: Workspace, environment: Mapping[str, str]) -> Source:
     """Return the source that ``text`` names: auto, a named source, or a path."""
     if text == "auto":
@@ -127,12 +140,14 @@ def find_source(text: str, workspace: Workspace, environment: Mapping[str, str])
         if text == kind:
             return Source(kind, kind)
     path = Path(text).expanduser().absolute()
-    if not path.exists():
+    source = Source("path", f"{_slug(path.stem)}-{_short_hash(str(path))}", path)
+    # Once taken in, the user's files may be deleted.
+    if not path.exists() and not workspace.raw(source.name).manifest.exists():
         raise PipelineError(
             f"SOURCE={text}: no such file or folder, and no source of that name",
             remedy=f"Give auto, {', '.join(NAMED_SOURCES)}, or a path to a folder or zip.",
         )
-    return Source("path", f"{_slug(path.stem)}-{_short_hash(str(path))}", path)
+    return source
 
 
 def find_recipe(text: str) -> Path:
@@ -227,56 +242,5 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
 
 
-def _make_variables(plan: Plan) -> dict[str, list[Path]]:
-    """The files that the Makefile's rules are about."""
-    workspace, run = plan.workspace, plan.workspace.run(plan.run)
-    origin: list[Path] = []
-    if plan.source.path is not None:
-        path = plan.source.path
-        origin = [path] if path.is_file() else sorted(path.glob("*.csv"))
-    return {
-        "ORIGIN": origin,
-        "RAW": [workspace.raw(plan.source.name).manifest],
-        "PROCESSED": [workspace.processed(plan.source.name).manifest],
-        "RECIPE_FILE": [plan.recipe],
-        "REQUEST": [run.request],
-        "TRAINING": [run.training],
-        "VALIDATION": [run.validation],
-        "SUBMISSION": [workspace.submission(plan.run)],
-        "SUMMARY": [run.summary],
-    }
-
-
-def _for_make(path: Path) -> str:
-    return re.sub(r"([ #])", r"\\\1", str(path).replace("$", "$$"))
-
-
-def main() -> None:
-    """Print the plan's files as assignments for the Makefile, with ``;;`` between them."""
-    environment = os.environ
-    seed = environment.get("DIGITS_SEED", "")
-    try:
-        if seed and not seed.isdecimal():
-            raise PipelineError(f"SEED={seed}: not a whole number from 0 up")
-        plan = make_plan(
-            source=environment.get("DIGITS_SOURCE"),
-            recipe=environment.get("DIGITS_RECIPE"),
-            run=environment.get("DIGITS_RUN"),
-            seed=int(seed) if seed else None,
-            overrides=environment.get("DIGITS_SET"),
-            data=environment.get("DIGITS_DATA") or "data",
-            submissions=environment.get("DIGITS_SUBMISSIONS") or "submissions",
-        )
-        plan.record_request()
-    except (PipelineError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
-    assignments = (
-        f"{name} := {' '.join(_for_make(path) for path in paths)}"
-        for name, paths in _make_variables(plan).items()
-    )
-    print(";;".join(assignments))
-
-
-if __name__ == "__main__":
-    main()
+def _line(text: str) -> bytes:
+    return f"{text}\n".encode()

@@ -44,7 +44,7 @@ def submission(
     require_run(plan)
     folder = plan.workspace.run(plan.run)
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    with files.locked(folder.folder, waiting=tell):
+    with files.locked(folder.folder, csv, record, waiting=tell):
         run = read_run(plan)
         accuracy = hold_out_accuracy(run)
         written = {**_origin(run), "hold_out": _as_json(accuracy)}
