@@ -16,6 +16,20 @@ def to_inputs(images: Array) -> Array:
     return inputs[..., np.newaxis]
 
 
+def gather(images: Array, rows: Array) -> Array:
+    """Return the inputs (len(rows), 28, 28, 1) float32 of these rows.
+
+    images: (N, 28, 28) uint8, or inputs that ``to_inputs`` has made of them already; of those,
+    consecutive rows are a view and no copy.
+    """
+    if images.dtype == np.uint8:
+        return to_inputs(images[rows])
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return images[first : last + 1]
+    return np.asarray(images[rows])
+
+
 def batch_rows(rows: Array, batch_size: int | None, *, rng: np.random.Generator) -> Iterator[Array]:
     """Yield one epoch's batches as row numbers; each row comes exactly once.
 

@@ -14,14 +14,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from pipeline.nn.batches import cut, to_inputs
+from pipeline.nn.batches import cut, gather
 from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
 
 # Rows that go through the network at once: activations of a larger block fall out of the cache.
-BLOCK_ROWS = 512
+BLOCK_ROWS = 1024
 # Values that an optimizer steps at once: 16,384 float32 of four vectors are 256 KiB.
 SPAN_VALUES = 16_384
 
@@ -113,7 +113,7 @@ class Shards:
             for block in range(number, len(blocks), len(self.replicas)):
                 start = block * BLOCK_ROWS
                 probabilities[start : start + BLOCK_ROWS] = self.replicas[number].predict(
-                    to_inputs(images[blocks[block]])
+                    gather(images, blocks[block])
                 )
 
         self._map(run_blocks, len(self.replicas))
@@ -146,7 +146,7 @@ class Shards:
         loss = 0.0
         for start in range(0, len(rows), BLOCK_ROWS):
             block = rows[start : start + BLOCK_ROWS]
-            logits = replica.forward(to_inputs(images[block]), training=True, rng=rng)
+            logits = replica.forward(gather(images, block), training=True, rng=rng)
             block_loss, grad_logits = softmax_cross_entropy(
                 logits, labels[block], smoothing=smoothing
             )

@@ -1,0 +1,1 @@
+"""Speed beside peers on the same work, in one run."""

@@ -1,0 +1,70 @@
+"""What the documentation tells people to type exists, and what it links to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.plan import RECIPE_FOLDER
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "DATA_LICENSES.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = DOCUMENTS[0].read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+VARIABLES = set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def shell_text() -> str:
+    """Code blocks and inline code: what a reader may type."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.split("#")[0] for block in blocks for line in block.splitlines()]
+    return "\n".join([*lines, *re.findall(r"`([^`\n]+)`", README)])
+
+
+def test_every_make_command_names_targets_and_variables_that_exist() -> None:
+    commands = re.findall(r"\bmake ([^\n;|]+)", shell_text())
+    assert len(commands) > 10
+    for command in commands:
+        without_values = re.sub(r'="[^"]*"', "=", command)
+        for word in without_values.split():
+            name, is_variable, _ = word.partition("=")
+            assert name in (VARIABLES if is_variable else TARGETS), f"make {command}"
+
+
+def test_every_stage_of_the_command_line_is_a_target() -> None:
+    stages = {"download", "preprocess", "train", "validate", "submission", "submit", "runs"}
+    assert stages <= set(main.commands) & TARGETS
+    for stage in stages:
+        assert f"make {stage}" in README
+
+
+def test_commands_of_the_package_exist() -> None:
+    for command in re.findall(r"(?:digits|python -m pipeline) ([a-z]+)\b", shell_text()):
+        assert command in main.commands
+
+
+def test_modules_that_are_run_exist() -> None:
+    modules = re.findall(r"python -m ([a-z.]+)", shell_text())
+    assert "benchmarks.notebooks" in modules
+    for module in modules:
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+def test_every_variable_is_told() -> None:
+    for variable in VARIABLES:
+        assert f"`{variable}`" in README, variable
+
+
+def test_recipes_that_are_named_exist() -> None:
+    names = {path.stem for path in RECIPE_FOLDER.glob("*.toml")}
+    for name in re.findall(r"RECIPE=([a-z0-9-]+)(?!\S)", shell_text()):
+        assert name in names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8").replace("\\_", "_")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (document.parent / target).exists(), target
