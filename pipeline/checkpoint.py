@@ -51,6 +51,8 @@ def _save(path: Path, config: dict[str, Any], arrays: dict[str, Array]) -> None:
 
 def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
+        if path.exists() and not zipfile.is_zipfile(path):
+            raise ValueError("it is no .npz file, or was cut short")
         with np.load(path, allow_pickle=False) as stored:
             config = json.loads(stored["config"].tobytes().decode("utf-8"))
             arrays = {
@@ -60,7 +62,9 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             }
     except FileNotFoundError:
         raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, MemoryError) as error:
+        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, RuntimeError) as error:  # a flipped bit may also claim a password
         raise _damaged(path, error) from None
     if not isinstance(config, dict):
         raise _damaged(path, ValueError("its configuration is no object"))

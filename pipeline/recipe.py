@@ -13,17 +13,18 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import PipelineError
+from pipeline.recipe_faults import explain_faults
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A part of a recipe: no unknown keys, no conversions between types, no changes later."""
+    """A part of a recipe: no unknown keys, no conversions of types, finite numbers, no changes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 # ---- initializers ------------------------------------------------------------------------------
@@ -41,6 +42,12 @@ class UniformInitializer(Section):
     kind: Literal["uniform"]
     low: float
     high: float
+
+    @pydantic.model_validator(mode="after")
+    def _low_is_below_high(self) -> "UniformInitializer":
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
 
 
 class HeInitializer(Section):
@@ -225,7 +232,7 @@ def read_recipe(path: Path, *, seed: int | None = None, overrides: tuple[str, ..
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
         raise PipelineError(
-            f"{path}: {'; '.join(_explain(detail) for detail in error.errors()[:3])}",
+            f"{path}: {'; '.join(explain_faults(error, values)[:3])}",
             remedy="pipeline/recipe.py lists all settings with their ranges."
             if not overrides
             else f"Look at the recipe and at SET: {' '.join(overrides)}",
@@ -254,13 +261,3 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
             target[last] = value
     except (AttributeError, IndexError, TypeError, ValueError):
         raise PipelineError(f"SET={override}: the recipe has no such key") from None
-
-
-def _explain(detail: Any) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"unknown key {where}"
-    if detail["type"] == "missing":
-        return f"missing key {where}"
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]}, got {detail['input']!r:.60}"
