@@ -90,6 +90,7 @@ def train(
         }
         unchanged = not force and provenance.is_current(run.training, inputs, [run.model])
         if unchanged:
+            plan.record_request()
             run.training.touch()
         else:
             split = hold_out(processed, size=recipe.split.hold_out, seed=recipe.split.seed)
@@ -98,7 +99,6 @@ def train(
                 Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
                 for rows in (split.training_rows, split.hold_out_rows)
             )
-            plan.record_request()
             if force:
                 run.checkpoint.unlink(missing_ok=True)
             _train(
@@ -108,6 +108,7 @@ def train(
                 split=split,
                 examples=examples,
                 raw_manifest=manifest["raw"],
+                tell=tell,
                 watcher=watcher,
             )
     record = files.read_json(run.training)
@@ -165,14 +166,16 @@ def _train(
     split: Split,
     examples: Sequence[Examples],
     raw_manifest: dict[str, Any],
+    tell: Callable[[str], None] | None,
     watcher: Watcher | None,
 ) -> None:
     run = plan.workspace.run(plan.run)
     try:
         training = make_training(recipe)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         raise PipelineError(f"{plan.recipe}: {error}") from None
-    history = _resume(run, inputs, training)
+    plan.record_request()
+    history = _resume(run, inputs, training, tell)
     files.write_json(run.recipe, recipe.model_dump(mode="json"))
     threads = min(available_cores(), recipe.training.shards)
     if watcher:
@@ -239,15 +242,25 @@ def _train(
     run.checkpoint.unlink(missing_ok=True)
 
 
-def _resume(run: RunFolder, inputs: dict[str, Any], training: Training) -> list[list[float]]:
-    """Restore the checkpoint, if there is one of the same inputs, and return its history."""
+def _resume(
+    run: RunFolder,
+    inputs: dict[str, Any],
+    training: Training,
+    tell: Callable[[str], None] | None,
+) -> list[list[float]]:
+    """Restore the checkpoint, if there is a sound one of the same inputs; return its history."""
     if not run.checkpoint.exists():
         return []
-    stored_inputs, state = load_checkpoint(run.checkpoint)
-    if stored_inputs != inputs:
+    try:
+        stored_inputs, state = load_checkpoint(run.checkpoint)
+        if stored_inputs != inputs:
+            return []
+        history: Array = state.pop("history")
+        training.restore(state)
+    except (PipelineError, KeyError, ValueError):
+        if tell:
+            tell(f"{run.checkpoint} is damaged: training starts anew.")
         return []
-    history: Array = state.pop("history")
-    training.restore(state)
     return [list(map(float, row)) for row in history]
 
 
