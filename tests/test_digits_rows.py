@@ -43,6 +43,7 @@ def test_every_byte_value_in_every_neighbourhood() -> None:
         (b"1,2,3\r\n4,5,6\r\n", [[1, 2, 3], [4, 5, 6]]),
         (b"1,2,3\n4,5,6", [[1, 2, 3], [4, 5, 6]]),
         (b"1,2,3\n4,5,6\r", [[1, 2, 3], [4, 5, 6]]),
+        (b"1,007,0000\n", [[1, 7, 0]]),
     ],
 )
 def test_other_spellings_are_left_to_the_exact_parser(block: bytes, rows: list[list[int]]) -> None:
