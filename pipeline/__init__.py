@@ -11,3 +11,6 @@ Read it in the order in which the data flows:
 
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.
 """
+
+__version__ = "0.1.0"
+HOW_TO_INSTALL = "Run: make install (or, into the interpreter at hand: make install VENV=)"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline import HOW_TO_INSTALL, __version__
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan, make_plan, parse_seed
 
@@ -28,7 +29,13 @@ class Stages(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        # Around all of click, because help and usage can fail too: on a full disk, say.
+        with friendly_failures():
+            return super().main(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        # And inside of it, because click ends an interrupted command in its own way.
         with friendly_failures():
             return super().invoke(ctx)
 
@@ -49,6 +56,10 @@ def friendly_failures() -> Iterator[None]:
     except BrokenPipeError:
         # The reader (head, a closed terminal) has what it wants; nothing is left to be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        click.secho(f"Error: the package {error.name} is not installed", fg="red", err=True)
+        click.echo(HOW_TO_INSTALL, err=True)
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -128,7 +139,7 @@ def tell(message: str) -> None:
 
 
 @click.group(cls=Stages)
-@click.version_option(package_name="digit-recognizer-pipeline")
+@click.version_option(__version__, prog_name="digits")
 def main() -> None:
     """From Kaggle's digits to a checked submission, around a network written in NumPy.
 
@@ -203,7 +214,7 @@ def submit(plan: Plan, *, force: bool, timeout: float) -> None:
 @plan_options
 @click.option("--quiet", is_flag=True, help="Write the summary without showing it.")
 def summary(plan: Plan, *, force: bool, quiet: bool) -> None:
-    """Sum the run up: accuracy, the path of its CSV, what to do next."""
+    """Sum the run up, and say what to do next."""
     from pipeline.display import show_summary
     from pipeline.stages.summary import summary as run_stage
 
