@@ -129,12 +129,14 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def console() -> "Console":
+    """Return the console on which a command shows its result."""
     from pipeline.display import make_console
 
     return make_console()
 
 
 def tell(message: str) -> None:
+    """Print a line from a stage in mid-work."""
     click.echo(f"  {message}")
 
 

@@ -29,16 +29,22 @@ class Section(BaseModel):
 
 # ---- initializers ------------------------------------------------------------------------------
 class ConstantInitializer(Section):
+    """All values the same."""
+
     kind: Literal["constant"]
     value: float = 0.0
 
 
 class NormalInitializer(Section):
+    """Normal with mean 0 and this standard deviation."""
+
     kind: Literal["normal"]
     scale: Positive
 
 
 class UniformInitializer(Section):
+    """Uniform between low and high."""
+
     kind: Literal["uniform"]
     low: float
     high: float
@@ -51,10 +57,14 @@ class UniformInitializer(Section):
 
 
 class HeInitializer(Section):
+    """Normal with variance 2 / inputs: for layers with a rectifier after them."""
+
     kind: Literal["he"]
 
 
 class GlorotInitializer(Section):
+    """Uniform with variance 2 / (inputs + outputs): for layers without one."""
+
     kind: Literal["glorot"]
 
 
@@ -70,10 +80,14 @@ Initializer = Annotated[
 
 # ---- layers ------------------------------------------------------------------------------------
 class FlattenLayer(Section):
+    """Each image becomes one row of pixels."""
+
     kind: Literal["flatten"]
 
 
 class DenseLayer(Section):
+    """Every unit sees every input."""
+
     kind: Literal["dense"]
     units: Count
     weight: Initializer = HeInitializer(kind="he")
@@ -81,20 +95,28 @@ class DenseLayer(Section):
 
 
 class ReLULayer(Section):
+    """Negative values become 0."""
+
     kind: Literal["relu"]
 
 
 class LeakyReLULayer(Section):
+    """Negative values are multiplied by the slope."""
+
     kind: Literal["leaky_relu"]
     slope: Share = 0.01
 
 
 class DropoutLayer(Section):
+    """In training, values become 0 at this rate, and the others larger in turn."""
+
     kind: Literal["dropout"]
     rate: Share
 
 
 class BatchNormLayer(Section):
+    """Mean 0 and variance 1 over the batch, then a learnt scale and shift."""
+
     kind: Literal["batch_norm"]
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
     epsilon: Positive = 1e-5
@@ -114,6 +136,8 @@ class NetworkSection(Section):
 
 # ---- optimizers and schedules ------------------------------------------------------------------
 class SGDOptimizer(Section):
+    """Gradient descent, with momentum or without."""
+
     kind: Literal["sgd"]
     learning_rate: Positive
     momentum: Share = 0.0
@@ -129,6 +153,8 @@ class SGDOptimizer(Section):
 
 
 class AdamWOptimizer(Section):
+    """Adam; weight_decay shrinks the weights directly, l2 by way of the gradient."""
+
     kind: Literal["adamw"]
     learning_rate: Positive
     beta1: Share = 0.9
@@ -142,26 +168,36 @@ Optimizer = Annotated[SGDOptimizer | AdamWOptimizer, Field(discriminator="kind")
 
 
 class ConstantSchedule(Section):
+    """The optimizer's learning rate throughout."""
+
     kind: Literal["constant"]
 
 
 class StepSchedule(Section):
+    """Multiplied by decay after every so many epochs."""
+
     kind: Literal["step"]
     every_epochs: Count
     decay: Annotated[float, Field(gt=0, le=1)] = 0.1
 
 
 class ExponentialSchedule(Section):
+    """Multiplied by decay over each epoch."""
+
     kind: Literal["exponential"]
     decay: Annotated[float, Field(gt=0, le=1)]
 
 
 class CosineSchedule(Section):
+    """Down to the share ``final`` along half a cosine."""
+
     kind: Literal["cosine"]
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class OneCycleSchedule(Section):
+    """Up from the share ``start`` to 1, then down to ``final``, along half cosines."""
+
     kind: Literal["one_cycle"]
     warmup: Share = 0.3
     start: Annotated[float, Field(gt=0, le=1)] = 0.04

@@ -34,6 +34,7 @@ def show_line(console: Console, text: str | Text, style: str | None = None) -> N
 
 
 def show_headline(console: Console, stage: str, text: str) -> None:
+    """Print the first line of a stage's result."""
     show_line(console, Text.assemble((f"{stage}:", "bold cyan"), " ", (text, "bold")))
 
 
@@ -79,4 +80,5 @@ def show_table(console: Console, table: Table) -> None:
 
 
 def show_blank(console: Console) -> None:
+    """Print an empty line."""
     console.print()

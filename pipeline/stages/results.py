@@ -81,7 +81,7 @@ def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
     rows = collect(workspace)
     if not rows:
         raise PipelineError(
-            f"There are no finished runs of built-in recipes in {workspace.data / 'runs'}",
+            f"There are no finished runs of built-in recipes in {workspace.data}",
             remedy="Run: make all",
         )
     tables = {

@@ -1,0 +1,222 @@
+"""The house: imports point down, few modules print, and every module says why it exists."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pipeline
+
+ROOT = Path(pipeline.__file__).parent
+LONGEST_MODULE = 350
+
+# From the ground up; a module imports what stands below it, or beside it on its own floor.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "files", "workspace", "plan", "credentials", "makefile"}),
+    frozenset(
+        {
+            "archive",
+            "checkpoint",
+            "dataset",
+            "digits_csv",
+            "digits_header",
+            "digits_rows",
+            "folds",
+            "kaggle_answers",
+            "kaggle_client",
+            "kaggle_errors",
+            "kaggle_guard",
+            "kaggle_retry",
+            "ledger",
+            "metrics",
+            "prediction",
+            "provenance",
+            "recipe",
+            "recipe_faults",
+            "runs",
+            "sources",
+            "submission",
+            "threads",
+            "trained_run",
+        }
+    ),
+    frozenset({"stages"}),
+    frozenset({"display"}),
+    frozenset({"cli", "__main__"}),
+)
+# Outside of the floors: the network stands alone, and the package's root holds two constants.
+APART = frozenset({"nn", "__init__"})
+
+
+def name_of(path: Path) -> str:
+    """pipeline.nn.layers for pipeline/nn/layers.py, pipeline.nn for pipeline/nn/__init__.py."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(name: str) -> str:
+    """The first level below the package: "nn" for pipeline.nn.layers."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+SOURCES = {name_of(path): path.read_bytes() for path in sorted(ROOT.rglob("*.py"))}
+TREES = {module: ast.parse(source) for module, source in SOURCES.items()}
+MODULES = list(TREES)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """All modules that a tree imports, at run time; those for type checkers only are left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in TREES else node.module
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield from imports(node)
+
+
+def own_imports(module: str) -> set[str]:
+    return {name for name in imports(TREES[module]) if name.split(".")[0] == "pipeline"}
+
+
+def floor(part: str) -> int:
+    return next(number for number, parts in enumerate(FLOORS) if part in parts)
+
+
+def test_every_module_has_its_place() -> None:
+    parts = {part_of(module) for module in MODULES}
+    assert parts == frozenset.union(*FLOORS, APART)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) not in APART])
+def test_imports_point_down(module: str) -> None:
+    for imported in own_imports(module):
+        if part_of(imported) not in APART:
+            assert floor(part_of(imported)) <= floor(part_of(module)), imported
+
+
+def test_no_two_modules_import_each_other() -> None:
+    finished: set[str] = set()
+
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path, module])
+        if module not in finished:
+            for imported in sorted(own_imports(module) - {module}):
+                walk(imported, (*path, module))
+            finished.add(module)
+
+    for module in MODULES:
+        walk(module, ())
+
+
+def test_the_network_needs_numpy_and_itself() -> None:
+    for module in MODULES:
+        if part_of(module) == "nn":
+            for imported in imports(TREES[module]):
+                top = imported.split(".")[0]
+                assert top == "numpy" or top in sys.stdlib_module_names or top == "pipeline"
+                assert top != "pipeline" or part_of(imported) == "nn", (module, imported)
+
+
+def test_only_stages_and_checkpoints_know_the_network() -> None:
+    users = {
+        module
+        for module in MODULES
+        if part_of(module) != "nn" and any(part_of(name) == "nn" for name in own_imports(module))
+    }
+    assert users == {"pipeline.checkpoint", "pipeline.prediction", "pipeline.stages.train"}
+
+
+def test_stages_do_not_import_one_another() -> None:
+    for module in MODULES:
+        if module.startswith("pipeline.stages."):
+            others = own_imports(module) - {module}
+            assert not [name for name in others if name.startswith("pipeline.stages")], module
+
+
+def test_what_make_asks_before_anything_is_installed_needs_the_standard_library() -> None:
+    open_, seen = ["pipeline.makefile"], set()
+    while open_:
+        module = open_.pop()
+        seen.add(module)
+        # Inside functions there may be more: what is not called then is not needed.
+        for imported in imports(ast.Module(_statements(TREES[module]), [])):
+            if imported in TREES:
+                open_.extend({imported} - seen)
+            else:
+                assert imported.split(".")[0] in sys.stdlib_module_names, (module, imported)
+
+
+def _statements(tree: ast.Module) -> list[ast.stmt]:
+    return [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+
+
+def test_only_the_kaggle_modules_import_kaggle() -> None:
+    users = {
+        module
+        for module in MODULES
+        if any(name.split(".")[0] in ("kaggle", "kagglesdk") for name in imports(TREES[module]))
+    }
+    assert users
+    assert all(part_of(module).startswith("kaggle_") for module in users)
+    for module in users:
+        top = {name.split(".")[0] for name in imports(ast.Module(_top_imports(module), []))}
+        assert not top & {"kaggle", "kagglesdk"}, f"{module} logs in when it is imported"
+
+
+def _top_imports(module: str) -> list[ast.stmt]:
+    return [node for node in TREES[module].body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"))
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "click.echo")
+    }
+    # Display writes to the console that the command line gives it; make reads what makefile prints.
+    assert printing == {"pipeline.cli", "pipeline.makefile"}
+
+
+def test_only_workspace_builds_paths_of_artefacts() -> None:
+    builders = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and node.value in ("raw", "processed", "runs")
+        and _is_path_part(tree, node)
+    }
+    assert builders == {"pipeline.workspace"}
+
+
+def _is_path_part(tree: ast.AST, constant: ast.Constant) -> bool:
+    return any(
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and node.right is constant
+        for node in ast.walk(tree)
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_short_and_say_why_they_are(module: str) -> None:
+    tree = TREES[module]
+    assert ast.get_docstring(tree), "a module opens with why it exists"
+    lines = SOURCES[module].count(b"\n")
+    assert lines <= LONGEST_MODULE
+    for node in _public(tree):
+        assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def _public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
