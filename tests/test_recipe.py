@@ -1,0 +1,272 @@
+"""A recipe is checked to the last key, and what is wrong with it is said in its own words."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.plan import RECIPE_FOLDER
+from pipeline.recipe import Recipe, read_recipe
+from pipeline.stages.train import make_training
+
+BUILT_IN = sorted(RECIPE_FOLDER.glob("*.toml"))
+SMOKE = RECIPE_FOLDER / "smoke.toml"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe of the user's own, to be edited."""
+    return shutil.copyfile(SMOKE, tmp_path / "mine.toml")
+
+
+def edit(recipe: Path, old: str, new: str) -> None:
+    text = recipe.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    recipe.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def message(recipe: Path, *overrides: str) -> str:
+    """The one line that says what is wrong, without the file's name, which it begins with."""
+    with pytest.raises(PipelineError) as caught:
+        read_recipe(recipe, overrides=overrides)
+    assert caught.value.remedy
+    assert "\n" not in caught.value.message
+    assert caught.value.message.startswith(f"{recipe}: ")
+    return caught.value.message.removeprefix(f"{recipe}: ")
+
+
+# ---- the recipes that come with the pipeline ---------------------------------------------------
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
+    recipe = read_recipe(path)
+    training = make_training(recipe)
+    assert training.network.output_shape == (10,)
+    assert training.settings.epochs == recipe.training.epochs
+    assert recipe.description
+
+
+def test_a_recipe_is_read_as_it_is_written() -> None:
+    recipe = read_recipe(SMOKE)
+    assert recipe.split.hold_out == 0.2
+    assert [layer.kind for layer in recipe.network.layers][:3] == ["flatten", "dense", "batch_norm"]
+    assert recipe.optimizer.kind == "adamw"
+    assert recipe.optimizer.learning_rate == 0.01
+    assert (recipe.training.epochs, recipe.training.batch_size) == (3, 64)
+    assert recipe.seed == 0
+
+
+def test_the_seed_of_the_call_goes_before_the_recipe_s() -> None:
+    assert read_recipe(SMOKE, seed=7).seed == 7
+    assert read_recipe(SMOKE, seed=7, overrides=("seed=3",)).seed == 7
+    assert read_recipe(SMOKE, overrides=("seed=3",)).seed == 3
+
+
+# ---- what is wrong, by the keys of the file ----------------------------------------------------
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("epochs = 3", "epoch = 3", "training.epochs: missing key; training.epoch: unknown key"),
+        ("epochs = 3", "", "training.epochs: missing key"),
+        ("epochs = 3", "epochs = 0", "training.epochs: should be greater than or equal to 1"),
+        ("epochs = 3", "epochs = 3.0", "training.epochs: should be a valid integer, got 3.0"),
+        ("epochs = 3", 'epochs = "3"', "training.epochs: should be a valid integer, got '3'"),
+        ("epochs = 3", "epochs = true", "training.epochs: should be a valid integer, got True"),
+        (
+            "batch_size = 64",
+            'batch_size = "some"',
+            "training.batch_size: should be a valid integer or 'all', got 'some'",
+        ),
+        (
+            "hold_out = 0.2",
+            "hold_out = 1.5",
+            "split.hold_out: should be less than 1 or a valid integer, got 1.5",
+        ),
+        (
+            "learning_rate = 0.01",
+            "learning_rate = nan",
+            "optimizer.learning_rate: should be a finite number, got nan",
+        ),
+        (
+            "learning_rate = 0.01",
+            "learning_rate = inf",
+            "optimizer.learning_rate: should be a finite number, got inf",
+        ),
+        (
+            "learning_rate = 0.01",
+            "learning_rate = 0.01\nmomentum = 0.9",
+            "optimizer.momentum: unknown key",
+        ),
+        (
+            'kind = "adamw"',
+            'kind = "adam"',
+            "optimizer.kind: should be one of 'sgd', 'adamw', got 'adam'",
+        ),
+        ('kind = "adamw"', "", "optimizer.kind: missing key"),
+        ("units = 32 }", "unit = 32 }", "network.layers.1.units: missing key"),
+        ("units = 32 }", "units = -1 }", "network.layers.1.units: should be greater than"),
+        (
+            '{ kind = "glorot" }',
+            '{ kind = "normal" }',
+            "network.layers.7.weight.scale: missing key",
+        ),
+        (
+            '{ kind = "glorot" }',
+            '{ kind = "uniform", low = 1.0, high = 0.0 }',
+            "network.layers.7.weight: low must be below high",
+        ),
+        (
+            '{ kind = "glorot" }',
+            '{ kind = "constant", value = nan }',
+            "network.layers.7.weight.value: should be a finite number, got nan",
+        ),
+        ('{ kind = "glorot" }', '"glorot"', "network.layers.7.weight: should be a table"),
+        ('{ kind = "batch_norm" }', "7", "network.layers.2: should be a table, got 7"),
+        ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.6.kind: should be one of"),
+        ("[schedule]", "[schedul]", "schedul: unknown key"),
+        ("rate = 0.1", "rate = 1.0", "network.layers.4.rate: should be less than 1, got 1.0"),
+    ],
+)
+def test_a_fault_is_named_by_its_key(recipe: Path, old: str, new: str, expected: str) -> None:
+    edit(recipe, old, new)
+    assert message(recipe).startswith(expected)
+
+
+def test_several_faults_are_told_at_once(recipe: Path) -> None:
+    edit(recipe, "epochs = 3", "epochs = 0")
+    edit(recipe, "hold_out = 0.2", 'hold_out = "some"')
+    told = message(recipe)
+    assert "split.hold_out: " in told
+    assert "training.epochs: " in told
+    assert told.count(";") == 1
+
+
+def test_nesterov_without_momentum(recipe: Path) -> None:
+    table = 'kind = "sgd"\nnesterov = true'
+    edit(recipe, 'kind = "adamw"', table)
+    assert message(recipe) == "optimizer: nesterov needs a momentum above 0"
+
+
+def test_a_long_value_is_cut(recipe: Path) -> None:
+    edit(recipe, "epochs = 3", f'epochs = "{"x" * 1000}"')
+    assert len(message(recipe)) < 200
+
+
+@pytest.mark.parametrize("content", [b"[training", b"a = ", b"\xff\xfe", b"a = 1\na = 2"])
+def test_what_is_no_toml(recipe: Path, content: bytes) -> None:
+    recipe.write_bytes(content)
+    with pytest.raises(PipelineError, match="not valid TOML") as caught:
+        read_recipe(recipe)
+    assert str(recipe) in caught.value.message
+
+
+def test_an_empty_recipe_lacks_all_that_is_needed(recipe: Path) -> None:
+    recipe.write_bytes(b"")
+    assert message(recipe).startswith("description: missing key; network: missing key")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="cannot be read"):
+        read_recipe(tmp_path)
+
+
+# ---- overrides ---------------------------------------------------------------------------------
+def value_at(recipe: Recipe, key: str) -> Any:
+    value: Any = recipe
+    for part in key.split("."):
+        value = value[int(part)] if part.isdecimal() else getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("training.epochs=5", "training.epochs", 5),
+        ("training.epochs=1_000", "training.epochs", 1000),
+        ("training.batch_size=all", "training.batch_size", "all"),
+        ('training.batch_size="all"', "training.batch_size", "all"),
+        ("optimizer.learning_rate=1e-3", "optimizer.learning_rate", 0.001),
+        ("optimizer.learning_rate=1", "optimizer.learning_rate", 1.0),
+        ("network.layers.1.units=7", "network.layers.1.units", 7),
+        ("network.layers.4.rate=0", "network.layers.4.rate", 0.0),
+        ("network.layers.1.bias.value=0.5", "network.layers.1.bias.value", None),
+        ("description=two words", "description", "two words"),
+        ("description='a = \"b\"'", "description", 'a = "b"'),
+        ("schedule.kind=one_cycle", "schedule.kind", "one_cycle"),
+        ("schedule={kind='step', every_epochs=2}", "schedule.every_epochs", 2),
+        ("split.hold_out=500", "split.hold_out", 500),
+        ("split.seed=9", "split.seed", 9),
+        (
+            "optimizer={kind='sgd', learning_rate=0.1, momentum=0.9, nesterov=true}",
+            "optimizer.nesterov",
+            True,
+        ),
+    ],
+)
+def test_an_override_sets_one_value(override: str, key: str, value: Any) -> None:
+    if value is None:  # a table that the recipe leaves to its default has no kind to keep
+        assert message(SMOKE, override) == "network.layers.1.bias.kind: missing key"
+        return
+    changed = read_recipe(SMOKE, overrides=(override,))
+    assert value_at(changed, key) == value
+    assert type(value_at(changed, key)) is type(value)
+
+
+def test_a_list_as_a_whole() -> None:
+    layers = "[{kind='flatten'}, {kind='dense', units=10}]"
+    changed = read_recipe(SMOKE, overrides=(f"network.layers={layers}",))
+    assert [layer.kind for layer in changed.network.layers] == ["flatten", "dense"]
+
+
+def test_the_last_override_counts() -> None:
+    overrides = ("training.epochs=5", "training.epochs=6")
+    assert read_recipe(SMOKE, overrides=overrides).training.epochs == 6
+
+
+def test_overrides_change_nothing_else() -> None:
+    changed = read_recipe(SMOKE, overrides=("training.epochs=5",)).model_dump()
+    changed["training"]["epochs"] = 3
+    assert changed == read_recipe(SMOKE).model_dump()
+
+
+@pytest.mark.parametrize(
+    "override", ["training.epochs", "=3", "training epochs=3", "training.epochs = 3", "1=2", "5"]
+)
+def test_what_is_no_override(override: str) -> None:
+    with pytest.raises(PipelineError, match="not of the form key=value") as caught:
+        read_recipe(SMOKE, overrides=(override,))
+    assert f"SET={override}" in caught.value.message
+    assert "Example: " in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "network.layers.99.units=3",
+        "network.layers.x=3",
+        "training.epochs.x=3",
+        "description.x=3",
+    ],
+)
+def test_an_override_of_what_is_not_there(override: str) -> None:
+    with pytest.raises(PipelineError, match="the recipe has no such key") as caught:
+        read_recipe(SMOKE, overrides=(override,))
+    assert f"SET={override}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("epochs=5", "epochs: unknown key"),
+        ("training.epoch=5", "training.epoch: unknown key"),
+        ("training.epochs=many", "training.epochs: should be a valid integer, got 'many'"),
+        ("training.epochs=", "training.epochs: should be a valid integer, got ''"),
+        ("training=5", "training: should be a table, got 5"),
+    ],
+)
+def test_an_override_is_checked_like_the_file(override: str, expected: str) -> None:
+    assert message(SMOKE, override) == expected
+    with pytest.raises(PipelineError) as caught:
+        read_recipe(SMOKE, overrides=(override,))
+    assert override in caught.value.remedy
