@@ -25,6 +25,8 @@ def load_model(path: Path) -> Network:
     config, arrays = _load(path)
     try:
         network = Network(config["layers"], tuple(config["input_shape"]))
+        if arrays["vector"].shape != network.vector.shape:  # one number would fit everywhere
+            raise ValueError(f"its vector is {arrays['vector'].shape}, not {network.vector.shape}")
         network.vector[...] = arrays["vector"]
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
@@ -53,13 +55,15 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         if path.exists() and not zipfile.is_zipfile(path):
             raise ValueError("it is no .npz file, or was cut short")
-        with np.load(path, allow_pickle=False) as stored:
-            config = json.loads(stored["config"].tobytes().decode("utf-8"))
-            arrays = {
-                name.removeprefix("array."): stored[name]
-                for name in stored.files
-                if name.startswith("array.")
-            }
+        # Opened here, because np.load leaves the file of a damaged zip open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            found = {name: np.asarray(stored[name]) for name in stored.files}
+        config = json.loads(found["config"].tobytes().decode("utf-8"))
+        arrays = {
+            name.removeprefix("array."): array
+            for name, array in found.items()
+            if name.startswith("array.")
+        }
     except FileNotFoundError:
         raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
     except (OSError, EOFError, KeyError, TypeError, ValueError, MemoryError) as error:
