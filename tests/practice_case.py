@@ -1,0 +1,83 @@
+"""The practice digits in a folder of a test's own, and the pipeline as a process."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.plan import Plan, make_plan
+from pipeline.workspace import RunFolder, Workspace
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def copy_practice(practice: Workspace, folder: Path) -> Workspace:
+    """A workspace in ``folder`` with the same raw data and arrays, of the same times."""
+    shutil.copytree(practice.data, folder / "data")
+    return Workspace(folder / "data", folder / "submissions")
+
+
+def plan_of(workspace: Workspace, **given: Any) -> Plan:
+    """A plan for the practice digits with the recipe ``smoke``, unless something else is given."""
+    return make_plan(
+        **({"source": "practice", "recipe": "smoke"} | given),
+        data=workspace.data,
+        submissions=workspace.submissions,
+        environment={},
+    )
+
+
+def arrays_of(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz file."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def assert_same_model(first: RunFolder, second: RunFolder) -> None:
+    """The two runs ended with the same bits."""
+    expected, found = arrays_of(first.model), arrays_of(second.model)
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def temporaries(*folders: Path) -> list[Path]:
+    """What a writer that was killed left behind."""
+    return [
+        path for folder in folders for path in folder.rglob(".*") if path.suffix in (".tmp", ".old")
+    ]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a child: no terminal, no settings of the make that runs the tests."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and name not in ("MFLAGS", "COLUMNS", "FORCE_COLOR")
+    }
+    return kept | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline", *map(str, arguments)]
+
+
+def digits(
+    *arguments: str | Path, cwd: Path = REPOSITORY, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m pipeline`` to its end."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
