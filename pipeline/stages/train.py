@@ -91,6 +91,7 @@ def train(
         unchanged = not force and provenance.is_current(run.training, inputs, [run.model])
         if unchanged:
             plan.record_request()
+            run.checkpoint.unlink(missing_ok=True)  # if killed just before that, after the record
             run.training.touch()
         else:
             split = hold_out(processed, size=recipe.split.hold_out, seed=recipe.split.seed)

@@ -1,0 +1,200 @@
+"""Whenever a training is killed, the same command ends with the same bits and leaves no litter."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.plan import Plan
+from pipeline.stages.train import train
+from pipeline.workspace import RunFolder, Workspace
+from tests.practice_case import (
+    REPOSITORY,
+    assert_same_model,
+    command,
+    copy_practice,
+    environment,
+    plan_of,
+    temporaries,
+)
+
+EPOCHS = 12
+OVERRIDES = f"training.epochs={EPOCHS}"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A training to its end, to compare with."""
+    workspace = copy_practice(practice_workspace, tmp_path_factory.mktemp("undisturbed"))
+    plan = plan_of(workspace, overrides=OVERRIDES)
+    train(plan)
+    return plan
+
+
+@pytest.fixture
+def workspace(practice_workspace: Workspace, tmp_path: Path) -> Workspace:
+    return copy_practice(practice_workspace, tmp_path)
+
+
+class Process:
+    """``python -m pipeline train`` under way."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.process = subprocess.Popen(
+            command(
+                *("train", "--source", "practice", "--recipe", "smoke", "--set", OVERRIDES),
+                *("--data", workspace.data, "--submissions", workspace.submissions),
+            ),
+            cwd=REPOSITORY,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+
+    def read_until_epochs(self, count: int) -> None:
+        """Read until so many more epochs are told of."""
+        assert self.process.stdout
+        while count:
+            line = self.process.stdout.readline()
+            assert line, "it ended before it could be interrupted"
+            self.lines.append(line)
+            count -= "hold-out" in line and "epoch" in line
+
+    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
+        """Send a signal, or none; return the exit code and what is on standard error."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=60)
+        self.lines += out.splitlines()
+        return self.process.returncode, err
+
+
+def run_of(undisturbed: Plan, workspace: Workspace) -> RunFolder:
+    return workspace.run(undisturbed.run)
+
+
+def finish(workspace: Workspace, undisturbed: Plan) -> Process:
+    """Run the same command to its end; then all must be as if nothing had happened."""
+    process = Process(workspace)
+    assert process.end() == (0, "")
+    run = run_of(undisturbed, workspace)
+    assert_same_model(undisturbed.workspace.run(undisturbed.run), run)
+    assert not run.checkpoint.exists()
+    assert len(run.history.read_text(encoding="utf-8").splitlines()) == 1 + EPOCHS
+    assert temporaries(workspace.data) == []
+    return process
+
+
+def test_killed_again_and_again(workspace: Workspace, undisturbed: Plan) -> None:
+    chance = random.Random(5)
+    for _ in range(5):
+        process = Process(workspace)
+        process.read_until_epochs(chance.randint(0, 3))
+        time.sleep(chance.uniform(0, 0.08))
+        assert process.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    last = finish(workspace, undisturbed)
+    assert any("going on after epoch" in line for line in last.lines)
+
+
+def test_control_c_ends_it_with_a_line(workspace: Workspace, undisturbed: Plan) -> None:
+    process = Process(workspace)
+    process.read_until_epochs(2)
+    code, err = process.end(signal.SIGINT)
+    assert code == 130
+    assert err.strip() == "Interrupted. The same command goes on from here."
+    assert temporaries(workspace.data) == []
+    last = finish(workspace, undisturbed)
+    assert any("going on after epoch" in line for line in last.lines)
+
+
+def test_a_polite_end_from_outside(workspace: Workspace, undisturbed: Plan) -> None:
+    process = Process(workspace)
+    process.read_until_epochs(1)
+    code, err = process.end(signal.SIGTERM)
+    assert code == -signal.SIGTERM
+    assert err == ""
+    finish(workspace, undisturbed)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class KillingReplace:
+    """Path.replace, with which every writer ends; kills before or after the given call of it."""
+
+    def __init__(self, *, before: int = 0, after: int = 0) -> None:
+        self.before, self.after = before, after
+        self.calls = 0
+        self._replace = Path.replace
+
+    def __call__(self, path: Path, target: Path) -> None:
+        self.calls += 1
+        if self.calls == self.before:
+            raise Killed
+        self._replace(path, target)
+        if self.calls == self.after:
+            raise Killed
+
+
+def train_with(replace: KillingReplace, plan: Plan) -> None:
+    """Train from nothing, with another Path.replace."""
+    shutil.rmtree(plan.workspace.run(plan.run).folder.parent, ignore_errors=True)
+    shutil.rmtree(plan.workspace.processed("practice").folds, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        # A function, because Python binds only those to the path.
+        patch.setattr(Path, "replace", lambda path, target: replace(path, target))  # noqa: PLW0108
+        train(plan)
+
+
+def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Path) -> None:
+    """At the instants that no chance would find."""
+    plan = plan_of(workspace, overrides="training.epochs=2")
+    run = workspace.run(plan.run)
+    counting = KillingReplace()
+    train_with(counting, plan)
+    reference = RunFolder(shutil.copytree(run.folder, tmp_path / "reference"))
+    # The split, the request, the resolved recipe, 2 checkpoints and histories, model, record.
+    assert counting.calls == 9
+    for call in range(1, counting.calls + 1):
+        for killing in (KillingReplace(before=call), KillingReplace(after=call)):
+            with pytest.raises(Killed):
+                train_with(killing, plan)
+            result = train(plan)
+            assert result.unchanged == (killing.after == counting.calls)
+            assert_same_model(reference, run)
+            names = {path.name for path in run.folder.iterdir()}
+            assert names == {path.name for path in reference.folder.iterdir()}
+
+
+def test_two_commands_at_once_train_once(workspace: Workspace, undisturbed: Plan) -> None:
+    first = Process(workspace)
+    first.read_until_epochs(1)
+    second = Process(workspace)
+    assert first.end() == (0, "")
+    assert second.end() == (0, "")
+    assert any("Another command is working on" in line for line in second.lines)
+    assert any("up to date" in line for line in second.lines)
+    assert_same_model(undisturbed.workspace.run(undisturbed.run), run_of(undisturbed, workspace))
+
+
+def test_signals_reach_a_process_that_waits(workspace: Workspace) -> None:
+    """A command that waits for another's lock can be interrupted, too."""
+    first = Process(workspace)
+    first.read_until_epochs(1)
+    os.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        second = Process(workspace)
+        assert second.process.stdout
+        assert "Another command" in second.process.stdout.readline()
+        assert second.end(signal.SIGINT)[0] == 130
+    finally:
+        os.kill(first.process.pid, signal.SIGCONT)
+        first.end(signal.SIGKILL)
