@@ -250,7 +250,13 @@ def runs(data: str, submissions: str) -> None:
 
 @main.command()
 @workspace_options
-@click.option("--readme", type=click.Path(path_type=Path), default=Path("README.md"))
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path),
+    default=Path("README.md"),
+    show_default=True,
+    help="The file with the tables.",
+)
 def results(data: str, submissions: str, readme: Path) -> None:
     """Write the README's tables of results from the runs."""
     from pipeline.display import show_results
