@@ -171,7 +171,7 @@ SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
 	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
-	@find pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(wildcard pipeline tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
