@@ -37,7 +37,8 @@ class Shards:
     def __init__(self, network: Network, *, shards: int, threads: int) -> None:
         self.network = network
         self.replicas = [network.replicate() for _ in range(shards)]
-        self._sums = [np.zeros_like(network.gradients) for _ in range(shards)]
+        # Each shard's gradient: its replica's own, unless several blocks are summed.
+        self._sums = [replica.gradients for replica in self.replicas]
         self._threads = min(threads, shards)
         self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "shard")
 
@@ -142,7 +143,8 @@ class Shards:
         rng: np.random.Generator,
     ) -> float:
         """Leave the shard's part of the gradient in its sum; return its part of the loss."""
-        replica, total = self.replicas[number], self._sums[number]
+        replica = self.replicas[number]
+        self._sums[number] = replica.gradients
         loss = 0.0
         for start in range(0, len(rows), BLOCK_ROWS):
             block = rows[start : start + BLOCK_ROWS]
@@ -155,10 +157,10 @@ class Shards:
             grad_logits *= share
             loss += block_loss * share
             replica.backward(grad_logits)
-            if start == 0:
-                total[...] = replica.gradients
-            else:
-                total += replica.gradients
+            if start == 0 and len(rows) > BLOCK_ROWS:
+                self._sums[number] = replica.gradients.copy()
+            elif start:
+                self._sums[number] += replica.gradients
         return loss
 
     def _map(self, function: Callable[[int], Any], count: int) -> list[Any]:

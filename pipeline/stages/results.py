@@ -1,17 +1,19 @@
 """Stage results: the README's tables, generated from run files so that no number is typed."""
 
 import json
+import math
 import re
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
-from pipeline.runs import score_of
+from pipeline.runs import Score, score_of
 from pipeline.trained_run import read_training
 from pipeline.workspace import RunFolder, Workspace
 
@@ -24,6 +26,7 @@ REPORTED = {
     "notebook-100": "0.84",
     "notebook-100-100": "0.94667",
     "notebook-class": "0.845",
+    "notebook-class-unscaled": "0.845",
 }
 KINDS = ("competition", "mnist-csv", "practice")
 
@@ -65,12 +68,6 @@ class ResultsResult:
     tables: Mapping[str, Sequence[ResultRow]]
 
 
-@dataclass(frozen=True)
-class _Run:
-    training: dict[str, Any]
-    score: float | None
-
-
 def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
     """Write both tables into ``readme``, between their markers.
 
@@ -102,15 +99,21 @@ def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
 def collect(workspace: Workspace) -> list[ResultRow]:
     """Return the rows of all tables, notebooks first, in the order in which they are shown."""
     ledger = read_ledger(workspace.ledger)
-    groups: dict[tuple[str, str], list[_Run]] = {}
-    for folder in workspace.all_runs():
-        if not _is_plain(folder):
-            continue
-        training = read_training(folder)
-        score = score_of(workspace, folder, training, ledger)
-        key = (training["recipe_name"], training["data"]["kind"])
-        groups.setdefault(key, []).append(_Run(training, score.value if score else None))
-    rows = [_row(recipe, kind, _newest(runs)) for (recipe, kind), runs in groups.items()]
+    runs = pd.DataFrame(
+        [
+            _facts(training, score_of(workspace, folder, training, ledger))
+            for folder in workspace.all_runs()
+            if _is_plain(folder)
+            for training in [read_training(folder)]
+        ]
+    )
+    if runs.empty:
+        return []
+    # Of runs of one recipe name and kind, those equal to the newest; one for each seed.
+    runs = runs.sort_values("finished_at", kind="stable")
+    newest = runs.groupby(["recipe", "kind"])["identity"].transform("last")
+    runs = runs[runs["identity"] == newest].drop_duplicates(["recipe", "kind", "seed"], keep="last")
+    rows = [_row(group) for _, group in runs.groupby(["recipe", "kind"])]
     return sorted(rows, key=_order)
 
 
@@ -131,43 +134,55 @@ def _is_plain(folder: RunFolder) -> bool:
     return isinstance(recipe, str) and not recipe.endswith(".toml") and not request.get("set")
 
 
-def _newest(runs: Sequence[_Run]) -> list[_Run]:
-    """Of runs of one recipe name and kind, those equal to the newest; one for each seed."""
-    in_time = sorted(runs, key=lambda run: str(run.training["finished_at"]))
-    identity = _identity(in_time[-1])
-    by_seed = {run.training["seed"]: run for run in in_time if _identity(run) == identity}
-    return list(by_seed.values())
-
-
-def _identity(run: _Run) -> str:
-    """The resolved recipe and the digits; all that two runs share that differ by seed alone."""
-    inputs = run.training["inputs"]
+def _facts(training: dict[str, Any], score: Score | None) -> dict[str, Any]:
+    """One run as a row of a table."""
     recipe = {
-        key: value for key, value in inputs["recipe"].items() if key not in ("seed", "description")
+        key: value
+        for key, value in training["inputs"]["recipe"].items()
+        if key not in ("seed", "description")
     }
-    return json.dumps([recipe, inputs["data"]], sort_keys=True)
+    return {
+        "recipe": training["recipe_name"],
+        "kind": training["data"]["kind"],
+        # The resolved recipe and the digits: all that two runs share that differ by seed alone.
+        "identity": json.dumps([recipe, training["inputs"]["data"]], sort_keys=True),
+        "seed": training["seed"],
+        "finished_at": str(training["finished_at"]),
+        "hold_out_accuracy": training["hold_out_accuracy"],
+        "score": score.value if score else math.nan,
+        "seconds": training["seconds"],
+        "cores": training["environment"]["cores"],
+        "training_rows": training["split"]["training_rows"],
+        "hold_out_rows": training["split"]["hold_out_rows"],
+    }
 
 
-def _row(recipe: str, kind: str, runs: Sequence[_Run]) -> ResultRow:
-    trainings = [run.training for run in runs]
-    scores = [run.score for run in runs if run.score is not None]
-    split = trainings[-1]["split"]
+def _row(runs: pd.DataFrame) -> ResultRow:
+    last = runs.iloc[-1]
+    scores = runs["score"].dropna()
     return ResultRow(
-        recipe=recipe,
-        kind=kind,
-        hold_out=spread([training["hold_out_accuracy"] for training in trainings]),
-        score=spread(scores) if scores else None,
-        seconds=statistics.fmean(training["seconds"] for training in trainings),
-        training_rows=split["training_rows"],
-        hold_out_rows=split["hold_out_rows"],
-        cores=tuple(sorted({training["environment"]["cores"] for training in trainings})),
+        recipe=str(last["recipe"]),
+        kind=str(last["kind"]),
+        hold_out=spread(runs["hold_out_accuracy"]),
+        score=None if scores.empty else spread(scores),
+        seconds=float(runs["seconds"].mean()),
+        training_rows=int(last["training_rows"]),
+        hold_out_rows=int(last["hold_out_rows"]),
+        cores=tuple(sorted({int(cores) for cores in runs["cores"]})),
     )
 
 
-def spread(values: Sequence[float]) -> Spread:
+def spread(values: Iterable[float]) -> Spread:
     """Return what the values have in common and how far apart they lie; at least one value."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), deviation, min(values), max(values), len(values))
+    found = pd.Series(list(values)).agg(["mean", "std", "min", "max", "count"])
+    deviation = float(found["std"]) if found["count"] > 1 else None
+    return Spread(
+        float(found["mean"]),
+        deviation,
+        float(found["min"]),
+        float(found["max"]),
+        int(found["count"]),
+    )
 
 
 def _order(row: ResultRow) -> tuple[int, str, int]:
