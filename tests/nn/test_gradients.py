@@ -44,7 +44,7 @@ def test_a_layers_gradients_are_its_derivatives(kind: str, training: bool) -> No
     (layer,) = network.layers
     inputs = away_from_zero(rng, (7, *shape))
     # Of a loss that sees every output, each in its own proportion.
-    weights: Array = rng.normal(size=layer.forward(inputs).shape)
+    weights: Array = np.asarray(rng.normal(size=layer.forward(inputs).shape))
     statistics = network.statistics.copy()
 
     def loss() -> float:

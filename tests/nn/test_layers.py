@@ -1,5 +1,7 @@
 """What the layers compute, beside values worked by hand and an independent library."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
@@ -95,7 +97,7 @@ def test_probabilities_and_gradients_agree_with_scikit_learn() -> None:
         (6,), solver="sgd", momentum=0.0, alpha=0.0, batch_size=40, learning_rate_init=rate
     )
     peer.partial_fit(inputs, labels, classes=np.arange(10))
-    layers = [
+    layers: list[dict[str, Any]] = [
         {"kind": "dense", "units": 6},
         {"kind": "relu"},
         {"kind": "dense", "units": 10},
