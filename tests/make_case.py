@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.workspace import Workspace
-from tests.practice_case import REPOSITORY, environment
+from tests.practice_case import REPOSITORY, copy_quickly, environment
 
 FILES = ("Makefile", "pyproject.toml", "constraints.txt")
 # Absolute names, because only they are free of the settings of whoever runs the tests.
@@ -92,4 +92,4 @@ def copy_code(folder: Path) -> Checkout:
 
 def copy_checkout(checkout: Checkout, folder: Path) -> Checkout:
     """A checkout with its artefacts, and with the times of all files."""
-    return Checkout(shutil.copytree(checkout.folder, folder))
+    return Checkout(shutil.copytree(checkout.folder, folder, copy_function=copy_quickly))

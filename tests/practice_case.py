@@ -1,6 +1,7 @@
 """The practice digits in a folder of a test's own, and the pipeline as a process."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,20 @@ from pipeline.plan import Plan, make_plan
 from pipeline.workspace import RunFolder, Workspace
 
 REPOSITORY = Path(__file__).parents[1]
+_LARGE = 1_000_000
+
+
+def copy_quickly(source: str, target: str) -> str:
+    """Copy a file with its time; a large one is linked, because none is ever changed in place."""
+    if Path(source).stat().st_size > _LARGE:
+        os.link(source, target)
+        return target
+    return shutil.copy2(source, target)
 
 
 def copy_practice(practice: Workspace, folder: Path) -> Workspace:
     """A workspace in ``folder`` with the same raw data and arrays, of the same times."""
-    shutil.copytree(practice.data, folder / "data")
+    shutil.copytree(practice.data, folder / "data", copy_function=copy_quickly)
     return Workspace(folder / "data", folder / "submissions")
 
 
@@ -53,13 +63,16 @@ def temporaries(*folders: Path) -> list[Path]:
     ]
 
 
+# Of the make that may be running the tests, and of the terminal that they run on.
+_FOREIGN = re.compile(
+    r"MAKE.*|MFLAGS|DIGITS_(?!KAGGLE_INPUT).*|TTY_.*|FORCE_COLOR|COLUMNS"
+    r"|SOURCE|RECIPE|RUN|SEED|SET|FORCE|DATA|SUBMISSIONS|VENV|PYTHON"
+)
+
+
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a child: no terminal, no settings of the make that runs the tests."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("MAKE") and name not in ("MFLAGS", "COLUMNS", "FORCE_COLOR")
-    }
+    """The environment of a child: ours, without what would change what it does or shows."""
+    kept = {name: value for name, value in os.environ.items() if not _FOREIGN.fullmatch(name)}
     return kept | {"PYTHONUNBUFFERED": "1"} | variables
 
 

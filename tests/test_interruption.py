@@ -1,6 +1,5 @@
 """Whenever a training is killed, the same command ends with the same bits and leaves no litter."""
 
-import os
 import random
 import shutil
 import signal
@@ -96,30 +95,24 @@ def test_killed_again_and_again(workspace: Workspace, undisturbed: Plan) -> None
     chance = random.Random(5)
     for _ in range(5):
         process = Process(workspace)
-        process.read_until_epochs(chance.randint(0, 3))
+        process.read_until_epochs(chance.randint(0, 2))
         time.sleep(chance.uniform(0, 0.08))
         assert process.end(signal.SIGKILL)[0] == -signal.SIGKILL
     last = finish(workspace, undisturbed)
     assert any("going on after epoch" in line for line in last.lines)
 
 
-def test_control_c_ends_it_with_a_line(workspace: Workspace, undisturbed: Plan) -> None:
+def test_ended_from_the_keyboard_and_from_outside(workspace: Workspace, undisturbed: Plan) -> None:
     process = Process(workspace)
     process.read_until_epochs(2)
     code, err = process.end(signal.SIGINT)
     assert code == 130
     assert err.strip() == "Interrupted. The same command goes on from here."
     assert temporaries(workspace.data) == []
-    last = finish(workspace, undisturbed)
-    assert any("going on after epoch" in line for line in last.lines)
-
-
-def test_a_polite_end_from_outside(workspace: Workspace, undisturbed: Plan) -> None:
     process = Process(workspace)
     process.read_until_epochs(1)
-    code, err = process.end(signal.SIGTERM)
-    assert code == -signal.SIGTERM
-    assert err == ""
+    assert any("going on after epoch" in line for line in process.lines)
+    assert process.end(signal.SIGTERM) == (-signal.SIGTERM, "")
     finish(workspace, undisturbed)
 
 
@@ -177,24 +170,14 @@ def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Pat
 def test_two_commands_at_once_train_once(workspace: Workspace, undisturbed: Plan) -> None:
     first = Process(workspace)
     first.read_until_epochs(1)
-    second = Process(workspace)
+    first.process.send_signal(signal.SIGSTOP)  # until the others wait for it
+    impatient, second = Process(workspace), Process(workspace)
+    for waiting in (impatient, second):
+        assert waiting.process.stdout
+        assert "Another command is working on" in waiting.process.stdout.readline()
+    assert impatient.end(signal.SIGINT)[0] == 130
+    first.process.send_signal(signal.SIGCONT)
     assert first.end() == (0, "")
     assert second.end() == (0, "")
-    assert any("Another command is working on" in line for line in second.lines)
     assert any("up to date" in line for line in second.lines)
     assert_same_model(undisturbed.workspace.run(undisturbed.run), run_of(undisturbed, workspace))
-
-
-def test_signals_reach_a_process_that_waits(workspace: Workspace) -> None:
-    """A command that waits for another's lock can be interrupted, too."""
-    first = Process(workspace)
-    first.read_until_epochs(1)
-    os.kill(first.process.pid, signal.SIGSTOP)
-    try:
-        second = Process(workspace)
-        assert second.process.stdout
-        assert "Another command" in second.process.stdout.readline()
-        assert second.end(signal.SIGINT)[0] == 130
-    finally:
-        os.kill(first.process.pid, signal.SIGCONT)
-        first.end(signal.SIGKILL)

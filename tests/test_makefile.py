@@ -12,7 +12,7 @@ from pipeline.files import read_json
 from pipeline.makefile import escape
 from pipeline.workspace import Workspace
 from tests.make_case import Checkout, copy_checkout, copy_code
-from tests.practice_case import REPOSITORY
+from tests.practice_case import REPOSITORY, copy_practice
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -26,7 +26,7 @@ MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 def built(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout after ``make all``, at a path with spaces and other letters. Copy it to write."""
     checkout = copy_code(tmp_path_factory.mktemp("make") / "dígits and $more")
-    shutil.copytree(practice_workspace.data, checkout.workspace.data)
+    copy_practice(practice_workspace, checkout.folder)
     outcome = checkout.make("all", "SOURCE=practice")
     assert (outcome.code, outcome.errors) == (0, "")
     assert outcome.stages == ["train", "validate", "submission"]
@@ -120,14 +120,14 @@ def test_what_is_gone_is_due(checkout: Checkout, file: str, stages: list[str]) -
 # ---- what is done ------------------------------------------------------------------------------
 def test_an_edited_recipe_is_trained_again_and_no_more(checkout: Checkout) -> None:
     data = checkout.state("data", "raw") | checkout.state("data", "processed")
-    csv = checkout.workspace.submission("practice-smoke").read_bytes()
+    model = checkout.workspace.run("practice-smoke").model
+    before = model.read_bytes()
     edit(smoke(checkout), "epochs = 3", "epochs = 1")
-    outcome = checkout.make("all")
-    assert (outcome.code, outcome.errors) == (0, "")
-    assert outcome.stages == ["train", "validate", "submission"]
-    assert "up to date" not in outcome.output
+    assert checkout.due() == AFTER_DATA
+    assert "up to date" not in checkout.make("train").output
+    assert model.read_bytes() != before
+    assert checkout.due() == AFTER_TRAINING
     assert data == checkout.state("data", "raw") | checkout.state("data", "processed")
-    assert checkout.workspace.submission("practice-smoke").read_bytes() != csv
 
 
 def test_an_edited_comment_is_noticed_and_changes_nothing(checkout: Checkout) -> None:
