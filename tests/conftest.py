@@ -16,6 +16,7 @@ from pipeline.stages.preprocess import preprocess
 from pipeline.workspace import Workspace
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
+from tests.make_case import Built, make_all_from_nothing
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,15 @@ def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     download(plan)
     preprocess(plan)
     return plan.workspace
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A checkout in which ``make all`` went from nothing to its end. A test that writes copies it.
+
+    It is at a path with spaces and other letters, and in the plainest of locales.
+    """
+    return make_all_from_nothing(tmp_path_factory.mktemp("make") / "dígits and $more")
 
 
 @pytest.fixture(scope="session")

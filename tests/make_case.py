@@ -93,3 +93,17 @@ def copy_code(folder: Path) -> Checkout:
 def copy_checkout(checkout: Checkout, folder: Path) -> Checkout:
     """A checkout with its artefacts, and with the times of all files."""
     return Checkout(shutil.copytree(checkout.folder, folder, copy_function=copy_quickly))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A checkout with all artefacts, and what make said on the way."""
+
+    checkout: Checkout
+    outcome: Outcome
+
+
+def make_all_from_nothing(folder: Path) -> Built:
+    """Type make -j4 all in a new checkout, in a locale in which names are mere bytes."""
+    checkout = copy_code(folder)
+    return Built(checkout, checkout.make("-j4", "all", "SOURCE=practice", LC_ALL="C", LANG="C"))

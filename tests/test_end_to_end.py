@@ -1,4 +1,4 @@
-"""From nothing to a checked submission with one command, the same with one job or four."""
+"""From nothing to a checked submission with one command, and the same stage by stage."""
 
 import shutil
 from pathlib import Path
@@ -12,59 +12,47 @@ from pipeline.stages.summary import summary
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.workspace import Workspace
-from tests.make_case import copy_code
+from tests.make_case import Built
 from tests.practice_case import assert_same_model, copy_practice, plan_of, temporaries
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
-DATA, SUBMISSIONS = "dätä $1 #2;3:4's", "süb missions"
+RUN = "practice-smoke"
 
 
-def test_one_command_from_nothing(practice_workspace: Workspace, tmp_path: Path) -> None:
-    checkout = copy_code(tmp_path / "code")
-    given = (f"DATA={DATA.replace('$', '$$')}", f"SUBMISSIONS={SUBMISSIONS}")
-    # In the plainest locale, where names are bytes to most programs.
-    outcome = checkout.make("-j4", "all", *given, LC_ALL="C", LANG="C")
+def test_one_command_goes_from_nothing_to_the_summary(built: Built) -> None:
+    outcome = built.outcome
     assert (outcome.code, outcome.errors) == (0, "")
     assert outcome.stages == ["download", "preprocess", "train", "validate", "submission"]
-
-    made = Workspace(checkout.folder / DATA, checkout.folder / SUBMISSIONS)
-    run = made.run("practice-smoke")
-    csv = made.submission("practice-smoke")
-    assert outcome.output.endswith(run.summary.read_text(encoding="utf-8"))
-    for text in ("PRACTICE DIGITS", "95 % interval", f"{SUBMISSIONS}/{csv.name} (2,000 rows)"):
+    made = built.checkout.workspace
+    assert outcome.output.endswith(made.run(RUN).summary.read_text(encoding="utf-8"))
+    for text in ("PRACTICE DIGITS", "95 % interval", f"submissions/{RUN}.csv (2,000 rows)"):
         assert text in outcome.output
     assert "make all SOURCE=kaggle" in outcome.output
-    assert check(csv).rows == 2000
-    assert files.read_json(run.validation)["accuracy"]["value"] > 0.8
-    assert files.read_json(run.score)["accuracy"]["value"] > 0.8
+
+
+def test_what_it_made_is_whole(built: Built) -> None:
+    made = built.checkout.workspace
+    assert check(made.submission(RUN)).rows == 2000
+    assert files.read_json(made.run(RUN).validation)["accuracy"]["value"] > 0.8
+    assert files.read_json(made.run(RUN).score)["accuracy"]["value"] > 0.8
     assert temporaries(made.data, made.submissions) == []
-    assert {path.name for path in checkout.folder.iterdir() if path.is_dir()} == {
-        DATA,
-        SUBMISSIONS,
-        "pipeline",
-    }
+    folders = {path.name for path in built.checkout.folder.iterdir() if path.is_dir()}
+    assert folders == {"pipeline", "data", "submissions"}
 
-    again = checkout.make("-j4", "all", *given)
-    assert (again.code, again.errors, again.stages) == (0, "", [])
 
-    # Stage by stage, without make: the same files.
-    workspace = copy_practice(practice_workspace, tmp_path / "one by one")
+def test_stage_by_stage_the_same_comes_out(
+    built: Built, practice_workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace, made = copy_practice(practice_workspace, tmp_path), built.checkout.workspace
     plan = plan_of(workspace)
-    for stage in (train, validate, submission, summary):
+    stages = (train, validate, submission, summary)
+    for stage in stages:
         assert not stage(plan).unchanged
-    assert_same_model(workspace.run(plan.run), run)
-    assert workspace.submission(plan.run).read_bytes() == csv.read_bytes()
+    assert_same_model(workspace.run(RUN), made.run(RUN))
+    assert workspace.submission(RUN).read_bytes() == made.submission(RUN).read_bytes()
     for name in ("train.csv", "test.csv", "answer_key.csv"):
         expected = files.sha256(workspace.raw("practice").folder / name)
         assert files.sha256(made.raw("practice").folder / name) == expected
-
-
-def test_every_stage_finds_its_work_done(practice_workspace: Workspace, tmp_path: Path) -> None:
-    workspace = copy_practice(practice_workspace, tmp_path)
-    plan = plan_of(workspace, overrides="training.epochs=1")
-    stages = (train, validate, submission, summary)
-    for stage in stages:
-        stage(plan)
     for stage in stages:
         assert stage(plan).unchanged

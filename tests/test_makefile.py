@@ -11,8 +11,8 @@ from pipeline.errors import PipelineError
 from pipeline.files import read_json
 from pipeline.makefile import escape
 from pipeline.workspace import Workspace
-from tests.make_case import Checkout, copy_checkout, copy_code
-from tests.practice_case import REPOSITORY, copy_practice
+from tests.make_case import Built, Checkout, copy_checkout
+from tests.practice_case import REPOSITORY
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -22,20 +22,9 @@ ALL = ["download", "preprocess", *AFTER_DATA]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def built(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout after ``make all``, at a path with spaces and other letters. Copy it to write."""
-    checkout = copy_code(tmp_path_factory.mktemp("make") / "dígits and $more")
-    copy_practice(practice_workspace, checkout.folder)
-    outcome = checkout.make("all", "SOURCE=practice")
-    assert (outcome.code, outcome.errors) == (0, "")
-    assert outcome.stages == ["train", "validate", "submission"]
-    return checkout
-
-
 @pytest.fixture
-def checkout(built: Checkout, tmp_path: Path) -> Checkout:
-    return copy_checkout(built, tmp_path / "dígits")
+def checkout(built: Built, tmp_path: Path) -> Checkout:
+    return copy_checkout(built.checkout, tmp_path / "dígits")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -167,21 +156,13 @@ def test_a_named_run_keeps_what_it_was_made_from(checkout: Checkout) -> None:
     outcome = checkout.make("train", "RUN=mine", "SEED=4", "SET=training.epochs=1")
     assert outcome.code == 0
     # The default recipe is another one, and yet nothing is trained again.
-    assert "up to date" in checkout.make("train", "RUN=mine", recipe=None).output
     assert checkout.due("RUN=mine", recipe=None) == AFTER_TRAINING
     assert checkout.due("RUN=mine", "SEED=4", recipe=None) == AFTER_TRAINING
     assert checkout.due("RUN=mine", "SEED=6", recipe=None) == AFTER_DATA
+    assert checkout.due("RUN=mine", recipe="mlp") == AFTER_DATA
     refused = checkout.make("submit", "RUN=mine", recipe=None)
     assert refused.code != 0
     assert "There is no submission of the run mine" in refused.errors
-    outcome = checkout.make("train", "RUN=mine", recipe="notebook-10")
-    request = read_json(checkout.workspace.run("mine").request)
-    assert request == {
-        "source": "practice",
-        "recipe": "notebook-10",
-        "seed": 4,
-        "set": "training.epochs=1",
-    }
 
 
 def write_zip(path: Path, practice: Workspace, *, rows: int) -> None:
@@ -353,6 +334,21 @@ def test_names_that_make_cannot_take_are_refused(name: str) -> None:
     with pytest.raises(PipelineError, match="make cannot work with") as caught:
         escape(Path(name))
     assert "python -m pipeline" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["dätä $1", "#2;3:4's", 'a "b" & <c>', "~", "a=b", "-"])
+def test_folders_of_any_name(checkout: Checkout, name: str) -> None:
+    for folder in (checkout.workspace.data, checkout.workspace.submissions):
+        folder.rename(checkout.folder / f"{folder.name} {name}")
+    typed = name.replace("$", "$$")
+    given = (f"DATA=data {typed}", f"SUBMISSIONS=submissions {typed}")
+    outcome = checkout.make("all", *given)
+    assert (outcome.code, outcome.errors, outcome.stages) == (0, "", [])
+    assert "hold-out" in outcome.output
+    (checkout.folder / f"data {name}" / "runs" / "practice-smoke" / "summary.txt").unlink()
+    outcome = checkout.make("all", *given)
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert f"submissions {name}/practice-smoke.csv" in outcome.output
 
 
 def test_all_says_so_too(checkout: Checkout) -> None:
