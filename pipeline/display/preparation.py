@@ -10,6 +10,7 @@ from pipeline.display.console import (
     make_table,
     show_facts,
     show_headline,
+    show_line,
     show_table,
     show_unchanged,
 )
@@ -18,6 +19,12 @@ from pipeline.display.console import (
 if TYPE_CHECKING:
     from pipeline.stages.download import DownloadResult
     from pipeline.stages.preprocess import PreprocessResult
+
+
+PRACTICE_NOTICE = (
+    "These are 5,000 PRACTICE digits, not the competition's data: what is predicted for them",
+    "cannot be submitted to Kaggle. The summary at the end tells how to get the competition's.",
+)
 
 
 def show_download(console: Console, result: DownloadResult) -> None:
@@ -32,6 +39,9 @@ def show_download(console: Console, result: DownloadResult) -> None:
         f"({result.seconds:.1f} s)",
     )
     show_facts(console, [("from", result.origin), ("to", str(result.folder))])
+    if result.kind == "practice":
+        for line in PRACTICE_NOTICE:
+            show_line(console, f"  !! {line}", style="bold yellow")
 
 
 def show_preprocess(console: Console, result: PreprocessResult) -> None:

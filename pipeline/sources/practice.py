@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.credentials import HOW_TO_GET_THEM
 from pipeline.digits_header import KAGGLE_PIXELS, LABEL
 from pipeline.files import write_text
 from pipeline.sources import ANSWER_KEY, SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
@@ -15,13 +14,6 @@ from pipeline.submission import write_submission
 TRAINING_DIGITS = 3_000
 TEST_DIGITS = 2_000
 SPLIT_SEED = 2012  # any number, but never another: results on these digits are compared
-
-PRACTICE_NOTICE = f"""\
-These are 5,000 PRACTICE digits, not the competition's data: no Kaggle credentials were found.
-The whole pipeline runs on them, but what it predicts cannot be submitted to Kaggle.
-For the real data: {HOW_TO_GET_THEM}
-Then accept the rules at https://www.kaggle.com/competitions/digit-recognizer/rules
-and run: make all SOURCE=kaggle"""
 
 
 def fetch(into: Path) -> Fetched:

