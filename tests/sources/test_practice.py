@@ -5,7 +5,6 @@ import pytest
 
 from pipeline import dataset
 from pipeline.files import read_json, sha256
-from pipeline.sources import practice
 from pipeline.workspace import Workspace
 
 # Results on the practice digits are compared across machines and versions, so these stay.
