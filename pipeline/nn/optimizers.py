@@ -1,7 +1,7 @@
 """How gradients change the weights: in-place steps on a span of one flat vector.
 
 A step is elementwise, so any cut of the vector into spans, on any number of threads, gives the
-same bits; a span of some 16,000 values stays in a core's cache through all of a step's operations.
+same bits; a short span stays in a core's cache through all of a step's operations.
 """
 
 from typing import Any
