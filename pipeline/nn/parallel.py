@@ -22,9 +22,9 @@ from pipeline.nn.optimizers import Optimizer
 
 # Rows that go through the network at once: activations of a larger block fall out of the cache.
 BLOCK_ROWS = 1024
-# Values that an optimizer steps at once: few enough to stay in a cache of some MiB, many enough that
-# threads seldom meet at the interpreter's lock, which each operation takes (16,384 cost a third of
-# the speed of a dense network at batch 256 on two cores).
+# Values that an optimizer steps at once: few enough to stay in a cache of some MiB, and so many
+# that threads seldom meet at the interpreter's lock, which each operation takes (16,384 cost a
+# third of the speed of a dense network at batch 256 on two cores).
 SPAN_VALUES = 65_536
 
 
