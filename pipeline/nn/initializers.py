@@ -15,7 +15,7 @@ class Constant:
 
     value: float = 0.0
 
-    def fill(self, array: Array, *, rng: np.random.Generator) -> None:  # noqa: ARG002
+    def fill(self, array: Array, *, rng: np.random.Generator) -> None:
         array[...] = self.value
 
 

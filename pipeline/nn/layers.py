@@ -80,11 +80,7 @@ class Flatten(Layer):
         return (math.prod(input_shape),)
 
     def forward(
-        self,
-        inputs: Array,
-        *,
-        training: bool = False,  # noqa: ARG002
-        rng: np.random.Generator | None = None,  # noqa: ARG002
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._input_shape = inputs.shape
         return inputs.reshape(len(inputs), -1)
@@ -121,11 +117,7 @@ class Dense(Layer):
         ]
 
     def forward(
-        self,
-        inputs: Array,
-        *,
-        training: bool = False,  # noqa: ARG002
-        rng: np.random.Generator | None = None,  # noqa: ARG002
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._inputs = inputs
         outputs = self.buffer("outputs", (len(inputs), self.units), inputs.dtype)
@@ -161,11 +153,7 @@ class LeakyReLU(Layer):
         self.slope = slope
 
     def forward(
-        self,
-        inputs: Array,
-        *,
-        training: bool = False,  # noqa: ARG002
-        rng: np.random.Generator | None = None,  # noqa: ARG002
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
         # A slope below 1 makes the larger of the two the right one on either side of zero.
@@ -190,11 +178,7 @@ class ReLU(Layer):
     """y = max(x, 0)."""
 
     def forward(
-        self,
-        inputs: Array,
-        *,
-        training: bool = False,  # noqa: ARG002
-        rng: np.random.Generator | None = None,  # noqa: ARG002
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
         return np.maximum(inputs, 0, out=self._outputs)

@@ -36,11 +36,7 @@ class BatchNorm(Layer):
         ]
 
     def forward(
-        self,
-        inputs: Array,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,  # noqa: ARG002
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         values = self.values
         axes = tuple(range(inputs.ndim - 1))

@@ -13,7 +13,7 @@ from typing import Any
 class ConstantRate:
     """The same learning rate throughout."""
 
-    def factor(self, epoch: float, epochs: int) -> float:  # noqa: ARG002
+    def factor(self, epoch: float, epochs: int) -> float:
         return 1.0
 
 
@@ -24,7 +24,7 @@ class StepDecay:
     every_epochs: int
     decay: float = 0.1
 
-    def factor(self, epoch: float, epochs: int) -> float:  # noqa: ARG002
+    def factor(self, epoch: float, epochs: int) -> float:
         return float(self.decay ** (int(epoch) // self.every_epochs))
 
 
@@ -34,7 +34,7 @@ class ExponentialDecay:
 
     decay: float
 
-    def factor(self, epoch: float, epochs: int) -> float:  # noqa: ARG002
+    def factor(self, epoch: float, epochs: int) -> float:
         return float(self.decay**epoch)
 
 
