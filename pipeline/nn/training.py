@@ -101,8 +101,8 @@ class Training:
         """
         settings = self.settings
         if settings.batch_size is None:
-            # Each step of gradient descent reads all rows again. Converted once, they take 4 bytes a
-            # pixel of memory, and a network of ten hidden units trains 5 to 10 % faster.
+            # Each step of gradient descent reads all rows again. Converted once, they take 4 bytes
+            # a pixel of memory, and a network of ten hidden units trains 5 to 10 % faster.
             inputs, labels = to_inputs(train.images[train.rows]), train.labels[train.rows]
             train = Examples(inputs, labels, np.arange(len(inputs)))
         with Shards(self.network, shards=settings.shards, threads=threads) as shards:
