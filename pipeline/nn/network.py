@@ -1,15 +1,19 @@
 """A stack of layers over one flat vector that holds all their parameters."""
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from pipeline.nn.blocks import Blocks
+from pipeline.nn.conv import Conv2D
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
+from pipeline.nn.pooling import AvgPool2D, GlobalAvgPool, MaxPool2D, Pooling
 
 LAYERS: dict[str, type[Layer]] = {
     "flatten": Flatten,
@@ -18,6 +22,10 @@ LAYERS: dict[str, type[Layer]] = {
     "leaky_relu": LeakyReLU,
     "dropout": Dropout,
     "batch_norm": BatchNorm,
+    "conv2d": Conv2D,
+    "max_pool2d": MaxPool2D,
+    "avg_pool2d": AvgPool2D,
+    "global_avg_pool": GlobalAvgPool,
 }
 
 # The order in the vector: what is decayed, what is trained but not decayed, what is not trained.
@@ -46,7 +54,7 @@ class Network:
         shape = self.input_shape
         for number, (layer, values) in enumerate(zip(self.layers, self.config, strict=True), 1):
             try:
-                shape = layer.build(shape)
+                shape = layer.place(shape)
             except ValueError as error:
                 raise ValueError(f"layer {number} ({values['kind']}): {error}") from None
         self.output_shape = shape
@@ -58,8 +66,9 @@ class Network:
         }
         self.weight_count = sizes["weight"]
         self.parameter_count = sizes["weight"] + sizes["offset"]
+        self._steps = _arrange(self.layers)
         self._first_trained = next(
-            (n for n, layer in enumerate(self.layers) if layer.parameters()), len(self.layers)
+            (n for n, step in enumerate(self._steps) if step.is_trained), len(self._steps)
         )
         vector = np.zeros(sum(sizes.values()), self.dtype)
         self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
@@ -89,8 +98,8 @@ class Network:
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
         outputs = inputs
-        for layer in self.layers:
-            outputs = layer.forward(outputs, training=training, rng=rng)
+        for step in self._steps:
+            outputs = step.forward(outputs, training=training, rng=rng)
         return outputs
 
     def backward(self, grad_logits: Array) -> None:
@@ -100,9 +109,9 @@ class Network:
         before that one, and its own input, needs no gradient.
         """
         gradient: Array | None = grad_logits
-        for number in range(len(self.layers) - 1, self._first_trained - 1, -1):
+        for number in range(len(self._steps) - 1, self._first_trained - 1, -1):
             assert gradient is not None
-            gradient = self.layers[number].backward(
+            gradient = self._steps[number].backward(
                 gradient, need_input=number > self._first_trained
             )
 
@@ -128,6 +137,27 @@ class Network:
             start += math.prod(parameter.shape)
         for layer in self.layers:
             layer.bind(values[layer], gradients[layer])
+
+
+def _arrange(layers: list[Layer]) -> list[Layer]:
+    """Return the steps to go through: image layers together, as blocks; the others as they are."""
+    layers = list(layers)
+    for place in range(len(layers) - 1):
+        if isinstance(layers[place], ReLU | LeakyReLU) and isinstance(layers[place + 1], MaxPool2D):
+            # A rectifier never changes which of two values is larger, so it gives the same after
+            # the pooling, on a quarter of the values. Shapes change for it alone.
+            layers[place], layers[place + 1] = layers[place + 1], layers[place]
+            layers[place + 1].place(layers[place].output_shape)
+    steps: list[Layer] = []
+    for by_image, group in itertools.groupby(layers, key=lambda layer: layer.by_image):
+        members = list(group)
+        if by_image and any(isinstance(layer, Conv2D | Pooling) for layer in members):
+            blocks = Blocks(members)
+            blocks.place(members[0].input_shape)
+            steps.append(blocks)
+        else:
+            steps.extend(members)
+    return steps
 
 
 def _view(vector: Array, start: int, parameter: Parameter) -> Array:

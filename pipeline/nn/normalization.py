@@ -40,8 +40,8 @@ class BatchNorm(Layer):
     ) -> Array:
         values = self.values
         axes = tuple(range(inputs.ndim - 1))
-        outputs = self.buffer("outputs", inputs.shape, inputs.dtype)
-        normalized = self.buffer("normalized", inputs.shape, inputs.dtype)
+        outputs = self.outputs(inputs.shape, inputs.dtype)
+        normalized = self.keep("normalized", inputs.shape, inputs.dtype)
         if training:
             mean = inputs.mean(axis=axes)
             np.subtract(inputs, mean, out=normalized)
@@ -72,7 +72,7 @@ class BatchNorm(Layer):
         dL/dx = s / sqrt(var + eps) * (G - mean(G) - z mean(G z)).
         """
         axes = tuple(range(grad_output.ndim - 1))
-        product: Array = self.buffer("product", grad_output.shape, grad_output.dtype)
+        product: Array = self.scratch("product", grad_output.shape, grad_output.dtype)
         np.multiply(grad_output, self._normalized, out=product)
         np.sum(product, axis=axes, out=self.gradients["scale"])
         np.sum(grad_output, axis=axes, out=self.gradients["shift"])

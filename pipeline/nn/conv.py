@@ -1,0 +1,119 @@
+"""The convolutional layer: the same few weights at every place of the image."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.nn.columns import ColumnConvolution, Pair
+from pipeline.nn.initializers import Array, Constant, He, make_initializer
+from pipeline.nn.layers import Layer, Parameter, Shape
+from pipeline.nn.winograd import KERNEL_ROWS, RowWinograd
+
+# Below so many channels Winograd's products have rows too short to be worth it.
+WINOGRAD_CHANNELS = 8
+
+
+class Conv2D(Layer):
+    """y[i, j] = sum over taps (k, l) of x[i * stride + k - padding, j * stride + l - padding] W[k, l] + b
+
+    with x (N, H, W, C), W (kernel rows, kernel columns, C, filters), b (filters), and zeros
+    beyond the border. What is called convolution in this field is mathematically a correlation:
+    the kernel is not turned round.
+
+    kernel, stride, padding: a number, or one each for rows and columns.
+    Gradients add up over blocks of images: ``blocks`` calls the begin and end of each pass.
+    """
+
+    by_image = True
+    reads_inputs = True
+
+    def __init__(
+        self,
+        filters: int,
+        *,
+        kernel: int | list[int] = 3,
+        stride: int | list[int] = 1,
+        padding: int | list[int] = 0,
+        weight: dict[str, Any] | None = None,
+        bias: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.filters = filters
+        self.kernel, self.stride, self.padding = map(as_pair, (kernel, stride, padding))
+        self.weight_initializer = make_initializer(weight) if weight else He()
+        self.bias_initializer = make_initializer(bias) if bias else Constant(0.0)
+
+    def build(self, input_shape: Shape) -> Shape:
+        height, width, self.channels = image_shape(input_shape, "a convolution")
+        shape = (height, width, self.channels)
+        self._method: RowWinograd | ColumnConvolution
+        if (
+            self.kernel[0] == KERNEL_ROWS
+            and self.stride == (1, 1)
+            and self.channels >= WINOGRAD_CHANNELS
+        ):
+            self._method = RowWinograd(
+                shape, kernel_columns=self.kernel[1], filters=self.filters, padding=self.padding
+            )
+        else:
+            self._method = ColumnConvolution(
+                shape, kernel=self.kernel, stride=self.stride, padding=self.padding
+            )
+        if min(self._method.rows, self._method.columns) < 1:
+            raise ValueError(
+                f"a kernel of {self.kernel[0]}x{self.kernel[1]} does not fit into "
+                f"{height}x{width} pixels"
+            )
+        return (self._method.rows, self._method.columns, self.filters)
+
+    def parameters(self) -> list[Parameter]:
+        shape = (*self.kernel, self.channels, self.filters)
+        return [
+            Parameter("weight", shape, self.weight_initializer, "weight"),
+            Parameter("bias", (self.filters,), self.bias_initializer, "offset"),
+        ]
+
+    @property
+    def values_at_once(self) -> int:
+        return super().values_at_once + self._method.scratch_values
+
+    def begin_forward(self) -> None:
+        self._method.begin_forward(self.values["weight"], self.values["bias"])
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        self._inputs = inputs
+        outputs = self.outputs((len(inputs), *self.output_shape), inputs.dtype)
+        self._method.forward(inputs, outputs)
+        return outputs
+
+    def begin_backward(self) -> None:
+        self._method.begin_backward()
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """Derived where it is computed: in columns.py and winograd.py."""
+        grad_input = None
+        if need_input:
+            grad_input = self.scratch("grad_input", self._inputs.shape, grad_output.dtype)
+        self._method.backward(self._inputs, grad_output, grad_input)
+        return grad_input
+
+    def end_backward(self) -> None:
+        self._method.end_backward(self.gradients["weight"], self.gradients["bias"])
+
+
+def as_pair(value: int | list[int]) -> Pair:
+    """Return (rows, columns) of a setting that may be one number for both."""
+    if isinstance(value, int):
+        return (value, value)
+    rows, columns = value
+    return (rows, columns)
+
+
+def image_shape(input_shape: Shape, who: str) -> tuple[int, int, int]:
+    """Return (H, W, C), or raise ValueError naming the layer that got something else."""
+    if len(input_shape) != 3:
+        raise ValueError(f"{who} takes (N, H, W, C), got (N, *{input_shape})")
+    height, width, channels = input_shape
+    return height, width, channels

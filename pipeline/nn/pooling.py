@@ -1,0 +1,169 @@
+"""Pooling: an image becomes smaller, each of its pixels the largest or the mean of some."""
+
+import numpy as np
+
+from pipeline.nn.columns import Pair
+from pipeline.nn.conv import as_pair, image_shape
+from pipeline.nn.initializers import Array
+from pipeline.nn.layers import Layer, Shape
+
+
+class Pooling(Layer):
+    """What both kinds share: windows of ``size`` pixels, ``stride`` apart, first down, then across.
+
+    size, stride: a number, or one each for rows and columns; the stride is the size by default.
+    What is left at the right and lower border, less than a window, is not seen.
+    """
+
+    by_image = True
+
+    def __init__(self, size: int | list[int] = 2, *, stride: int | list[int] | None = None) -> None:
+        super().__init__()
+        self.size: Pair = as_pair(size)
+        self.stride: Pair = self.size if stride is None else as_pair(stride)
+
+    def build(self, input_shape: Shape) -> Shape:
+        height, width, channels = image_shape(input_shape, "pooling")
+        rows, columns = (
+            (length - taps) // step + 1
+            for length, taps, step in zip((height, width), self.size, self.stride, strict=True)
+        )
+        if min(rows, columns) < 1:
+            raise ValueError(
+                f"a window of {self.size[0]}x{self.size[1]} does not fit into "
+                f"{height}x{width} pixels"
+            )
+        self._between = (rows, width, channels)
+        return (rows, columns, channels)
+
+    def _taps(self, images: Array, axis: int) -> list[Array]:
+        """The first pixel of each window along this axis (1 down, 2 across), the second, ..."""
+        taps, step = self.size[axis - 1], self.stride[axis - 1]
+        count = (images.shape[axis] - taps) // step + 1
+        before = (slice(None),) * axis
+        return [
+            images[(*before, slice(tap, tap + step * (count - 1) + 1, step))]
+            for tap in range(taps)
+        ]
+
+
+class MaxPool2D(Pooling):
+    """y = the largest value of each window: the largest of its rows' largest."""
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        self._input_shape = inputs.shape
+        self._later_wins: dict[int, list[Array]] = {}
+        return self._largest(self._largest(inputs, axis=1), axis=2)
+
+    def _largest(self, images: Array, axis: int) -> Array:
+        first, *others = self._taps(images, axis)
+        if axis == 1:
+            largest = self.scratch("largest of rows", first.shape, images.dtype)
+        else:
+            largest = self.outputs(first.shape, images.dtype)
+        self._later_wins[axis] = []
+        for tap, other in enumerate(others):
+            wins = self.keep(f"wins {axis} {tap}", first.shape, np.bool_)
+            np.greater(other, largest if tap else first, out=wins)
+            np.maximum(other, largest if tap else first, out=largest)
+            self._later_wins[axis].append(wins)
+        if not others:
+            np.copyto(largest, first)
+        return largest
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """The largest value of a window takes its gradient; of equal ones, the first."""
+        if not need_input:
+            return None
+        between = (len(grad_output), *self._between)
+        return self._spread(
+            self._spread(grad_output, between, axis=2), self._input_shape, axis=1
+        )
+
+    def _spread(self, gradient: Array, shape: Shape, axis: int) -> Array:
+        """Give each window's gradient to the one of its values that has won."""
+        grad_images = self.scratch(f"grad_images {axis}", shape, gradient.dtype)
+        size, stride = self.size[axis - 1], self.stride[axis - 1]
+        taps, later_wins = self._taps(grad_images, axis), self._later_wins[axis]
+        if stride != size or shape[axis] % size or size == 1:
+            grad_images[...] = 0.0
+        # From the last value to the first: each takes what no later one has won.
+        for tap in range(size - 1, 0, -1):
+            # Where windows lie apart, what is won and what is left are written into place.
+            won = left = None
+            if stride >= size:
+                won, left = taps[tap], taps[0] if tap == 1 else None
+            won = np.multiply(gradient, later_wins[tap - 1], out=won)
+            if stride < size:
+                taps[tap] += won
+            gradient = np.subtract(gradient, won, out=left)
+        if stride < size or size == 1:
+            taps[0] += gradient
+        return grad_images
+
+
+class AvgPool2D(Pooling):
+    """y = the mean of each window."""
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        self._input_shape = inputs.shape
+        means = self._sum(self._sum(inputs, axis=1), axis=2)
+        means *= inputs.dtype.type(1.0 / (self.size[0] * self.size[1]))
+        return means
+
+    def _sum(self, images: Array, axis: int) -> Array:
+        first, *others = self._taps(images, axis)
+        if axis == 1:
+            total = self.scratch("sum of rows", first.shape, images.dtype)
+        else:
+            total = self.outputs(first.shape, images.dtype)
+        np.copyto(total, first)
+        for other in others:
+            total += other
+        return total
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """Each of a window's m values has dy/dx = 1 / m; windows that overlap add up."""
+        if not need_input:
+            return None
+        across = self.scratch("across", (len(grad_output), *self._between), grad_output.dtype)
+        across[...] = 0.0
+        share = grad_output.dtype.type(1.0 / (self.size[0] * self.size[1]))
+        for tap in self._taps(across, 2):
+            tap += grad_output * share
+        grad_input = self.scratch("grad_input", self._input_shape, grad_output.dtype)
+        grad_input[...] = 0.0
+        for tap in self._taps(grad_input, 1):
+            tap += across
+        return grad_input
+
+
+class GlobalAvgPool(Layer):
+    """(N, H, W, C) to (N, C): the mean of each channel over the whole image."""
+
+    by_image = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        self._height, self._width, channels = image_shape(input_shape, "global pooling")
+        return (channels,)
+
+    def forward(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Array:
+        outputs = self.outputs((len(inputs), inputs.shape[-1]), inputs.dtype)
+        return np.mean(inputs, axis=(1, 2), out=outputs)
+
+    def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
+        """Each of an image's m pixels has dy/dx = 1 / m."""
+        if not need_input:
+            return None
+        rows, channels = grad_output.shape
+        shape = (rows, self._height, self._width, channels)
+        grad_input = self.scratch("grad_input", shape, grad_output.dtype)
+        share = grad_output * grad_output.dtype.type(1.0 / (self._height * self._width))
+        grad_input[...] = share[:, np.newaxis, np.newaxis]
+        return grad_input
