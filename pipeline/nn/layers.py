@@ -268,16 +268,20 @@ class Dropout(Layer):
     """In training, zero each value with probability ``rate`` and scale the others up to match.
 
     The scale 1 / (1 - rate) keeps the expected value, so that prediction needs no correction.
-    Source: Srivastava et al. 2014, section 10 ("inverted" form).
+    channels: zero whole feature maps instead, each of an image's channels with this probability;
+    neighbouring pixels say much the same, so that zeroing single ones hides little.
+    Source: Srivastava et al. 2014, section 10 ("inverted" form); Tompson et al. 2015,
+    arXiv:1411.4280, section 3.2 (channels).
     """
 
     by_image = True
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, *, channels: bool = False) -> None:
         super().__init__()
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"a dropout rate is in [0, 1), got {rate}")
         self.rate = rate
+        self.channels = channels
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -287,13 +291,17 @@ class Dropout(Layer):
             return inputs
         if rng is None:
             raise ValueError("dropout needs rng=numpy.random.Generator in training")
-        self._mask = self.keep("mask", inputs.shape, inputs.dtype)
+        shape = inputs.shape
+        if self.channels:
+            shape = (len(inputs), *(1,) * (inputs.ndim - 2), inputs.shape[-1])
         # Sixteen random bits a value are enough for a rate in steps of 1/65536; drawn as whole
         # words of the generator they cost a third of what float32 draws do.
-        words = rng.integers(0, 2**64, -(-inputs.size // 4), dtype=np.uint64)
-        draws = words.view(np.uint16)[: inputs.size].reshape(inputs.shape)
-        kept = self.scratch("kept", inputs.shape, np.bool_)
+        size = math.prod(shape)
+        words = rng.integers(0, 2**64, -(-size // 4), dtype=np.uint64)
+        draws = words.view(np.uint16)[:size].reshape(shape)
+        kept = self.scratch("kept", shape, np.bool_)
         np.greater_equal(draws, round(self.rate * 65536), out=kept)
+        self._mask = self.keep("mask", shape, inputs.dtype)
         np.multiply(kept, inputs.dtype.type(1.0 / (1.0 - self.rate)), out=self._mask)
         outputs = self.outputs(inputs.shape, inputs.dtype)
         return np.multiply(inputs, self._mask, out=outputs)
