@@ -1,1 +1,1 @@
-"""Speed beside peers on the same work, in one run."""
+"""How fast the network trains and predicts, beside other libraries on the same work."""

@@ -6,6 +6,7 @@ A key that is not in them is an error, so a misspelt setting never passes silent
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,23 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _one_or_two_from(least: int) -> Callable[[Any], Any]:
+    """Return a check of what stands for rows and columns; it says in one line what is allowed."""
+
+    def check(value: Any) -> Any:
+        numbers = value if isinstance(value, list) and len(value) == 2 else [value]
+        if not all(type(number) is int and number >= least for number in numbers):
+            raise ValueError(f"should be an integer from {least} on, or two as [rows, columns]")
+        return value
+
+    return check
+
+
+# One number for rows and columns alike, or one for each.
+Size = Annotated[int | list[int], pydantic.BeforeValidator(_one_or_two_from(1))]
+Padding = Annotated[int | list[int], pydantic.BeforeValidator(_one_or_two_from(0))]
 
 
 class Section(BaseModel):
@@ -108,10 +126,14 @@ class LeakyReLULayer(Section):
 
 
 class DropoutLayer(Section):
-    """In training, values become 0 at this rate, and the others larger in turn."""
+    """In training, values become 0 at this rate, and the others larger in turn.
+
+    channels: whole channels of an image instead of single values.
+    """
 
     kind: Literal["dropout"]
     rate: Share
+    channels: bool = False
 
 
 class BatchNormLayer(Section):
@@ -122,8 +144,51 @@ class BatchNormLayer(Section):
     epsilon: Positive = 1e-5
 
 
+class Conv2DLayer(Section):
+    """Each filter looks for one pattern, at every place of the image."""
+
+    kind: Literal["conv2d"]
+    filters: Count
+    kernel: Size = 3
+    stride: Size = 1
+    padding: Padding = 0
+    weight: Initializer = HeInitializer(kind="he")
+    bias: Initializer = ConstantInitializer(kind="constant")
+
+
+class MaxPool2DLayer(Section):
+    """The largest value of each window; the stride is the size unless it is given."""
+
+    kind: Literal["max_pool2d"]
+    size: Size = 2
+    stride: Size | None = None
+
+
+class AvgPool2DLayer(Section):
+    """The mean of each window; the stride is the size unless it is given."""
+
+    kind: Literal["avg_pool2d"]
+    size: Size = 2
+    stride: Size | None = None
+
+
+class GlobalAvgPoolLayer(Section):
+    """The mean of each channel over the whole image."""
+
+    kind: Literal["global_avg_pool"]
+
+
 Layer = Annotated[
-    FlattenLayer | DenseLayer | ReLULayer | LeakyReLULayer | DropoutLayer | BatchNormLayer,
+    FlattenLayer
+    | DenseLayer
+    | ReLULayer
+    | LeakyReLULayer
+    | DropoutLayer
+    | BatchNormLayer
+    | Conv2DLayer
+    | MaxPool2DLayer
+    | AvgPool2DLayer
+    | GlobalAvgPoolLayer,
     Field(discriminator="kind"),
 ]
 

@@ -4,9 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.nn import Network
+from pipeline.nn.network import LAYERS
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import Recipe, read_recipe
 from pipeline.stages.train import make_training
@@ -50,17 +53,149 @@ def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
 def test_a_recipe_is_read_as_it_is_written() -> None:
     recipe = read_recipe(SMOKE)
     assert recipe.split.hold_out == 0.2
-    assert [layer.kind for layer in recipe.network.layers][:3] == ["flatten", "dense", "batch_norm"]
+    assert [layer.kind for layer in recipe.network.layers][:3] == ["avg_pool2d", "conv2d", "relu"]
     assert recipe.optimizer.kind == "adamw"
     assert recipe.optimizer.learning_rate == 0.01
     assert (recipe.training.epochs, recipe.training.batch_size) == (3, 64)
     assert recipe.seed == 0
 
 
+def test_the_smallest_recipe_has_every_kind_of_layer_but_one() -> None:
+    kinds = {layer.kind for layer in read_recipe(SMOKE).network.layers}
+    assert kinds == set(LAYERS) - {"global_avg_pool"}
+
+
 def test_the_seed_of_the_call_goes_before_the_recipe_s() -> None:
     assert read_recipe(SMOKE, seed=7).seed == 7
     assert read_recipe(SMOKE, seed=7, overrides=("seed=3",)).seed == 7
     assert read_recipe(SMOKE, overrides=("seed=3",)).seed == 3
+
+
+# ---- image layers ------------------------------------------------------------------------------
+CONV_LAYERS = """layers = [
+  { kind = "conv2d", filters = 6, kernel = [5, 3], stride = 2, padding = [2, 1] },
+  { kind = "relu" },
+  { kind = "max_pool2d" },
+  { kind = "conv2d", filters = 8, padding = 1, weight = { kind = "glorot" } },
+  { kind = "avg_pool2d", size = [3, 2], stride = [2, 1] },
+  { kind = "dropout", rate = 0.5, channels = true },
+  { kind = "conv2d", filters = 10, kernel = 1, bias = { kind = "constant", value = 0.5 } },
+  { kind = "global_avg_pool" },
+]
+"""
+
+
+def with_layers(recipe: Path, layers: str) -> Path:
+    """Put other layers in place of the recipe's."""
+    text = recipe.read_text(encoding="utf-8")
+    start, end = text.index("layers = ["), text.index("[optimizer]")
+    recipe.write_text(text[:start] + layers + text[end:], encoding="utf-8")
+    return recipe
+
+
+def test_a_convolutional_recipe_makes_a_training(recipe: Path) -> None:
+    training = make_training(read_recipe(with_layers(recipe, CONV_LAYERS)))
+    shapes = [layer.output_shape for layer in training.network.layers]
+    assert (shapes[0], shapes[3], shapes[4]) == ((14, 14, 6), (7, 7, 8), (3, 6, 8))
+    assert shapes[-1] == (10,)
+    weights = [layer.values.get("weight") for layer in training.network.layers]
+    assert [weight.shape for weight in weights if weight is not None] == [
+        (5, 3, 1, 6),
+        (3, 3, 6, 8),
+        (1, 1, 8, 10),
+    ]
+    assert (training.network.layers[6].values["bias"] == 0.5).all()
+
+
+def test_what_a_layer_leaves_out_has_the_networks_own_defaults() -> None:
+    """One value here and another there would make one recipe two experiments."""
+    layers: list[dict[str, Any]] = [
+        {"kind": "conv2d", "filters": 2},
+        {"kind": "leaky_relu"},
+        {"kind": "max_pool2d"},
+        {"kind": "batch_norm"},
+        {"kind": "dropout", "rate": 0.5},
+        {"kind": "avg_pool2d"},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10},
+    ]
+    values = read_recipe(SMOKE).model_dump()
+    recipe = Recipe.model_validate({**values, "network": {"layers": layers}})
+    images = np.random.default_rng(0).random((5, 28, 28, 1), np.float32)
+    outputs = []
+    for config in ([layer.model_dump() for layer in recipe.network.layers], layers):
+        network = Network(config, (28, 28, 1))
+        network.initialize(rng=np.random.default_rng(1))
+        network.forward(images, training=True, rng=np.random.default_rng(2))  # moves statistics
+        outputs.append(network.forward(images, training=True, rng=np.random.default_rng(2)).copy())
+        outputs.append(network.vector)
+    np.testing.assert_array_equal(outputs[0], outputs[2])
+    np.testing.assert_array_equal(outputs[1], outputs[3])
+
+
+@pytest.mark.parametrize("value", ["0", "[3, 3, 3]", "[3]", "[3, 0]", "3.0", "true", "[]"])
+@pytest.mark.parametrize(
+    ("layer", "key"),
+    [
+        ('kind = "conv2d", filters = 4', "kernel"),
+        ('kind = "conv2d", filters = 4', "stride"),
+        ('kind = "max_pool2d"', "size"),
+        ('kind = "avg_pool2d"', "stride"),
+    ],
+)
+def test_a_size_is_one_number_or_two(recipe: Path, layer: str, key: str, value: str) -> None:
+    with_layers(recipe, f"layers = [{{ {layer}, {key} = {value} }}]\n")
+    given = value.replace("true", "True")
+    assert message(recipe) == (
+        f"network.layers.0.{key}: should be an integer from 1 on, "
+        f"or two as [rows, columns], got {given}"
+    )
+
+
+@pytest.mark.parametrize("value", ["-1", "[0, -1]", "[0, 0, 0]", "'same'"])
+def test_a_padding_is_one_number_or_two_and_may_be_0(recipe: Path, value: str) -> None:
+    edit(recipe, "filters = 4", f"filters = 4, padding = {value}")
+    assert message(recipe) == (
+        f"network.layers.1.padding: should be an integer from 0 on, "
+        f"or two as [rows, columns], got {value}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (", filters = 4", "", "network.layers.1.filters: missing key"),
+        ("filters = 4", "filters = 0", "network.layers.1.filters: should be greater than"),
+        ("filters = 4", "filters = 4, size = 2", "network.layers.1.size: unknown key"),
+        ("channels = true", "channels = 1", "network.layers.5.channels: should be a valid bool"),
+    ],
+)
+def test_a_fault_of_an_image_layer_is_named_by_its_key(
+    recipe: Path, old: str, new: str, expected: str
+) -> None:
+    edit(recipe, old, new)
+    assert message(recipe).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("filters = 4", "filters = 4, kernel = 15", r"layer 2 \(conv2d\): a kernel of 15x15 does"),
+        (
+            '"max_pool2d"',
+            '"max_pool2d", size = [1, 13]',
+            r"layer 4 \(max_pool2d\): a window of 1x13",
+        ),
+        ('{ kind = "flatten" },', "", r"layer 7 \(dense\): .*: flatten"),
+        ('{ kind = "avg_pool2d" },', '{ kind = "global_avg_pool" },', r"layer 2 \(conv2d\): "),
+    ],
+)
+def test_layers_that_do_not_fit_are_named_by_their_number(
+    recipe: Path, old: str, new: str, expected: str
+) -> None:
+    edit(recipe, old, new)
+    with pytest.raises(ValueError, match=f"^{expected}"):
+        make_training(read_recipe(recipe))
 
 
 # ---- what is wrong, by the keys of the file ----------------------------------------------------
@@ -104,28 +239,28 @@ def test_the_seed_of_the_call_goes_before_the_recipe_s() -> None:
             "optimizer.kind: should be one of 'sgd', 'adamw', got 'adam'",
         ),
         ('kind = "adamw"', "", "optimizer.kind: missing key"),
-        ("units = 32 }", "unit = 32 }", "network.layers.1.units: missing key"),
-        ("units = 32 }", "units = -1 }", "network.layers.1.units: should be greater than"),
+        ("units = 32 }", "unit = 32 }", "network.layers.7.units: missing key"),
+        ("units = 32 }", "units = -1 }", "network.layers.7.units: should be greater than"),
         (
             '{ kind = "glorot" }',
             '{ kind = "normal" }',
-            "network.layers.7.weight.scale: missing key",
+            "network.layers.9.weight.scale: missing key",
         ),
         (
             '{ kind = "glorot" }',
             '{ kind = "uniform", low = 1.0, high = 0.0 }',
-            "network.layers.7.weight: low must be below high",
+            "network.layers.9.weight: low must be below high",
         ),
         (
             '{ kind = "glorot" }',
             '{ kind = "constant", value = nan }',
-            "network.layers.7.weight.value: should be a finite number, got nan",
+            "network.layers.9.weight.value: should be a finite number, got nan",
         ),
-        ('{ kind = "glorot" }', '"glorot"', "network.layers.7.weight: should be a table"),
-        ('{ kind = "batch_norm" }', "7", "network.layers.2: should be a table, got 7"),
-        ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.6.kind: should be one of"),
+        ('{ kind = "glorot" }', '"glorot"', "network.layers.9.weight: should be a table"),
+        ('{ kind = "batch_norm" }', "7", "network.layers.4: should be a table, got 7"),
+        ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.8.kind: should be one of"),
         ("[schedule]", "[schedul]", "schedul: unknown key"),
-        ("rate = 0.1", "rate = 1.0", "network.layers.4.rate: should be less than 1, got 1.0"),
+        ("rate = 0.1", "rate = 1.0", "network.layers.5.rate: should be less than 1, got 1.0"),
     ],
 )
 def test_a_fault_is_named_by_its_key(recipe: Path, old: str, new: str, expected: str) -> None:
@@ -188,9 +323,12 @@ def value_at(recipe: Recipe, key: str) -> Any:
         ('training.batch_size="all"', "training.batch_size", "all"),
         ("optimizer.learning_rate=1e-3", "optimizer.learning_rate", 0.001),
         ("optimizer.learning_rate=1", "optimizer.learning_rate", 1.0),
-        ("network.layers.1.units=7", "network.layers.1.units", 7),
-        ("network.layers.4.rate=0", "network.layers.4.rate", 0.0),
-        ("network.layers.1.bias.value=0.5", "network.layers.1.bias.value", None),
+        ("network.layers.7.units=7", "network.layers.7.units", 7),
+        ("network.layers.5.rate=0", "network.layers.5.rate", 0.0),
+        ("network.layers.1.kernel=5", "network.layers.1.kernel", 5),
+        ("network.layers.1.kernel=[5, 3]", "network.layers.1.kernel", [5, 3]),
+        ("network.layers.3.stride=1", "network.layers.3.stride", 1),
+        ("network.layers.7.bias.value=0.5", "network.layers.7.bias.value", None),
         ("description=two words", "description", "two words"),
         ("description='a = \"b\"'", "description", 'a = "b"'),
         ("schedule.kind=one_cycle", "schedule.kind", "one_cycle"),
@@ -206,7 +344,7 @@ def value_at(recipe: Recipe, key: str) -> Any:
 )
 def test_an_override_sets_one_value(override: str, key: str, value: Any) -> None:
     if value is None:  # a table that the recipe leaves to its default has no kind to keep
-        assert message(SMOKE, override) == "network.layers.1.bias.kind: missing key"
+        assert message(SMOKE, override) == "network.layers.7.bias.kind: missing key"
         return
     changed = read_recipe(SMOKE, overrides=(override,))
     assert value_at(changed, key) == value

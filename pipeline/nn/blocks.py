@@ -39,10 +39,10 @@ class Blocks(Layer):
         self._output_shape = self.layers[-1].output_shape
         most = max(layer.values_at_once for layer in self.layers)
         self.images_at_once = max(1, BLOCK_VALUES // most)
-        for layer, following in zip(self.layers, [*self.layers[1:], None], strict=True):
-            layer.keeps_outputs = layer.reads_outputs or (
-                following is not None and following.reads_inputs
-            )
+        read_later = False
+        for layer in reversed(self.layers):
+            layer.keeps_outputs = layer.reads_outputs or read_later
+            read_later = layer.reads_inputs or (layer.passes_inputs_on and read_later)
         return self._output_shape
 
     @property

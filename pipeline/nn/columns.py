@@ -23,9 +23,7 @@ class ColumnConvolution:
         self.kernel, self.stride, self.padding = kernel, stride, padding
         self.rows, self.columns = (
             (size + 2 * pad - taps) // step + 1
-            for size, pad, taps, step in zip(
-                input_shape[:2], padding, kernel, stride, strict=True
-            )
+            for size, pad, taps, step in zip(input_shape[:2], padding, kernel, stride, strict=True)
         )
         self.taps = kernel[0] * kernel[1] * self.channels
         # Of one image: the columns, with one of ones at the end, whose weight is the bias.

@@ -37,11 +37,13 @@ class Layer:
     by_image: what becomes of an image depends on no other image of the batch, and nothing is
     gained by taking many at a time.
     reads_inputs, reads_outputs: whether ``backward`` looks at them once more.
+    passes_inputs_on: whether the outputs can be the inputs' own memory.
     """
 
     by_image = False
     reads_inputs = False
     reads_outputs = False
+    passes_inputs_on = False
 
     def __init__(self) -> None:
         self.values: dict[str, Array] = {}
@@ -134,6 +136,7 @@ class Flatten(Layer):
     """(N, ...) to (N, features); the same numbers in the same order."""
 
     by_image = True
+    passes_inputs_on = True
 
     def build(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
@@ -275,6 +278,7 @@ class Dropout(Layer):
     """
 
     by_image = True
+    passes_inputs_on = True
 
     def __init__(self, rate: float, *, channels: bool = False) -> None:
         super().__init__()

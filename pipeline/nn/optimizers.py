@@ -4,6 +4,7 @@ A step is elementwise, so any cut of the vector into spans, on any number of thr
 same bits; a short span stays in a core's cache through all of a step's operations.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,14 @@ class AdamW(Optimizer):
     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
     w -= rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2019.
+
+    The state is kept without the factors 1 - beta, which go into the step's one number instead:
+    with M = m / (1 - beta1), V = v / (1 - beta2) and s = sqrt((1 - beta2^t) / (1 - beta2)),
+    w -= rate s (1 - beta1) / (1 - beta1^t) M / (sqrt(V) + s epsilon). That is ten operations on
+    arrays instead of thirteen, and memory is what limits them.
     """
 
-    state_names = ("mean", "variance")
+    state_names = ("momentum", "squares")
 
     def __init__(
         self,
@@ -121,22 +127,18 @@ class AdamW(Optimizer):
         self.epsilon = epsilon
 
     def apply(self, parameters: Array, gradients: Array, **state: Array) -> None:
-        mean, variance = state["mean"], state["variance"]
-        bias1 = 1.0 - self.beta1**self.steps
-        bias2 = 1.0 - self.beta2**self.steps
-        scratch = np.multiply(gradients, 1.0 - self.beta1)
-        mean *= self.beta1
-        mean += scratch
-        np.square(gradients, out=scratch)
-        scratch *= 1.0 - self.beta2
-        variance *= self.beta2
-        variance += scratch
-        np.multiply(variance, 1.0 / bias2, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self.epsilon
-        np.divide(mean, scratch, out=scratch)
-        scratch *= self.rate / bias1
-        parameters -= scratch
+        momentum, squares = state["momentum"], state["squares"]
+        momentum *= self.beta1
+        momentum += gradients
+        squares *= self.beta2
+        squares += np.square(gradients, out=gradients)
+        scale = math.sqrt((1.0 - self.beta2**self.steps) / (1.0 - self.beta2))
+        rate = self.rate * scale * (1.0 - self.beta1) / (1.0 - self.beta1**self.steps)
+        step = np.sqrt(squares, out=gradients)
+        step += scale * self.epsilon
+        np.divide(momentum, step, out=step)
+        step *= rate
+        parameters -= step
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adamw": AdamW}

@@ -161,9 +161,7 @@ class RowWinograd:
         even[:, :-1] += t0
         if padded is not grad_images:
             down, across = self.padding
-            grad_images[...] = padded[
-                :, down : down + self.height, across : across + self.width
-            ]
+            grad_images[...] = padded[:, down : down + self.height, across : across + self.width]
 
     def _workspace(self, images: Array) -> "_Workspace":
         key = (len(images), images.dtype)

@@ -47,6 +47,32 @@ def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
     np.testing.assert_array_equal(network.forward(inputs), inputs)
 
 
+def test_dropout_of_channels_zeroes_whole_maps_and_keeps_the_mean() -> None:
+    network = single({"kind": "dropout", "rate": 0.3, "channels": True}, (4, 3, 50))
+    inputs = np.random.default_rng(0).uniform(0.5, 1.5, (200, 4, 3, 50)).astype(np.float32)
+    outputs = network.forward(inputs, training=True, rng=np.random.default_rng(1))
+    zeroed = outputs == 0.0
+    np.testing.assert_array_equal(zeroed.any(axis=(1, 2)), zeroed.all(axis=(1, 2)))
+    assert zeroed.mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_allclose(outputs[~zeroed], inputs[~zeroed] / 0.7, rtol=1e-6)
+    # Each image by itself, and each of its channels.
+    shares = zeroed.all(axis=(1, 2))
+    assert shares.mean(axis=0).max() < 0.5
+    assert shares.mean(axis=1).max() < 0.6
+    np.testing.assert_array_equal(network.forward(inputs), inputs)
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_the_gradient_passes_where_dropout_let_the_values_pass(channels: bool) -> None:
+    network = single({"kind": "dropout", "rate": 0.5, "channels": channels}, (4, 3, 20))
+    (layer,) = network.layers
+    ones = np.ones((10, 4, 3, 20), np.float32)
+    mask = network.forward(ones, training=True, rng=np.random.default_rng(0)).copy()
+    gradient = layer.backward(3.0 * ones)
+    assert gradient is not None
+    np.testing.assert_array_equal(gradient, 3.0 * mask)
+
+
 def test_dropout_without_a_generator_is_refused_in_training() -> None:
     network = single({"kind": "dropout", "rate": 0.3}, (4,))
     with pytest.raises(ValueError, match="rng"):

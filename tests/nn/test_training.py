@@ -22,7 +22,27 @@ from pipeline.nn.parallel import BLOCK_ROWS
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network
 
 ROWS = 700
+# Both methods of convolution, both kinds of dropout, and batch norm over maps.
+CONV_LAYERS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "filters": 8, "padding": 1},
+    {"kind": "batch_norm"},
+    {"kind": "relu"},
+    {"kind": "max_pool2d"},
+    {"kind": "dropout", "rate": 0.1, "channels": True},
+    {"kind": "conv2d", "filters": 8, "padding": 1},
+    {"kind": "relu"},
+    {"kind": "flatten"},
+    {"kind": "dropout", "rate": 0.1},
+    {"kind": "dense", "units": 10},
+]
+NETWORKS = {"dense": LAYERS, "conv": CONV_LAYERS}
 SETTINGS = Settings(epochs=4, batch_size=32, smoothing=0.1, average_decay=0.95, shards=3)
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The maps of these small images would all be one block, which would show little."""
+    monkeypatch.setattr("pipeline.nn.blocks.BLOCK_VALUES", 5_000)
 
 
 def make_examples() -> tuple[Examples, Examples]:
@@ -45,8 +65,9 @@ def fit(training: Training, threads: int = 1) -> list[EpochResult]:
     return list(training.fit(*make_examples(), threads=threads))
 
 
-def test_it_learns() -> None:
-    results = fit(make_training(Settings(epochs=6, batch_size=32)))
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_it_learns(kind: str) -> None:
+    results = fit(make_training(Settings(epochs=6, batch_size=32), NETWORKS[kind]))
     assert results[-1].training_loss < results[0].training_loss
     assert results[-1].hold_out_accuracy > 0.95
     assert [result.epoch for result in results] == [1, 2, 3, 4, 5, 6]
@@ -65,9 +86,11 @@ def test_gradient_descent_takes_one_step_an_epoch_and_learns() -> None:
     assert results[-1].hold_out_accuracy > 0.8
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_any_number_of_threads_gives_the_same_bits(threads: int) -> None:
-    one, many = make_training(), make_training()
+@pytest.mark.parametrize(
+    ("kind", "threads"), [("dense", 2), ("dense", 3), ("dense", 8), ("conv", 2), ("conv", 3)]
+)
+def test_any_number_of_threads_gives_the_same_bits(kind: str, threads: int) -> None:
+    one, many = (make_training(layers=NETWORKS[kind]) for _ in range(2))
     fit(one)
     fit(many, threads=threads)
     np.testing.assert_array_equal(one.result, many.result)
@@ -80,9 +103,11 @@ def test_another_seed_gives_another_network() -> None:
     assert not np.array_equal(one.result, other.result)
 
 
-@pytest.mark.parametrize("epochs_before", [1, 2, 4])
-def test_an_interruption_leaves_no_trace(epochs_before: int) -> None:
-    undisturbed, interrupted, resumed = make_training(), make_training(), make_training()
+@pytest.mark.parametrize(
+    ("kind", "epochs_before"), [("dense", 1), ("dense", 2), ("dense", 4), ("conv", 2)]
+)
+def test_an_interruption_leaves_no_trace(kind: str, epochs_before: int) -> None:
+    undisturbed, interrupted, resumed = (make_training(layers=NETWORKS[kind]) for _ in range(3))
     fit(undisturbed)
     epochs = interrupted.fit(*make_examples(), threads=2)
     for _ in range(epochs_before):
@@ -100,11 +125,15 @@ def test_a_state_of_another_network_is_refused() -> None:
         make_training().restore(other.state())
 
 
-@pytest.mark.parametrize("batch", [1, 2, 50, 3 * BLOCK_ROWS + 7])
-def test_shards_sum_to_the_gradient_of_the_whole_batch(batch: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "batch"),
+    [("dense", 1), ("dense", 2), ("dense", 50), ("dense", 3 * BLOCK_ROWS + 7), ("conv", 50)],
+)
+def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) -> None:
     """However a batch is cut into shards and blocks, the step is that of its mean loss."""
     images, labels = make_digits(batch)
-    layers = [layer for layer in PLAIN_LAYERS if layer["kind"] != "batch_norm"]
+    # Without what looks at the whole batch and without chance.
+    layers = [layer for layer in NETWORKS[kind] if layer["kind"] not in ("batch_norm", "dropout")]
     whole, cut = make_network(layers, dtype=np.float64), make_network(layers, dtype=np.float64)
     logits = whole.forward(to_inputs(images).astype(np.float64), training=True)
     loss, grad_logits = softmax_cross_entropy(logits, labels)
@@ -123,9 +152,10 @@ def test_shards_sum_to_the_gradient_of_the_whole_batch(batch: int) -> None:
     )
 
 
-def test_prediction_by_blocks_is_the_networks_own() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_prediction_by_blocks_is_the_networks_own(kind: str) -> None:
     images, _ = make_digits(2 * BLOCK_ROWS + 3)
-    network = make_network()
+    network = make_network(NETWORKS[kind])
     network.statistics[...] = np.random.default_rng(0).uniform(0.5, 1.5, network.statistics.shape)
     rows = np.random.default_rng(1).permutation(len(images))
     with Shards(network, shards=2, threads=2) as shards:

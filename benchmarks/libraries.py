@@ -1,0 +1,269 @@
+"""The same work in each library, behind one interface: train so many steps, or predict."""
+
+import time
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
+from pipeline.nn import AdamW, Shards
+from pipeline.nn.initializers import Array
+from pipeline.nn.layers import Dense
+from pipeline.threads import single_threaded_blas
+
+IMAGES_TO_PREDICT = 28_000
+
+
+class Library(ABC):
+    """A library with its network for one work; ``turn`` measures."""
+
+    def __init__(self, work: Work, cores: int) -> None:
+        self.work = work
+        self.cores = cores
+        self.steps = 0
+
+    def turn(self, steps: int) -> dict[str, Any]:
+        """Train for so many steps, or predict once: images a second, and the steps' mean loss."""
+        if self.work.batch_size is None:
+            started = time.perf_counter()
+            self.predict(self._images())
+            return {"speed": IMAGES_TO_PREDICT / (time.perf_counter() - started), "loss": None}
+        rows = batches(self.work.batch_size, self.steps, steps)
+        started = time.perf_counter()
+        loss = self.train(rows)
+        speed = steps * self.work.batch_size / (time.perf_counter() - started)
+        self.steps += steps
+        return {"speed": speed, "loss": loss}
+
+    @abstractmethod
+    def train(self, rows: list[Array]) -> float:
+        """Do one step on each batch; return the mean of their losses."""
+
+    @abstractmethod
+    def predict(self, images: Array) -> Array:
+        """Return probabilities or logits (N, 10) of images (N, 28, 28) uint8."""
+
+    @staticmethod
+    def _images() -> Array:
+        images, _ = digits()
+        return images[np.arange(IMAGES_TO_PREDICT) % len(images)]
+
+
+class Limit(Library):
+    """The machine's own limit: the best single-precision matrix product over sizes, in FLOP/s.
+
+    As many threads as cores each multiply matrices of their own, or the BLAS shares out one.
+    """
+
+    SIZES = (512, 1024, 2048)
+
+    def __init__(self, work: Work, cores: int) -> None:
+        super().__init__(work, cores)
+        rng = np.random.default_rng(0)
+        self._matrices = {size: rng.random((size, size), np.float32) for size in self.SIZES}
+        self._results = {size: np.empty((size, size), np.float32) for size in self.SIZES}
+
+    def turn(self, steps: int) -> dict[str, Any]:
+        from threadpoolctl import threadpool_limits
+
+        speeds = []
+        with threadpool_limits(self.cores, "blas"):
+            for size in self.SIZES:
+                self._multiply(size)
+                repeats = max(1, (2048 // size) ** 2)
+                started = time.perf_counter()
+                for _ in range(repeats):
+                    self._multiply(size)
+                seconds = time.perf_counter() - started
+                speeds.append(repeats * 2.0 * size**3 / seconds)
+        return {"speed": max(speeds), "loss": None}
+
+    def _multiply(self, size: int) -> None:
+        np.matmul(self._matrices[size], self._matrices[size], out=self._results[size])
+
+    def train(self, rows: list[Array]) -> float:
+        raise NotImplementedError
+
+    def predict(self, images: Array) -> Array:
+        raise NotImplementedError
+
+
+class Ours(Library):
+    """The network of this pipeline."""
+
+    def __init__(self, work: Work, cores: int) -> None:
+        super().__init__(work, cores)
+        self.images, self.labels = digits()
+        self.network = initial_network(work)
+        self.optimizer = AdamW(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        self.optimizer.prepare(self.network.parameters)
+        self.rngs = [np.random.default_rng((1, shard)) for shard in range(2)]
+        self.shards = Shards(self.network, shards=2, threads=cores)
+
+    def train(self, rows: list[Array]) -> float:
+        losses = []
+        with single_threaded_blas():
+            for batch in rows:
+                self.optimizer.begin_step(1.0)
+                losses.append(
+                    self.shards.step(
+                        self.images,
+                        self.labels,
+                        batch,
+                        self.optimizer,
+                        smoothing=0.0,
+                        rngs=self.rngs,
+                    )
+                )
+        return float(np.mean(losses))
+
+    def predict(self, images: Array) -> Array:
+        with single_threaded_blas():
+            return self.shards.predict(images, np.arange(len(images)))
+
+
+class Torch(Library):
+    """PyTorch, eager, with its fused AdamW, the fastest of its forms on the CPU.
+
+    layout: "NCHW", its default, or "NHWC" ("channels last").
+    bfloat16: products in bfloat16 by autocast, weights and optimizer in float32.
+    """
+
+    def __init__(
+        self, work: Work, cores: int, *, layout: str = "NCHW", bfloat16: bool = False
+    ) -> None:
+        super().__init__(work, cores)
+        import torch
+
+        self.torch = torch
+        torch.set_num_threads(cores)
+        torch.manual_seed(0)
+        self.bfloat16 = bfloat16
+        self.memory_format = torch.channels_last if layout == "NHWC" else torch.contiguous_format
+        self.model = torch_model(work).to(memory_format=self.memory_format)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+        )
+        images, labels = digits()
+        self.inputs = self._to_inputs(images)
+        self.labels = torch.from_numpy(labels)
+
+    def _to_inputs(self, images: Array) -> Any:
+        inputs = self.torch.from_numpy(images).float().div_(255.0).unsqueeze(1)
+        return inputs.contiguous(memory_format=self.memory_format)
+
+    def train(self, rows: list[Array]) -> float:
+        torch = self.torch
+        self.model.train()
+        losses = []
+        for batch in rows:
+            chosen = torch.from_numpy(batch)
+            inputs = self.inputs[chosen].contiguous(memory_format=self.memory_format)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+                logits = self.model(inputs)
+            loss = torch.nn.functional.cross_entropy(logits.float(), self.labels[chosen])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+        return float(np.mean(losses))
+
+    def predict(self, images: Array) -> Array:
+        torch = self.torch
+        self.model.eval()
+        with torch.inference_mode():
+            blocks = [
+                torch.softmax(self.model(self._to_inputs(images[start : start + 1000])), 1)
+                for start in range(0, len(images), 1000)
+            ]
+            result: Array = torch.cat(blocks).numpy()
+            return result
+
+
+class Sklearn(Library):
+    """scikit-learn's MLPClassifier; its Adam has weight decay as a term of the loss."""
+
+    def __init__(self, work: Work, cores: int) -> None:
+        super().__init__(work, cores)
+        from sklearn.neural_network import MLPClassifier
+
+        units = [layer["units"] for layer in work.layers if layer["kind"] == "dense"]
+        images, self.labels = digits()
+        self.inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(255.0)
+        self.model = MLPClassifier(
+            units[:-1],
+            batch_size=work.batch_size,
+            learning_rate_init=LEARNING_RATE,
+            alpha=0.0,
+            random_state=0,
+        )
+
+    def train(self, rows: list[Array]) -> float:
+        together = np.concatenate(rows)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.model.partial_fit(
+                self.inputs[together], self.labels[together], classes=np.arange(10)
+            )
+        return float(self.model.loss_)
+
+    def predict(self, images: Array) -> Array:
+        inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(255.0)
+        probabilities: Array = self.model.predict_proba(inputs)
+        return probabilities
+
+
+def torch_model(work: Work) -> Any:
+    """Return the network as a PyTorch module, with the weights of ``initial_network``."""
+    import torch
+
+    modules: list[Any] = []
+    network = initial_network(work)
+    for layer, config in zip(network.layers, network.config, strict=True):
+        kind = config["kind"]
+        if kind == "dense":
+            assert isinstance(layer, Dense)
+            weight = _dense_weight(layer, modules)
+            module = torch.nn.Linear(weight.shape[0], weight.shape[1])
+            module.weight.data = torch.from_numpy(weight.T.copy())
+        elif kind == "conv2d":
+            weight = layer.values["weight"]
+            module = torch.nn.Conv2d(weight.shape[2], weight.shape[3], weight.shape[0])
+            module.weight.data = torch.from_numpy(weight.transpose(3, 2, 0, 1).copy())
+        else:
+            modules.append(
+                {
+                    "flatten": lambda: torch.nn.Flatten(),
+                    "relu": lambda: torch.nn.ReLU(),
+                    "max_pool2d": lambda: torch.nn.MaxPool2d(2),
+                    "dropout": lambda config=config: torch.nn.Dropout(config["rate"]),
+                }[kind]()
+            )
+            if kind == "flatten":
+                modules[-1].input_shape = layer.input_shape
+            continue
+        module.bias.data = torch.from_numpy(layer.values["bias"].copy())
+        modules.append(module)
+    return torch.nn.Sequential(*modules)
+
+
+def _dense_weight(layer: Dense, modules: list[Any]) -> Array:
+    """The layer's weights in the order in which PyTorch flattens: channels before pixels."""
+    weight = layer.values["weight"]
+    shape = getattr(modules[-1], "input_shape", None)
+    if shape is None:
+        return weight
+    return weight.reshape(*shape, -1).transpose(2, 0, 1, 3).reshape(weight.shape)
+
+
+LIBRARIES = {
+    "limit": Limit,
+    "ours": Ours,
+    "scikit-learn": Sklearn,
+    "PyTorch NCHW": Torch,
+    "PyTorch NHWC": lambda work, cores: Torch(work, cores, layout="NHWC"),
+    "PyTorch NCHW bfloat16": lambda work, cores: Torch(work, cores, bfloat16=True),
+    "PyTorch NHWC bfloat16": lambda work, cores: Torch(work, cores, layout="NHWC", bfloat16=True),
+}

@@ -1,0 +1,237 @@
+"""Convolution beside a loop over its outputs, by both of its methods, and its derivatives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.nn import Network
+from pipeline.nn.columns import ColumnConvolution
+from pipeline.nn.conv import as_pair
+from pipeline.nn.initializers import Array
+from pipeline.nn.winograd import RowWinograd
+from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
+
+Shape = tuple[int, int, int]
+Case = tuple[Shape, dict[str, Any]]
+
+# The two methods divide the work by kernel, stride and channels: one table has cases for both.
+CASES: list[Case] = [
+    ((5, 7, 1), {"kernel": 3}),
+    ((6, 6, 2), {"kernel": 3, "padding": 1}),
+    ((7, 5, 3), {"kernel": [3, 2], "padding": [1, 0]}),
+    ((9, 9, 3), {"kernel": 5, "stride": 2, "padding": 2}),
+    ((6, 5, 2), {"kernel": 1, "stride": 2}),
+    ((5, 4, 9), {"kernel": 1}),
+    ((9, 8, 8), {"kernel": 5}),
+    ((7, 8, 8), {"kernel": [2, 3]}),
+    ((7, 7, 8), {"kernel": 3, "stride": 2, "padding": 1}),
+    ((8, 7, 9), {"kernel": 3, "stride": [2, 1]}),
+    ((6, 9, 2), {"kernel": [2, 3], "stride": [1, 3], "padding": [0, 2]}),
+]
+# Kernels of three rows at stride 1 over many channels: both methods can do these.
+CASES_FOR_BOTH: list[Case] = [
+    ((3, 3, 8), {"kernel": 3}),
+    ((6, 7, 8), {"kernel": 3}),
+    ((7, 9, 8), {"kernel": 3, "padding": 1}),
+    ((5, 6, 10), {"kernel": [3, 2], "padding": 2}),
+    ((8, 5, 9), {"kernel": [3, 1]}),
+    ((9, 7, 8), {"kernel": [3, 1], "padding": [1, 0]}),
+    ((4, 6, 8), {"kernel": [3, 5], "padding": [0, 1]}),
+    ((1, 4, 8), {"kernel": 3, "padding": 1}),
+]
+
+
+def convolve(images: Array, weight: Array, bias: Array, settings: dict[str, Any]) -> Array:
+    """The definition, in float64: each output is the sum of what the kernel meets there."""
+    images, weight, bias = (array.astype(np.float64) for array in (images, weight, bias))
+    down, across = as_pair(settings.get("stride", 1))
+    top, left = as_pair(settings.get("padding", 0))
+    images = np.pad(images, ((0, 0), (top, top), (left, left), (0, 0)))
+    height, width = weight.shape[:2]
+    rows = [
+        [
+            np.tensordot(images[:, i : i + height, j : j + width], weight, axes=3) + bias
+            for j in range(0, images.shape[2] - width + 1, across)
+        ]
+        for i in range(0, images.shape[1] - height + 1, down)
+    ]
+    return np.asarray(np.array(rows).transpose(2, 0, 1, 3))
+
+
+def make_convolution(
+    shape: Shape, settings: dict[str, Any], *, filters: int = 5, **others: Any
+) -> Network:
+    return make_image_network([{"kind": "conv2d", "filters": filters, **settings}], shape, **others)
+
+
+def random_images(count: int, shape: Shape, seed: int = 3) -> Array:
+    return np.asarray(np.random.default_rng(seed).normal(size=(count, *shape)))
+
+
+# ---- what it computes --------------------------------------------------------------------------
+@pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-13), (np.float32, 1e-5)])
+@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BOTH, ids=str)
+def test_each_output_is_the_sum_of_what_the_kernel_meets(
+    shape: Shape, settings: dict[str, Any], dtype: Any, error: float
+) -> None:
+    network = make_convolution(shape, settings, dtype=dtype)
+    values = network.layers[0].values
+    images = random_images(5, shape).astype(dtype)
+    expected = convolve(images, values["weight"], values["bias"], settings)
+    outputs = forward(network, images)
+    assert outputs.dtype == dtype
+    assert outputs.shape == (5, *network.output_shape)
+    np.testing.assert_allclose(outputs, expected, rtol=0.0, atol=error * np.abs(expected).max())
+
+
+def test_the_kernel_is_not_turned_round() -> None:
+    network = make_convolution((3, 3, 1), {"kernel": 2}, filters=1)
+    network.layers[0].values["weight"][..., 0, 0] = [[1, 10], [100, 1000]]
+    network.layers[0].values["bias"][...] = 0.5
+    images = np.arange(1.0, 10.0).reshape(1, 3, 3, 1)
+    expected = [[5421.5, 6532.5], [8754.5, 9865.5]]
+    np.testing.assert_allclose(forward(network, images)[0, :, :, 0], expected)
+
+
+@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BOTH, ids=str)
+def test_float32_stays_float32(shape: Shape, settings: dict[str, Any]) -> None:
+    network = make_convolution(shape, settings, dtype=np.float32)
+    outputs = forward(network, random_images(3, shape).astype(np.float32))
+    grad_inputs, gradients = backward(network, outputs)
+    assert outputs.dtype == grad_inputs.dtype == gradients.dtype == np.float32
+
+
+# ---- both methods ------------------------------------------------------------------------------
+def run_method(
+    method: ColumnConvolution | RowWinograd, blocks: list[Array], weight: Array, seed: int
+) -> list[Array]:
+    """All that a method computes for these blocks of images: outputs and gradients."""
+    filters = weight.shape[-1]
+    rng = np.random.default_rng(seed)
+    shape = (method.rows, method.columns, filters)
+    outputs = [np.empty((len(block), *shape)) for block in blocks]
+    grad_images = [np.empty_like(block) for block in blocks]
+    grad_weight, grad_bias = np.empty_like(weight), np.empty(filters)
+    method.begin_forward(weight, rng.normal(size=filters))
+    for block, output in zip(blocks, outputs, strict=True):
+        method.forward(block, output)
+    method.begin_backward()
+    for block, grad in zip(blocks, grad_images, strict=True):
+        method.backward(block, rng.normal(size=(len(block), *shape)), grad)
+    method.end_backward(grad_weight, grad_bias)
+    return [*outputs, *grad_images, grad_weight, grad_bias]
+
+
+@pytest.mark.parametrize(("shape", "settings"), CASES_FOR_BOTH, ids=str)
+def test_both_methods_compute_the_same(shape: Shape, settings: dict[str, Any]) -> None:
+    kernel, padding = as_pair(settings["kernel"]), as_pair(settings.get("padding", 0))
+    columns = ColumnConvolution(shape, kernel=kernel, stride=(1, 1), padding=padding)
+    winograd = RowWinograd(shape, kernel_columns=kernel[1], filters=4, padding=padding)
+    weight = np.random.default_rng(4).normal(size=(*kernel, shape[2], 4))
+    # Once more with other images: nothing of the first time may be left in scratch memory.
+    for seed in (5, 6):
+        blocks = [random_images(3, shape, seed), random_images(2, shape, seed + 10)]
+        results = (run_method(method, blocks, weight, seed) for method in (columns, winograd))
+        for expected, result in zip(*results, strict=True):
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("name", ["columns", "winograd"])
+def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name: str) -> None:
+    shape, padding = (5, 4, 8), (1, 1)
+    method: ColumnConvolution | RowWinograd
+    if name == "columns":
+        method = ColumnConvolution(shape, kernel=(3, 3), stride=(1, 1), padding=padding)
+    else:
+        method = RowWinograd(shape, kernel_columns=3, filters=2, padding=padding)
+    rng = np.random.default_rng(7)
+    images, weight = random_images(3, shape), rng.normal(size=(3, 3, 8, 2))
+    grad_outputs = rng.normal(size=(3, 5, 4, 2))
+    method.begin_forward(weight, np.zeros(2))
+    gradients = []
+    for grad_images in (np.empty_like(images), None):
+        grad_weight, grad_bias = np.empty_like(weight), np.empty(2)
+        method.begin_backward()
+        method.backward(images, grad_outputs, grad_images)
+        method.end_backward(grad_weight, grad_bias)
+        gradients.append((grad_weight, grad_bias))
+    for with_images, without in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(with_images, without)
+
+
+# ---- derivatives -------------------------------------------------------------------------------
+@pytest.mark.parametrize("images_at_once", [2, 3], ids=["two blocks", "one block"])
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((5, 4, 1), {"kernel": 3}),
+        ((5, 6, 2), {"kernel": 3, "stride": 2, "padding": 1}),
+        ((6, 5, 2), {"kernel": [3, 2], "stride": [2, 1]}),
+        ((5, 4, 2), {"kernel": [2, 3], "padding": [1, 0]}),
+        ((5, 5, 2), {"kernel": 5, "padding": 2}),
+        ((4, 3, 3), {"kernel": 1, "stride": [1, 2]}),
+        ((3, 3, 8), {"kernel": 3, "padding": 1}),
+        ((4, 3, 8), {"kernel": 3}),
+        ((5, 2, 8), {"kernel": [3, 2], "padding": 2}),
+        ((4, 2, 9), {"kernel": [3, 1], "padding": [1, 0]}),
+    ],
+    ids=str,
+)
+def test_the_gradients_are_the_derivatives(
+    shape: Shape, settings: dict[str, Any], images_at_once: int
+) -> None:
+    """Of three images: with blocks of two, the last block is smaller."""
+    network = make_convolution(shape, settings, filters=2, images_at_once=images_at_once)
+    check_all_gradients(network, random_images(3, shape))
+
+
+@pytest.mark.parametrize("images_at_once", [1, 2])
+def test_gradients_do_not_depend_on_how_many_images_are_taken_at_once(images_at_once: int) -> None:
+    layers: list[dict[str, Any]] = [
+        {"kind": "conv2d", "filters": 8, "padding": 1},
+        {"kind": "relu"},
+        {"kind": "conv2d", "filters": 6, "kernel": [3, 2]},
+        {"kind": "leaky_relu"},
+        {"kind": "conv2d", "filters": 3, "kernel": 2, "stride": 2},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 4},
+    ]
+    images = random_images(5, (7, 6, 2))
+    results = []
+    for count in (images_at_once, len(images)):
+        network = make_image_network(layers, (7, 6, 2), images_at_once=count)
+        outputs = forward(network, images)
+        results.append((outputs, *backward(network, np.cos(outputs))))
+    for few, all_at_once in zip(*results, strict=True):
+        np.testing.assert_allclose(few, all_at_once, rtol=1e-11, atol=1e-12)
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("shape", "settings", "message"),
+    [
+        ((4, 9, 1), {"kernel": 5}, "kernel of 5x5 does not fit into 4x9 pixels"),
+        ((9, 2, 8), {"kernel": 3}, "kernel of 3x3 does not fit into 9x2 pixels"),
+        ((9, 2, 1), {"kernel": [1, 5], "stride": 4, "padding": 1}, "kernel of 1x5 does not fit"),
+    ],
+    ids=str,
+)
+def test_a_kernel_that_is_larger_than_the_image(
+    shape: Shape, settings: dict[str, Any], message: str
+) -> None:
+    layers = [{"kind": "relu"}, {"kind": "conv2d", "filters": 2, **settings}]
+    with pytest.raises(ValueError, match=rf"^layer 2 \(conv2d\): .*{message}"):
+        Network(layers, shape)
+
+
+def test_padding_makes_room_for_a_kernel_that_is_larger_than_the_image() -> None:
+    network = make_convolution((2, 2, 1), {"kernel": 3, "padding": 1})
+    assert network.output_shape == (2, 2, 5)
+
+
+def test_rows_instead_of_images() -> None:
+    layers: list[dict[str, Any]] = [{"kind": "flatten"}, {"kind": "conv2d", "filters": 2}]
+    with pytest.raises(ValueError, match=r"^layer 2 \(conv2d\): .*\(N, H, W, C\), got \(N, \*\(9"):
+        Network(layers, (3, 3, 1))

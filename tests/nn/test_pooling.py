@@ -1,0 +1,178 @@
+"""Pooling beside a loop over its windows, its derivatives, and which pixel gets the gradient."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.nn import Network
+from pipeline.nn.conv import as_pair
+from pipeline.nn.initializers import Array
+from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
+
+Shape = tuple[int, int, int]
+
+CASES: list[tuple[Shape, dict[str, Any]]] = [
+    ((6, 4, 2), {}),
+    ((7, 5, 3), {"size": 2}),  # a row and a column are left over
+    ((7, 6, 2), {"size": 3, "stride": 2}),  # windows overlap
+    ((8, 7, 1), {"size": 2, "stride": 3}),  # there are gaps between them
+    ((6, 7, 2), {"size": [2, 3]}),
+    ((6, 5, 2), {"size": [3, 2], "stride": [1, 2]}),
+    ((7, 6, 2), {"size": [3, 1], "stride": [2, 2]}),
+    ((5, 6, 2), {"size": [1, 4], "stride": [1, 1]}),
+    ((5, 4, 2), {"size": 1, "stride": 2}),
+    ((4, 4, 3), {"size": 4}),
+]
+KINDS: dict[str, Callable[..., Any]] = {"max_pool2d": np.max, "avg_pool2d": np.mean}
+
+
+def make_pooling(kind: str, shape: Shape, settings: dict[str, Any], **others: Any) -> Network:
+    return make_image_network([{"kind": kind, **settings}], shape, **others)
+
+
+def windows(shape: Shape, settings: dict[str, Any]) -> Iterator[tuple[int, int, slice, slice]]:
+    """Each output's place, and the rows and the columns that it sees."""
+    size = as_pair(settings.get("size", 2))
+    stride = as_pair(settings.get("stride", size))
+    tops = range(0, shape[0] - size[0] + 1, stride[0])
+    lefts = range(0, shape[1] - size[1] + 1, stride[1])
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            yield row, column, slice(top, top + size[0]), slice(left, left + size[1])
+
+
+def distinct_images(count: int, shape: Shape) -> Array:
+    """No two values closer than 0.01: at a tie the largest has no derivative."""
+    places = np.random.default_rng(3).permutation(count * int(np.prod(shape)))
+    return np.asarray(0.01 * places.reshape(count, *shape) - 1.0)
+
+
+# ---- what it computes --------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_output_is_the_largest_or_the_mean_of_its_window(
+    kind: str, shape: Shape, settings: dict[str, Any], dtype: Any
+) -> None:
+    network = make_pooling(kind, shape, settings, dtype=dtype)
+    images = distinct_images(5, shape).astype(dtype)
+    expected = np.full((5, *network.output_shape), np.nan)
+    for row, column, rows, columns in windows(shape, settings):
+        expected[:, row, column] = KINDS[kind](images[:, rows, columns], axis=(1, 2))
+    outputs = forward(network, images)
+    assert outputs.dtype == dtype
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(5, 3, 4), (1, 1, 2)])
+def test_global_pooling_is_the_mean_of_each_channel(shape: Shape, dtype: Any) -> None:
+    network = make_pooling("global_avg_pool", shape, {}, dtype=dtype)
+    images = distinct_images(5, shape).astype(dtype)
+    outputs = forward(network, images)
+    assert outputs.dtype == dtype
+    np.testing.assert_allclose(outputs, images.mean(axis=(1, 2), dtype=np.float64), rtol=1e-5)
+
+
+# ---- derivatives -------------------------------------------------------------------------------
+@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_is_the_derivative(kind: str, shape: Shape, settings: dict[str, Any]) -> None:
+    check_all_gradients(make_pooling(kind, shape, settings), distinct_images(3, shape))
+
+
+def test_the_gradient_of_global_pooling_is_the_derivative() -> None:
+    shape = (3, 4, 2)
+    check_all_gradients(make_pooling("global_avg_pool", shape, {}), distinct_images(3, shape))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_stays_float32(kind: str) -> None:
+    network = make_pooling(kind, (7, 6, 2), {"size": 3, "stride": 2}, dtype=np.float32)
+    outputs = forward(network, distinct_images(3, (7, 6, 2)).astype(np.float32))
+    assert backward(network, outputs)[0].dtype == np.float32
+
+
+# ---- which pixel gets the gradient -------------------------------------------------------------
+@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
+@pytest.mark.parametrize("values", [1, 2, 3])
+def test_of_equal_largest_values_one_gets_the_whole_gradient(
+    shape: Shape, settings: dict[str, Any], values: int
+) -> None:
+    """One output at a time, each with its own gradient: exactly one pixel of its window has it."""
+    network = make_pooling("max_pool2d", shape, settings)
+    images = np.random.default_rng(4).integers(0, values, (3, *shape)).astype(np.float64)
+    outputs = forward(network, images)
+    for row, column, rows, columns in windows(shape, settings):
+        grad_outputs = np.zeros_like(outputs)
+        grad_outputs[:, row, column] = np.random.default_rng(5).uniform(1.0, 2.0, (3, shape[2]))
+        grad_images, _ = backward(network, grad_outputs)
+        won = grad_images != 0.0
+        np.testing.assert_array_equal(won[:, rows, columns].sum(axis=(1, 2)), 1)
+        assert won.sum() == won[:, rows, columns].sum()
+        np.testing.assert_array_equal(grad_images.sum(axis=(1, 2)), grad_outputs[:, row, column])
+        largest = np.broadcast_to(outputs[:, row, column][:, None, None], images.shape)
+        np.testing.assert_array_equal(images[won], largest[won])
+
+
+def test_of_equal_values_it_is_the_first() -> None:
+    network = make_pooling("max_pool2d", (4, 4, 1), {})
+    forward(network, np.ones((1, 4, 4, 1)))
+    grad_images, _ = backward(network, np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 2, 2, 1))
+    np.testing.assert_array_equal(
+        grad_images.reshape(4, 4), [[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]]
+    )
+
+
+@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_pixels_that_no_window_sees_get_no_gradient(
+    kind: str, shape: Shape, settings: dict[str, Any]
+) -> None:
+    network = make_pooling(kind, shape, settings)
+    seen = np.zeros(shape, np.bool_)
+    for _, _, rows, columns in windows(shape, settings):
+        seen[rows, columns] = True
+    outputs = forward(network, distinct_images(5, shape))
+    grad_images, _ = backward(network, np.ones_like(outputs))
+    np.testing.assert_array_equal(grad_images[:, ~seen], 0.0)
+    assert grad_images[:, seen].sum() == pytest.approx(outputs.size)
+
+
+# ---- memory that is used again -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("kind", "shape", "settings"),
+    [
+        *((kind, shape, settings) for kind in KINDS for shape, settings in CASES),
+        ("global_avg_pool", (3, 4, 2), {}),
+    ],
+    ids=str,
+)
+def test_a_larger_batch_before_leaves_no_trace(
+    kind: str, shape: Shape, settings: dict[str, Any]
+) -> None:
+    used, fresh = (make_pooling(kind, shape, settings, images_at_once=3) for _ in range(2))
+    before, after = distinct_images(8, shape), distinct_images(5, shape)
+    backward(used, forward(used, before) - 100.0)
+    results = []
+    for network in (used, fresh):
+        outputs = forward(network, after)
+        results.append((outputs, backward(network, np.cos(outputs))[0]))
+    for trace, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(trace, expected)
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_that_is_larger_than_the_image(kind: str) -> None:
+    message = rf"^layer 2 \({kind}\): a window of 2x5 does not fit into 4x4 pixels"
+    with pytest.raises(ValueError, match=message):
+        Network([{"kind": "relu"}, {"kind": kind, "size": [2, 5], "stride": 1}], (4, 4, 1))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "global_avg_pool"])
+def test_rows_instead_of_images(kind: str) -> None:
+    with pytest.raises(ValueError, match=rf"^layer 2 \({kind}\): .*\(N, H, W, C\), got \(N, \*\(9"):
+        Network([{"kind": "flatten"}, {"kind": kind}], (3, 3, 1))
