@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
-from pipeline.nn import AdamW, Shards
+from pipeline.nn import AdamW, Predictor, Shards
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense
 from pipeline.threads import single_threaded_blas
@@ -95,33 +95,27 @@ class Ours(Library):
 
     def __init__(self, work: Work, cores: int) -> None:
         super().__init__(work, cores)
-        self.images, self.labels = digits()
-        self.network = initial_network(work)
+        images, labels = digits()
+        network = initial_network(work)
         self.optimizer = AdamW(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        self.optimizer.prepare(self.network.parameters)
-        self.rngs = [np.random.default_rng((1, shard)) for shard in range(2)]
-        self.shards = Shards(self.network, shards=2, threads=cores)
+        self.optimizer.prepare(network.parameters)
+        self.blas = single_threaded_blas()
+        self.blas.__enter__()
+        self.shards = Shards(network, self.optimizer, images, labels, shards=2, workers=cores)
+        self.shards.__enter__()
+        self.shards.begin_epoch(np.random.SeedSequence(1))
+        self.predictor = Predictor(network, self._images(), workers=cores)
+        self.predictor.__enter__()
 
     def train(self, rows: list[Array]) -> float:
         losses = []
-        with single_threaded_blas():
-            for batch in rows:
-                self.optimizer.begin_step(1.0)
-                losses.append(
-                    self.shards.step(
-                        self.images,
-                        self.labels,
-                        batch,
-                        self.optimizer,
-                        smoothing=0.0,
-                        rngs=self.rngs,
-                    )
-                )
+        for batch in rows:
+            self.optimizer.begin_step(1.0)
+            losses.append(self.shards.step(batch))
         return float(np.mean(losses))
 
     def predict(self, images: Array) -> Array:
-        with single_threaded_blas():
-            return self.shards.predict(images, np.arange(len(images)))
+        return self.predictor.predict(np.arange(len(images)))
 
 
 class Torch(Library):

@@ -99,7 +99,7 @@ def compare(path: Path, *, rounds: int, iterations: int) -> dict[str, Any]:
         )
         training = make_training(recipe.model_copy(update={"training": values}))
         with single_threaded_blas():
-            for _ in training.fit(training_part, hold_out, threads=available_cores()):
+            for _ in training.fit(training_part, hold_out, workers=available_cores()):
                 pass
 
     notebook_iterations()

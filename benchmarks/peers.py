@@ -16,7 +16,7 @@ class Peer:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, library, work, cores), daemon=True
+            target=_serve, args=(theirs, library, work, cores)
         )
         self._process.start()
         theirs.close()

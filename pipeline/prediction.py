@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn import Network, Shards
+from pipeline.nn import Network, Predictor
 from pipeline.threads import available_cores, single_threaded_blas
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -15,6 +15,6 @@ def predict(network: Network, images: Array) -> Array:
 
     The same bits for any number of cores, and the same as in the evaluations of training.
     """
-    cores = available_cores()
-    with single_threaded_blas(), Shards(network, shards=cores, threads=cores) as shards:
-        return shards.predict(images, np.arange(len(images)))
+    workers = min(available_cores(), -(-len(images) // network.rows_at_once))
+    with single_threaded_blas(), Predictor(network, images, workers=workers) as predictor:
+        return predictor.predict(np.arange(len(images)))

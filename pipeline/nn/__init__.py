@@ -1,7 +1,8 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-In reading order: initializers, layers, normalization, losses, network, optimizers, schedules,
-batches, parallel, training; gradcheck shows that the derivatives are right.
+In reading order: initializers, layers, normalization, conv (with columns and winograd), pooling,
+blocks, losses, network, optimizers, schedules, batches, team, parallel, predictor, training;
+gradcheck shows that the derivatives are right.
 """
 
 from pipeline.nn.gradcheck import check_gradient
@@ -9,6 +10,7 @@ from pipeline.nn.losses import softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
 from pipeline.nn.parallel import Shards
+from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import make_schedule
 from pipeline.nn.training import EpochResult, Examples, Settings, Training
 
@@ -18,6 +20,7 @@ __all__ = [
     "EpochResult",
     "Examples",
     "Network",
+    "Predictor",
     "Settings",
     "Shards",
     "Training",

@@ -11,10 +11,10 @@ import numpy as np
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Layer, Shape
 
-# Values that a layer handles at once, its scratch memory included. Some MiB: more falls out of the
-# cache, less makes so many small operations that threads meet at the interpreter's lock (a third
-# of this cost a convolutional network a fifth of its speed on two cores).
-BLOCK_VALUES = 800_000
+# Values that a layer handles at once, its scratch memory included: two to three MiB. Of much more,
+# little is still in the cache when the next layer comes; much less makes many small operations,
+# each with its fixed cost. Between a third and thrice of this, speed changes by a tenth.
+BLOCK_VALUES = 600_000
 
 
 class Blocks(Layer):

@@ -14,6 +14,7 @@ from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parame
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.pooling import AvgPool2D, GlobalAvgPool, MaxPool2D, Pooling
+from pipeline.nn.team import shared_zeros
 
 LAYERS: dict[str, type[Layer]] = {
     "flatten": Flatten,
@@ -27,6 +28,10 @@ LAYERS: dict[str, type[Layer]] = {
     "avg_pool2d": AvgPool2D,
     "global_avg_pool": GlobalAvgPool,
 }
+
+# More rows than these, or more values of one layer, are no faster, and take memory.
+MOST_ROWS_AT_ONCE = 1024
+MOST_VALUES_AT_ONCE = 8_000_000
 
 # The order in the vector: what is decayed, what is trained but not decayed, what is not trained.
 ROLES = ("weight", "offset", "statistic")
@@ -42,6 +47,7 @@ class Network:
     of it. So a step of the optimizer, an average of weights or a checkpoint is one operation.
     parameters: its trained part, (P,).  gradients: the same layout, (P,).
     weight_count: how many of the parameters, from the front, are weights that may be decayed.
+    rows_at_once: how many inputs best go through it at once.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Network:
             except ValueError as error:
                 raise ValueError(f"layer {number} ({values['kind']}): {error}") from None
         self.output_shape = shape
+        shapes = [layer.output_shape for layer in self.layers]
         declared = [(layer, parameter) for layer in self.layers for parameter in layer.parameters()]
         self._layout = [item for role in ROLES for item in declared if item[1].role == role]
         sizes = {
@@ -70,7 +77,9 @@ class Network:
         self._first_trained = next(
             (n for n, step in enumerate(self._steps) if step.is_trained), len(self._steps)
         )
-        vector = np.zeros(sum(sizes.values()), self.dtype)
+        largest = max([math.prod(self.input_shape), *(math.prod(s) for s in shapes)])
+        self.rows_at_once = min(MOST_ROWS_AT_ONCE, max(1, MOST_VALUES_AT_ONCE // largest))
+        vector = shared_zeros(sum(sizes.values()), self.dtype)
         self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
         self.vector = vector
 
@@ -80,14 +89,18 @@ class Network:
             for parameter in layer.parameters():
                 parameter.initializer.fill(layer.values[parameter.name], rng=rng)
 
-    def replicate(self) -> "Network":
+    def replicate(self, *, own_statistics: bool = True) -> "Network":
         """Return a network on the same parameters, with its own gradients, statistics, buffers.
 
-        Replicas can run forward and backward at the same time on threads. A replica has no
-        ``vector``: its values are not in one place.
+        Replicas can run forward and backward at the same time. A replica has no ``vector``: its
+        values are not in one place.
         """
         replica = Network(self.config, self.input_shape, dtype=self.dtype)
-        replica._bind(self.parameters, self.statistics.copy())
+        statistics = self.statistics
+        if own_statistics:
+            statistics = shared_zeros(len(statistics), self.dtype)
+            statistics[...] = self.statistics
+        replica._bind(self.parameters, statistics)
         del replica.vector
         return replica
 
@@ -122,7 +135,7 @@ class Network:
     def _bind(self, parameters: Array, statistics: Array) -> None:
         self.parameters = parameters
         self.statistics = statistics
-        self.gradients = np.zeros_like(parameters)
+        self.gradients = shared_zeros(len(parameters), self.dtype)
         values: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
         gradients: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
         start = 0

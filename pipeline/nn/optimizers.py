@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.initializers import Array
+from pipeline.nn.team import shared_zeros
 
 
 class Optimizer:
@@ -32,7 +33,9 @@ class Optimizer:
 
     def prepare(self, parameters: Array) -> None:
         """Allocate the state, one zero for each parameter."""
-        self.state = {name: np.zeros_like(parameters) for name in self.state_names}
+        self.state = {
+            name: shared_zeros(len(parameters), parameters.dtype) for name in self.state_names
+        }
 
     def begin_step(self, factor: float) -> None:
         """Count the step and fix its learning rate; the spans of one step share both."""

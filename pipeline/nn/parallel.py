@@ -1,16 +1,14 @@
-"""A batch on several threads: shards run through replicas, gradients are summed in a fixed order.
+"""A batch in several shards at once, each through a replica of the network; then one step.
 
 Elementwise NumPy uses one core, so threads inside a matrix product would leave the others idle
-for much of a step. Here each thread takes its shard through the whole network, with
-single-threaded BLAS (the caller sees to that), and NumPy releases the interpreter's lock in both
-kinds of work. How a batch is cut depends on the recipe alone and never on the machine: any number
-of threads gives the same bits.
+for much of a step. Here each worker takes its shards through the whole network, with
+single-threaded BLAS (the caller sees to that), and the gradients are summed in a fixed order. How
+a batch is cut depends on the recipe alone and never on the machine: any number of workers gives
+the same bits.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -19,32 +17,48 @@ from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
+from pipeline.nn.team import Team, shared_zeros
 
-# Rows that go through the network at once: activations of a larger block fall out of the cache.
-BLOCK_ROWS = 1024
-# Values that an optimizer steps at once: few enough to stay in a cache of some MiB, and so many
-# that threads seldom meet at the interpreter's lock, which each operation takes (16,384 cost a
-# third of the speed of a dense network at batch 256 on two cores).
+# Values that an optimizer steps at once: few enough to stay in the cache through its operations.
 SPAN_VALUES = 65_536
 
 
 class Shards:
-    """Replicas of one network and the threads that they run on.
+    """Replicas of one network in training, and the workers that they run on.
 
+    images, labels: (N, 28, 28) uint8, or inputs made of them already, and (N,).
+    average: (P,) shared running average of the parameters, moved towards them at each step.
     shards: into how many parts a batch is cut; part of the recipe, since it orders the sums.
-    threads: how many of them run at once; any number gives the same result.
-    Use it in a ``with`` block, which ends the threads.
+    workers: how many of them run at once; any number gives the same result.
+    Used in a ``with`` block, which ends the workers.
     """
 
-    def __init__(self, network: Network, *, shards: int, threads: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        images: Array,
+        labels: Array,
+        *,
+        shards: int,
+        workers: int,
+        smoothing: float = 0.0,
+        average: Array | None = None,
+    ) -> None:
         self.network = network
+        self.optimizer = optimizer
+        self.images = images
+        self.labels = labels
+        self.smoothing = smoothing
+        self.average = average
         self.replicas = [network.replicate() for _ in range(shards)]
-        # Each shard's gradient: its replica's own, unless several blocks are summed.
-        self._sums = [replica.gradients for replica in self.replicas]
-        self._threads = min(threads, shards)
-        self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "shard")
+        # Of shards with more rows than go through the network at once.
+        self._sums = [shared_zeros(network.parameter_count, network.dtype) for _ in range(shards)]
+        self._rngs: list[np.random.Generator] = []
+        self._team = Team(self, min(workers, shards))
 
     def __enter__(self) -> Self:
+        self._team.__enter__()
         return self
 
     def __exit__(
@@ -53,74 +67,18 @@ class Shards:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._pool.shutdown()
+        self._team.__exit__(kind, error, traceback)
 
-    def step(
-        self,
-        images: Array,
-        labels: Array,
-        rows: Array,
-        optimizer: Optimizer,
-        *,
-        smoothing: float,
-        rngs: Sequence[np.random.Generator],
-        average: Array | None = None,
-        average_decay: float = 0.0,
-    ) -> float:
-        """Do one optimizer step on the batch ``rows`` and return its mean loss.
+    def begin_epoch(self, sequence: np.random.SeedSequence) -> None:
+        """Take the source of the coming epoch's chance (dropout); each shard has its own."""
+        self._team.ask("_begin_epoch", sequence.spawn(len(self.replicas)))
 
-        images: (N, 28, 28) uint8.  labels: (N,).  rngs: one for each shard (dropout).
-        average: (P,) running average of the parameters, moved towards the new ones in place.
-        """
-        parts = cut(rows, len(self.replicas))
-
-        def run_shard(number: int) -> float:
-            return self._shard_gradient(
-                number,
-                images,
-                labels,
-                parts[number],
-                batch_size=len(rows),
-                smoothing=smoothing,
-                rng=rngs[number],
-            )
-
-        loss: float = sum(self._map(run_shard, len(parts)))
-        used = [self._sums[number] for number, part in enumerate(parts) if len(part)]
-        parameters = self.network.parameters
-        spans = [
-            slice(start, min(start + SPAN_VALUES, len(parameters)))
-            for start in range(0, len(parameters), SPAN_VALUES)
-        ]
-
-        def update_spans(number: int) -> None:
-            for span in spans[number :: self._threads]:
-                gradients = used[0]
-                for other in used[1:]:
-                    gradients[span] += other[span]
-                optimizer.update(parameters, gradients, span, self.network.weight_count)
-                if average is not None:
-                    average[span] += (1.0 - average_decay) * (parameters[span] - average[span])
-
-        self._map(update_spans, self._threads)
-        return loss
-
-    def predict(self, images: Array, rows: Array) -> Array:
-        """Return probabilities (len(rows), K) of these rows of images (N, 28, 28) uint8."""
-        blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
-        probabilities = np.empty((len(rows), *self.network.output_shape), self.network.dtype)
-        for replica in self.replicas:
-            replica.statistics[...] = self.network.statistics
-
-        def run_blocks(number: int) -> None:
-            for block in range(number, len(blocks), len(self.replicas)):
-                start = block * BLOCK_ROWS
-                probabilities[start : start + BLOCK_ROWS] = self.replicas[number].predict(
-                    gather(images, blocks[block])
-                )
-
-        self._map(run_blocks, len(self.replicas))
-        return probabilities
+    def step(self, rows: Array, *, average_decay: float = 0.0) -> float:
+        """Do one step of the optimizer on the batch ``rows`` and return its mean loss."""
+        losses = dict(pair for part in self._team.ask("_find_gradients", rows) for pair in part)
+        optimizer = self.optimizer
+        self._team.ask("_update", len(rows), optimizer.steps, optimizer.rate, average_decay)
+        return sum(losses[shard] for shard in range(len(self.replicas)))
 
     def merge_statistics(self) -> None:
         """Set the network's running statistics, and all replicas', to the replicas' mean.
@@ -133,48 +91,59 @@ class Shards:
         for replica in self.replicas:
             replica.statistics[...] = statistics
 
-    def _shard_gradient(
-        self,
-        number: int,
-        images: Array,
-        labels: Array,
-        rows: Array,
-        *,
-        batch_size: int,
-        smoothing: float,
-        rng: np.random.Generator,
-    ) -> float:
-        """Leave the shard's part of the gradient in its sum; return its part of the loss."""
-        replica = self.replicas[number]
-        self._sums[number] = replica.gradients
+    # ---- what each worker does ---------------------------------------------------------------
+    def _begin_epoch(self, number: int, sequences: list[np.random.SeedSequence]) -> None:
+        self._rngs = [np.random.default_rng(sequence) for sequence in sequences]
+
+    def _find_gradients(self, number: int, rows: Array) -> list[tuple[int, float]]:
+        """Leave the gradients of this worker's shards in place; return their shares of the loss."""
+        parts = cut(rows, len(self.replicas))
+        return [
+            (shard, self._shard_gradient(shard, parts[shard], len(rows)))
+            for shard in range(number, len(parts), self._team.size)
+        ]
+
+    def _shard_gradient(self, shard: int, rows: Array, batch_size: int) -> float:
+        replica = self.replicas[shard]
         loss = 0.0
-        for start in range(0, len(rows), BLOCK_ROWS):
-            block = rows[start : start + BLOCK_ROWS]
-            logits = replica.forward(gather(images, block), training=True, rng=rng)
+        for start in range(0, len(rows), self.network.rows_at_once):
+            block = rows[start : start + self.network.rows_at_once]
+            logits = replica.forward(
+                gather(self.images, block), training=True, rng=self._rngs[shard]
+            )
             block_loss, grad_logits = softmax_cross_entropy(
-                logits, labels[block], smoothing=smoothing
+                logits, self.labels[block], smoothing=self.smoothing
             )
             # The mean over the batch is the blocks' means weighted by their share of it.
             share = len(block) / batch_size
             grad_logits *= share
             loss += block_loss * share
             replica.backward(grad_logits)
-            if start == 0 and len(rows) > BLOCK_ROWS:
-                self._sums[number] = replica.gradients.copy()
-            elif start:
-                self._sums[number] += replica.gradients
+            if start:
+                self._sums[shard] += replica.gradients
+            elif len(rows) > self.network.rows_at_once:
+                self._sums[shard][...] = replica.gradients
         return loss
 
-    def _map(self, function: Callable[[int], Any], count: int) -> list[Any]:
-        """Return [function(0), function(1), ...]; the calling thread does its share."""
-
-        def quietly(number: int) -> Any:
-            # A diverging network overflows: its loss tells, instead of a warning an operation.
-            with np.errstate(over="ignore", invalid="ignore"):
-                return function(number)
-
-        if self._threads == 1:
-            return [quietly(number) for number in range(count)]
-        others = [self._pool.submit(quietly, number) for number in range(1, count)]
-        first = quietly(0)
-        return [first, *(other.result() for other in others)]
+    def _update(
+        self, number: int, batch_size: int, steps: int, rate: float, average_decay: float
+    ) -> None:
+        """Sum the shards' gradients and step, on this worker's spans of the parameters."""
+        network, optimizer = self.network, self.optimizer
+        optimizer.steps, optimizer.rate = steps, rate
+        sizes = [len(part) for part in cut(np.arange(batch_size), len(self.replicas))]
+        first, *others = (
+            replica.gradients if size <= network.rows_at_once else total
+            for size, replica, total in zip(sizes, self.replicas, self._sums, strict=True)
+            if size
+        )
+        parameters = network.parameters
+        every = self._team.size * SPAN_VALUES
+        for start in range(number * SPAN_VALUES, len(parameters), every):
+            span = slice(start, min(start + SPAN_VALUES, len(parameters)))
+            for other in others:
+                first[span] += other[span]
+            optimizer.update(parameters, first, span, network.weight_count)
+            if self.average is not None:
+                move = parameters[span] - self.average[span]
+                self.average[span] += (1.0 - average_decay) * move

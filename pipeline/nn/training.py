@@ -12,7 +12,9 @@ from pipeline.nn.initializers import Array
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
 from pipeline.nn.parallel import Shards
+from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import ConstantRate, Schedule
+from pipeline.nn.team import shared_zeros
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,18 @@ class Training:
     def __post_init__(self) -> None:
         self.network.initialize(rng=np.random.default_rng((self.seed, 0)))
         self.optimizer.prepare(self.network.parameters)
-        self._average = self.network.parameters.copy()
+        self._average = shared_zeros(self.network.parameter_count, self.network.dtype)
+        self._average[...] = self.network.parameters
         self._best = self.network.vector.copy()
         self._best_loss = np.inf
         self._evaluations_since_best = 0
 
     def fit(
-        self, train: Examples, hold_out: Examples, *, threads: int
+        self, train: Examples, hold_out: Examples, *, workers: int
     ) -> Generator[EpochResult, None, None]:
         """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
 
-        threads: how many shards run at once; does not change the result.
+        workers: how many shards run at once; does not change the result.
         Raises FloatingPointError if the loss is no longer a finite number.
         """
         settings = self.settings
@@ -105,16 +108,29 @@ class Training:
             # a pixel of memory, and a network of ten hidden units trains 5 to 10 % faster.
             inputs, labels = to_inputs(train.images[train.rows]), train.labels[train.rows]
             train = Examples(inputs, labels, np.arange(len(inputs)))
-        with Shards(self.network, shards=settings.shards, threads=threads) as shards:
+        workers = min(workers, settings.shards)
+        with (
+            Shards(
+                self.network,
+                self.optimizer,
+                train.images,
+                train.labels,
+                shards=settings.shards,
+                workers=workers,
+                smoothing=settings.smoothing,
+                average=self._average if settings.average_decay else None,
+            ) as shards,
+            Predictor(self.network, hold_out.images, workers=workers) as predictor,
+        ):
             while not self.finished:
                 started = time.perf_counter()
-                losses = self._run_epoch(shards, train)
+                losses = self._run_epoch(shards, train.rows)
                 epochs = 1
                 while self.epoch % settings.evaluate_every and self.epoch < settings.epochs:
-                    losses += self._run_epoch(shards, train)
+                    losses += self._run_epoch(shards, train.rows)
                     epochs += 1
                 trained = time.perf_counter()
-                loss, accuracy = self._evaluate(shards, hold_out)
+                loss, accuracy = self._evaluate(predictor, hold_out)
                 self._note_best(loss)
                 yield EpochResult(
                     epoch=self.epoch,
@@ -162,30 +178,20 @@ class Training:
         self._best_loss = float(own["best_loss"])
         self.epoch, self.optimizer.steps, self._evaluations_since_best = map(int, own["counters"])
 
-    def _run_epoch(self, shards: Shards, train: Examples) -> list[float]:
+    def _run_epoch(self, shards: Shards, all_rows: Array) -> list[float]:
         settings = self.settings
-        order, *rngs = (
-            np.random.default_rng(sequence)
-            for sequence in np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(
-                1 + settings.shards
-            )
+        order, chance = np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(2)
+        batches = list(
+            batch_rows(all_rows, settings.batch_size, rng=np.random.default_rng(order))
         )
-        batches = list(batch_rows(train.rows, settings.batch_size, rng=order))
+        shards.begin_epoch(chance)
         losses = []
         for number, rows in enumerate(batches):
             time_in_epochs = self.epoch + number / len(batches)
             self.optimizer.begin_step(self.schedule.factor(time_in_epochs, settings.epochs))
             step = self.optimizer.steps
-            loss = shards.step(
-                train.images,
-                train.labels,
-                rows,
-                self.optimizer,
-                smoothing=settings.smoothing,
-                rngs=rngs,
-                average=self._average if settings.average_decay else None,
-                average_decay=min(settings.average_decay, (1 + step) / (10 + step)),
-            )
+            decay = min(settings.average_decay, (1 + step) / (10 + step))
+            loss = shards.step(rows, average_decay=decay)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in epoch {self.epoch + 1}")
             losses.append(loss)
@@ -193,11 +199,11 @@ class Training:
         self.epoch += 1
         return losses
 
-    def _evaluate(self, shards: Shards, hold_out: Examples) -> tuple[float, float]:
+    def _evaluate(self, predictor: Predictor, hold_out: Examples) -> tuple[float, float]:
         """Return mean cross-entropy and accuracy of the candidate on the held-out rows."""
         current = self.network.parameters.copy()
         self.network.vector[...] = self._candidate()
-        probabilities = shards.predict(hold_out.images, hold_out.rows)
+        probabilities = predictor.predict(hold_out.rows)
         self.network.parameters[...] = current
         labels = hold_out.labels[hold_out.rows]
         chosen = probabilities[np.arange(len(labels)), labels]

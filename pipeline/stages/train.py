@@ -38,7 +38,7 @@ class TrainStart:
     epochs_done: int
     training_rows: int
     hold_out_rows: int
-    threads: int
+    workers: int
 
 
 class Watcher(Protocol):
@@ -178,7 +178,7 @@ def _train(
     plan.record_request()
     history = _resume(run, inputs, training, tell)
     files.write_json(run.recipe, recipe.model_dump(mode="json"))
-    threads = min(available_cores(), recipe.training.shards)
+    workers = min(available_cores(), recipe.training.shards)
     if watcher:
         watcher.start(
             TrainStart(
@@ -189,12 +189,12 @@ def _train(
                 epochs_done=training.epoch,
                 training_rows=len(split.training_rows),
                 hold_out_rows=len(split.hold_out_rows),
-                threads=threads,
+                workers=workers,
             )
         )
     try:
         with single_threaded_blas():
-            for result in training.fit(*examples, threads=threads):
+            for result in training.fit(*examples, workers=workers):
                 history.append([float(getattr(result, column)) for column in COLUMNS])
                 state = training.state() | {"history": np.array(history)}
                 save_checkpoint(run.checkpoint, inputs, state)

@@ -1,4 +1,4 @@
-"""Training learns, and gives the same bits on any number of threads and after an interruption."""
+"""Training learns, and gives the same bits on any number of workers and after an interruption."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from pipeline.nn import (
     AdamW,
     EpochResult,
     Examples,
+    Predictor,
     Settings,
     Shards,
     Training,
@@ -18,7 +19,7 @@ from pipeline.nn import (
 from pipeline.nn.batches import batch_rows, to_inputs
 from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
-from pipeline.nn.parallel import BLOCK_ROWS
+from pipeline.nn.network import MOST_ROWS_AT_ONCE
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network
 
 ROWS = 700
@@ -61,8 +62,8 @@ def make_training(
     return Training(network, optimizer, settings, seed, make_schedule({"kind": "cosine"}))
 
 
-def fit(training: Training, threads: int = 1) -> list[EpochResult]:
-    return list(training.fit(*make_examples(), threads=threads))
+def fit(training: Training, workers: int = 1) -> list[EpochResult]:
+    return list(training.fit(*make_examples(), workers=workers))
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -87,12 +88,12 @@ def test_gradient_descent_takes_one_step_an_epoch_and_learns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "threads"), [("dense", 2), ("dense", 3), ("dense", 8), ("conv", 2), ("conv", 3)]
+    ("kind", "workers"), [("dense", 2), ("dense", 3), ("dense", 8), ("conv", 2), ("conv", 3)]
 )
-def test_any_number_of_threads_gives_the_same_bits(kind: str, threads: int) -> None:
+def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> None:
     one, many = (make_training(layers=NETWORKS[kind]) for _ in range(2))
     fit(one)
-    fit(many, threads=threads)
+    fit(many, workers=workers)
     np.testing.assert_array_equal(one.result, many.result)
 
 
@@ -109,7 +110,7 @@ def test_another_seed_gives_another_network() -> None:
 def test_an_interruption_leaves_no_trace(kind: str, epochs_before: int) -> None:
     undisturbed, interrupted, resumed = (make_training(layers=NETWORKS[kind]) for _ in range(3))
     fit(undisturbed)
-    epochs = interrupted.fit(*make_examples(), threads=2)
+    epochs = interrupted.fit(*make_examples(), workers=2)
     for _ in range(epochs_before):
         next(epochs)
     state = {name: array.copy() for name, array in interrupted.state().items()}
@@ -127,7 +128,7 @@ def test_a_state_of_another_network_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "batch"),
-    [("dense", 1), ("dense", 2), ("dense", 50), ("dense", 3 * BLOCK_ROWS + 7), ("conv", 50)],
+    [("dense", 1), ("dense", 2), ("dense", 50), ("dense", 3 * MOST_ROWS_AT_ONCE + 7), ("conv", 50)],
 )
 def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) -> None:
     """However a batch is cut into shards and blocks, the step is that of its mean loss."""
@@ -141,11 +142,9 @@ def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) ->
     optimizer = SGD(learning_rate=1.0)
     optimizer.prepare(cut.parameters)
     optimizer.begin_step(1.0)
-    with Shards(cut, shards=3, threads=2) as shards:
-        rngs = [np.random.default_rng(0)] * 3
-        cut_loss = shards.step(
-            images, labels, np.arange(batch), optimizer, smoothing=0.0, rngs=rngs
-        )
+    with Shards(cut, optimizer, images, labels, shards=3, workers=2) as shards:
+        shards.begin_epoch(np.random.SeedSequence(0))
+        cut_loss = shards.step(np.arange(batch))
     assert cut_loss == pytest.approx(loss, rel=1e-5)
     np.testing.assert_allclose(
         whole.parameters - cut.parameters, whole.gradients, rtol=1e-4, atol=1e-7
@@ -154,12 +153,12 @@ def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) ->
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_prediction_by_blocks_is_the_networks_own(kind: str) -> None:
-    images, _ = make_digits(2 * BLOCK_ROWS + 3)
+    images, _ = make_digits(2 * MOST_ROWS_AT_ONCE + 3)
     network = make_network(NETWORKS[kind])
     network.statistics[...] = np.random.default_rng(0).uniform(0.5, 1.5, network.statistics.shape)
     rows = np.random.default_rng(1).permutation(len(images))
-    with Shards(network, shards=2, threads=2) as shards:
-        probabilities = shards.predict(images, rows)
+    with Predictor(network, images, workers=2) as predictor:
+        probabilities = predictor.predict(rows)
     np.testing.assert_allclose(
         probabilities, network.predict(to_inputs(images[rows])), rtol=1e-5, atol=1e-7
     )
@@ -169,7 +168,7 @@ def test_averaged_weights_follow_the_decay() -> None:
     """Two steps by hand: the decay is (1 + step) / (10 + step) until the recipe's is smaller."""
     training = make_training(Settings(epochs=2, batch_size=None, average_decay=0.9), PLAIN_LAYERS)
     expected = training.network.parameters.copy()
-    for step, _ in enumerate(training.fit(*make_examples(), threads=1), 1):
+    for step, _ in enumerate(training.fit(*make_examples(), workers=1), 1):
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * training.network.parameters
     np.testing.assert_allclose(training.result[: len(expected)], expected, rtol=1e-5, atol=1e-7)
@@ -181,7 +180,7 @@ def test_early_stopping_goes_back_to_the_best_weights() -> None:
     training = Training(make_network(PLAIN_LAYERS), optimizer, settings, seed=0)
     vectors: dict[int, Array] = {}
     results = []
-    for result in training.fit(*make_examples(), threads=1):
+    for result in training.fit(*make_examples(), workers=1):
         results.append(result)
         vectors[result.epoch] = training.network.vector.copy()
     best = min(results, key=lambda result: result.hold_out_loss)
