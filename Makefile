@@ -145,6 +145,20 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff format --check .
 	@$(INTERPRETER) -m mypy
 
+# PyTorch is large, and nothing else needs it: it has an environment of its own.
+BENCH_VENV ?= .venv-bench
+BENCH_RUNNER = $(BENCH_VENV)/bin/python
+.PHONY: bench
+bench: $(BENCH_VENV)/.installed ## Compare the network's speed with PyTorch's and scikit-learn's
+	@$(BENCH_RUNNER) -m pytest --quiet benchmarks
+	@$(BENCH_RUNNER) -m benchmarks
+
+$(BENCH_VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing into $(BENCH_VENV) (PyTorch is some hundred megabytes) ..."
+	@$(call quote,$(PYTHON)) -m venv $(BENCH_VENV)
+	@$(BENCH_RUNNER) -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
+	@touch "$@"
+
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
@@ -175,5 +189,5 @@ clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor s
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv $(DATA_FOLDER)/raw $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
+	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
 	@$(MAKE) --no-print-directory clean

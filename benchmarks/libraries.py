@@ -65,7 +65,7 @@ class Limit(Library):
         self._matrices = {size: rng.random((size, size), np.float32) for size in self.SIZES}
         self._results = {size: np.empty((size, size), np.float32) for size in self.SIZES}
 
-    def turn(self, steps: int) -> dict[str, Any]:
+    def turn(self, steps: int) -> dict[str, Any]:  # noqa: ARG002
         from threadpoolctl import threadpool_limits
 
         speeds = []
@@ -227,20 +227,22 @@ def torch_model(work: Work) -> Any:
             module = torch.nn.Conv2d(weight.shape[2], weight.shape[3], weight.shape[0])
             module.weight.data = torch.from_numpy(weight.transpose(3, 2, 0, 1).copy())
         else:
-            modules.append(
-                {
-                    "flatten": lambda: torch.nn.Flatten(),
-                    "relu": lambda: torch.nn.ReLU(),
-                    "max_pool2d": lambda: torch.nn.MaxPool2d(2),
-                    "dropout": lambda config=config: torch.nn.Dropout(config["rate"]),
-                }[kind]()
-            )
+            modules.append(_torch_module(config))
             if kind == "flatten":
                 modules[-1].input_shape = layer.input_shape
             continue
         module.bias.data = torch.from_numpy(layer.values["bias"].copy())
         modules.append(module)
     return torch.nn.Sequential(*modules)
+
+
+def _torch_module(config: dict[str, Any]) -> Any:
+    """Return the module of a layer without weights."""
+    import torch.nn
+
+    values = {"dropout": [config.get("rate")], "max_pool2d": [config.get("size")]}
+    names = {"flatten": "Flatten", "relu": "ReLU", "max_pool2d": "MaxPool2d", "dropout": "Dropout"}
+    return getattr(torch.nn, names[config["kind"]])(*values.get(config["kind"], []))
 
 
 def _dense_weight(layer: Dense, modules: list[Any]) -> Array:

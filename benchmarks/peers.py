@@ -15,9 +15,7 @@ class Peer:
     def __init__(self, library: str, work: Work, cores: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, library, work, cores)
-        )
+        self._process = context.Process(target=_serve, args=(theirs, library, work, cores))
         self._process.start()
         theirs.close()
 

@@ -1,12 +1,17 @@
 """From uint8 images, perhaps memory-mapped, to float32 batches in a seeded order."""
 
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.nn.initializers import Array
 
 PIXEL_SCALE = np.float32(1.0 / 255.0)
+# A larger mapped file does not come to lie in this process's memory.
+MAPPED_BYTES = 64 * 2**20
 
 
 def to_inputs(images: Array) -> Array:
@@ -23,11 +28,34 @@ def gather(images: Array, rows: Array) -> Array:
     consecutive rows are a view and no copy.
     """
     if images.dtype == np.uint8:
+        if images.nbytes > MAPPED_BYTES and _is_whole_map(images):
+            return to_inputs(_read_rows(images, rows))
         return to_inputs(images[rows])
     first, last = int(rows[0]), int(rows[-1])
     if last - first + 1 == len(rows) and (np.diff(rows) == 1).all():
         return images[first : last + 1]
     return np.asarray(images[rows])
+
+
+def _is_whole_map(images: Array) -> bool:
+    """Whether this is a mapped file itself, of which the place of each row is known."""
+    return isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap)
+
+
+def _read_rows(images: Any, rows: Array) -> Array:
+    """Return images[rows], read from the file instead of through the map.
+
+    Rows in random order touch page after page of the map, until the whole file counts as memory
+    of this process. Reading takes about a microsecond a row more.
+    """
+    found = np.empty((len(rows), *images.shape[1:]), images.dtype)
+    size = found[:1].nbytes
+    with Path(images.filename).open("rb", buffering=0) as file:
+        for place, row in zip(found, rows.tolist(), strict=True):
+            file.seek(images.offset + row * size)
+            if file.readinto(place) != size:
+                raise OSError(f"{images.filename} is shorter than it was")
+    return found
 
 
 def batch_rows(rows: Array, batch_size: int | None, *, rng: np.random.Generator) -> Iterator[Array]:

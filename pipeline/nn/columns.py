@@ -58,7 +58,7 @@ class ColumnConvolution:
         grad_columns = gradient @ self._weights[:-1].T
         work.grad_padded[...] = 0.0
         for window, column in self._windows(work.grad_padded, grad_columns):
-            window += column
+            np.add(window, column, out=window)
         grad_images[...] = self._inside(work.grad_padded)
 
     def end_backward(self, grad_weight: Array, grad_bias: Array) -> None:

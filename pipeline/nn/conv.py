@@ -14,11 +14,11 @@ WINOGRAD_CHANNELS = 8
 
 
 class Conv2D(Layer):
-    """y[i, j] = sum over taps (k, l) of x[i * stride + k - padding, j * stride + l - padding] W[k, l] + b
+    """y[i, j] = b + the sum over the kernel's taps of x[i s + k - p, j s + l - p] W[k, l]
 
-    with x (N, H, W, C), W (kernel rows, kernel columns, C, filters), b (filters), and zeros
-    beyond the border. What is called convolution in this field is mathematically a correlation:
-    the kernel is not turned round.
+    with stride s, padding p, x (N, H, W, C), W (kernel rows, kernel columns, C, filters),
+    b (filters), and zeros beyond the border. What is called convolution in this field is a
+    correlation in mathematics: the kernel is not turned round.
 
     kernel, stride, padding: a number, or one each for rows and columns.
     Gradients add up over blocks of images: ``blocks`` calls the begin and end of each pass.

@@ -78,7 +78,7 @@ class Shards:
         losses = dict(pair for part in self._team.ask("_find_gradients", rows) for pair in part)
         optimizer = self.optimizer
         self._team.ask("_update", len(rows), optimizer.steps, optimizer.rate, average_decay)
-        return sum(losses[shard] for shard in range(len(self.replicas)))
+        return float(sum(losses[shard] for shard in range(len(self.replicas))))
 
     def merge_statistics(self) -> None:
         """Set the network's running statistics, and all replicas', to the replicas' mean.

@@ -131,11 +131,11 @@ class AvgPool2D(Pooling):
         across[...] = 0.0
         share = grad_output.dtype.type(1.0 / (self.size[0] * self.size[1]))
         for tap in self._taps(across, 2):
-            tap += grad_output * share
+            np.add(tap, grad_output * share, out=tap)
         grad_input = self.scratch("grad_input", self._input_shape, grad_output.dtype)
         grad_input[...] = 0.0
         for tap in self._taps(grad_input, 1):
-            tap += across
+            np.add(tap, across, out=tap)
         return grad_input
 
 

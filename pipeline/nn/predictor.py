@@ -36,7 +36,7 @@ class Predictor:
         self._team.__exit__(kind, error, traceback)
 
     def predict(self, rows: Array) -> Array:
-        """Return probabilities (len(rows), K) of these images, with the network's present values."""
+        """Return probabilities (len(rows), K) of these images, by the network as it is now."""
         parts = self._team.ask("_predict_part", rows)
         probabilities = np.empty((len(rows), *self.network.output_shape), self.network.dtype)
         for number, part in enumerate(parts):

@@ -181,9 +181,7 @@ class Training:
     def _run_epoch(self, shards: Shards, all_rows: Array) -> list[float]:
         settings = self.settings
         order, chance = np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(2)
-        batches = list(
-            batch_rows(all_rows, settings.batch_size, rng=np.random.default_rng(order))
-        )
+        batches = list(batch_rows(all_rows, settings.batch_size, rng=np.random.default_rng(order)))
         shards.begin_epoch(chance)
         losses = []
         for number, rows in enumerate(batches):

@@ -122,7 +122,7 @@ class RowWinograd:
 
     def _transform_images(self, images: Array, work: "_Workspace") -> None:
         """Fill t0..t3 from d0..d3."""
-        if work.padded is not None:
+        if work.pads:
             down, across = self.padding
             work.padded[:, down : down + self.height, across : across + self.width] = images
             images = work.padded
@@ -149,7 +149,7 @@ class RowWinograd:
         """Fill grad_images from dL/dt: the row 2i is d0 of pair i and d2 of pair i - 1, the row
         2i + 1 is d1 of pair i and d3 of pair i - 1."""
         t0, t1, t2, t3 = work.grad_images
-        padded = grad_images if work.padded is None else work.grad_padded
+        padded = work.grad_padded if work.pads else grad_images
         even, odd = padded[:, 0::2], padded[:, 1::2]
         np.subtract(t1, t2, out=odd[:, :-1])
         odd[:, :-1] += t3
@@ -159,7 +159,7 @@ class RowWinograd:
         np.subtract(t1, t0, out=even[:, 1:])
         even[:, 0] = 0.0
         even[:, :-1] += t0
-        if padded is not grad_images:
+        if work.pads:
             down, across = self.padding
             grad_images[...] = padded[:, down : down + self.height, across : across + self.width]
 
@@ -214,10 +214,9 @@ class _Workspace:
         self.grad_image_residues = _residues(line, taps)
 
         needed = (2 * method.pairs + 2, method.padded_width)
-        self.padded = self.grad_padded = None
-        if needed != (method.height, method.width):
-            self.padded = np.zeros((count, *needed, channels), dtype)
-            self.grad_padded = np.empty((count, *needed, channels), dtype)
+        self.pads = needed != (method.height, method.width)
+        self.padded = np.zeros((count if self.pads else 0, *needed, channels), dtype)
+        self.grad_padded = np.empty_like(self.padded)
 
 
 def _windows(line: Array, windows: int, taps: int) -> list[Array]:

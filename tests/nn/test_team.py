@@ -1,0 +1,112 @@
+"""Workers share what they should, say what went wrong, and end with whoever called them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.nn import team
+from pipeline.nn.team import Team, shared_zeros
+
+
+class Counter:
+    """Each worker writes into its own place of a shared array."""
+
+    def __init__(self, size: int) -> None:
+        self.shared = shared_zeros(size, np.int64)
+        self.own = 0
+
+    def add(self, number: int, amount: int) -> tuple[int, int]:
+        self.shared[number] += amount * (number + 1)
+        self.own += 1
+        return number, os.getpid()
+
+    def fail(self, number: int) -> int:
+        if number == 1:
+            raise ValueError("worker 1 does not like this")
+        return number
+
+    def end(self, number: int) -> None:
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(params=["processes", "threads"])
+def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "processes" and not team.PROCESSES:
+        pytest.skip("the workers are threads on this system")
+    monkeypatch.setattr(team, "PROCESSES", request.param == "processes")
+
+
+@pytest.mark.usefixtures("_kind")
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_each_worker_does_its_part_and_all_see_it(size: int) -> None:
+    counter = Counter(size)
+    with Team(counter, size) as workers:
+        for _ in range(3):
+            answers = workers.ask("add", 10)
+    assert [number for number, _ in answers] == list(range(size))
+    np.testing.assert_array_equal(counter.shared, [30 * (n + 1) for n in range(size)])
+
+
+@pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
+def test_workers_are_processes_and_end_with_the_block() -> None:
+    with Team(Counter(3), 3) as workers:
+        processes = [process for _, process in workers.ask("add", 1)]
+    assert len(set(processes)) == 3
+    for process in processes[1:]:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+@pytest.mark.usefixtures("_kind")
+def test_an_error_of_a_worker_is_raised_and_the_team_goes_on() -> None:
+    counter = Counter(3)
+    with Team(counter, 3) as workers:
+        with pytest.raises(ValueError, match="worker 1 does not like this"):
+            workers.ask("fail")
+        workers.ask("add", 1)
+    np.testing.assert_array_equal(counter.shared, [1, 2, 3])
+
+
+@pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
+def test_a_worker_that_was_killed_is_told() -> None:
+    with pytest.raises(MemoryError, match="a worker process was ended"), Team(Counter(2), 2) as two:
+        two.ask("end")
+
+
+@pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
+def test_workers_end_when_their_caller_is_killed() -> None:
+    program = """
+import time
+from pipeline.nn.team import Team
+from tests.nn.test_team import Counter
+with Team(Counter(3), 3) as workers:
+    print(*(process for _, process in workers.ask("add", 1)), flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as caller:
+        assert caller.stdout is not None
+        processes = [int(word) for word in caller.stdout.readline().split()]
+        caller.kill()
+        caller.wait()
+    assert len(processes) == 3
+    until = time.monotonic() + 20
+    while any(_runs(process) for process in processes[1:]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(_runs(process) for process in processes[1:])
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there and no zombie, which waits only for its parent to look."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
