@@ -22,7 +22,8 @@ import numpy as np
 from pipeline.nn import Examples
 from pipeline.nn.initializers import Array
 from pipeline.plan import RECIPE_FOLDER
-from pipeline.recipe import DenseLayer, LeakyReLULayer, Recipe, read_recipe
+from pipeline.recipe import Recipe, read_recipe
+from pipeline.recipe_layers import DenseLayer, LeakyReLULayer
 from pipeline.stages.train import make_training
 from pipeline.threads import available_cores, single_threaded_blas
 

@@ -15,6 +15,6 @@ def predict(network: Network, images: Array) -> Array:
 
     The same bits for any number of cores, and the same as in the evaluations of training.
     """
-    workers = min(available_cores(), -(-len(images) // network.rows_at_once))
+    workers = min(available_cores(), max(1, len(images) // network.rows_at_once))
     with single_threaded_blas(), Predictor(network, images, workers=workers) as predictor:
         return predictor.predict(np.arange(len(images)))

@@ -1,196 +1,22 @@
 """One experiment as a typed, checked value, read from a TOML file.
 
-The classes below are the table of all settings: each with its type, legal range and default.
-A key that is not in them is an error, so a misspelt setting never passes silently.
+The classes below, and those of the layers in ``recipe_layers``, are the table of all settings: each
+with its type, legal range and default. A key that is not in them is an error, so a misspelt setting
+never passes silently.
 """
 
 import re
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.errors import PipelineError
 from pipeline.recipe_faults import explain_faults
-
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-def _one_or_two_from(least: int) -> Callable[[Any], Any]:
-    """Return a check of what stands for rows and columns; it says in one line what is allowed."""
-
-    def check(value: Any) -> Any:
-        numbers = value if isinstance(value, list) and len(value) == 2 else [value]
-        if not all(type(number) is int and number >= least for number in numbers):
-            raise ValueError(f"should be an integer from {least} on, or two as [rows, columns]")
-        return value
-
-    return check
-
-
-# One number for rows and columns alike, or one for each.
-Size = Annotated[int | list[int], pydantic.BeforeValidator(_one_or_two_from(1))]
-Padding = Annotated[int | list[int], pydantic.BeforeValidator(_one_or_two_from(0))]
-
-
-class Section(BaseModel):
-    """A part of a recipe: no unknown keys, no conversions of types, finite numbers, no changes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-# ---- initializers ------------------------------------------------------------------------------
-class ConstantInitializer(Section):
-    """All values the same."""
-
-    kind: Literal["constant"]
-    value: float = 0.0
-
-
-class NormalInitializer(Section):
-    """Normal with mean 0 and this standard deviation."""
-
-    kind: Literal["normal"]
-    scale: Positive
-
-
-class UniformInitializer(Section):
-    """Uniform between low and high."""
-
-    kind: Literal["uniform"]
-    low: float
-    high: float
-
-    @pydantic.model_validator(mode="after")
-    def _low_is_below_high(self) -> "UniformInitializer":
-        if self.low >= self.high:
-            raise ValueError("low must be below high")
-        return self
-
-
-class HeInitializer(Section):
-    """Normal with variance 2 / inputs: for layers with a rectifier after them."""
-
-    kind: Literal["he"]
-
-
-class GlorotInitializer(Section):
-    """Uniform with variance 2 / (inputs + outputs): for layers without one."""
-
-    kind: Literal["glorot"]
-
-
-Initializer = Annotated[
-    ConstantInitializer
-    | NormalInitializer
-    | UniformInitializer
-    | HeInitializer
-    | GlorotInitializer,
-    Field(discriminator="kind"),
-]
-
-
-# ---- layers ------------------------------------------------------------------------------------
-class FlattenLayer(Section):
-    """Each image becomes one row of pixels."""
-
-    kind: Literal["flatten"]
-
-
-class DenseLayer(Section):
-    """Every unit sees every input."""
-
-    kind: Literal["dense"]
-    units: Count
-    weight: Initializer = HeInitializer(kind="he")
-    bias: Initializer = ConstantInitializer(kind="constant")
-
-
-class ReLULayer(Section):
-    """Negative values become 0."""
-
-    kind: Literal["relu"]
-
-
-class LeakyReLULayer(Section):
-    """Negative values are multiplied by the slope."""
-
-    kind: Literal["leaky_relu"]
-    slope: Share = 0.01
-
-
-class DropoutLayer(Section):
-    """In training, values become 0 at this rate, and the others larger in turn.
-
-    channels: whole channels of an image instead of single values.
-    """
-
-    kind: Literal["dropout"]
-    rate: Share
-    channels: bool = False
-
-
-class BatchNormLayer(Section):
-    """Mean 0 and variance 1 over the batch, then a learnt scale and shift."""
-
-    kind: Literal["batch_norm"]
-    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    epsilon: Positive = 1e-5
-
-
-class Conv2DLayer(Section):
-    """Each filter looks for one pattern, at every place of the image."""
-
-    kind: Literal["conv2d"]
-    filters: Count
-    kernel: Size = 3
-    stride: Size = 1
-    padding: Padding = 0
-    weight: Initializer = HeInitializer(kind="he")
-    bias: Initializer = ConstantInitializer(kind="constant")
-
-
-class MaxPool2DLayer(Section):
-    """The largest value of each window; the stride is the size unless it is given."""
-
-    kind: Literal["max_pool2d"]
-    size: Size = 2
-    stride: Size | None = None
-
-
-class AvgPool2DLayer(Section):
-    """The mean of each window; the stride is the size unless it is given."""
-
-    kind: Literal["avg_pool2d"]
-    size: Size = 2
-    stride: Size | None = None
-
-
-class GlobalAvgPoolLayer(Section):
-    """The mean of each channel over the whole image."""
-
-    kind: Literal["global_avg_pool"]
-
-
-Layer = Annotated[
-    FlattenLayer
-    | DenseLayer
-    | ReLULayer
-    | LeakyReLULayer
-    | DropoutLayer
-    | BatchNormLayer
-    | Conv2DLayer
-    | MaxPool2DLayer
-    | AvgPool2DLayer
-    | GlobalAvgPoolLayer,
-    Field(discriminator="kind"),
-]
+from pipeline.recipe_layers import Layer
+from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
 
 
 class NetworkSection(Section):

@@ -35,6 +35,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "provenance",
             "recipe",
             "recipe_faults",
+            "recipe_layers",
+            "recipe_values",
             "runs",
             "sources",
             "submission",

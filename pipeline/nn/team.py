@@ -33,10 +33,17 @@ ATTENTIVE_SECONDS = 0.002
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """Return zeros that processes of a team see each other change."""
+    """Return zeros that processes of a team see each other change.
+
+    Raises MemoryError, as NumPy does.
+    """
     shape = (shape,) if isinstance(shape, int) else shape
     count = math.prod(shape)
-    memory = mmap.mmap(-1, max(1, count * np.dtype(dtype).itemsize))
+    size = count * np.dtype(dtype).itemsize
+    try:
+        memory = mmap.mmap(-1, max(1, size))
+    except (OSError, OverflowError):
+        raise MemoryError(f"unable to allocate {size:,} bytes") from None
     array: Array = np.frombuffer(memory, dtype, count).reshape(shape)
     return array
 
