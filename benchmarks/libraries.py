@@ -3,6 +3,7 @@
 import time
 import warnings
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,14 +120,21 @@ class Ours(Library):
 
 
 class Torch(Library):
-    """PyTorch, eager, with its fused AdamW, the fastest of its forms on the CPU.
+    """PyTorch, eager.
 
     layout: "NCHW", its default, or "NHWC" ("channels last").
+    fused: its AdamW in one pass over memory, the fastest of its forms, instead of the default.
     bfloat16: products in bfloat16 by autocast, weights and optimizer in float32.
     """
 
     def __init__(
-        self, work: Work, cores: int, *, layout: str = "NCHW", bfloat16: bool = False
+        self,
+        work: Work,
+        cores: int,
+        *,
+        layout: str = "NCHW",
+        fused: bool = True,
+        bfloat16: bool = False,
     ) -> None:
         super().__init__(work, cores)
         import torch
@@ -138,7 +146,7 @@ class Torch(Library):
         self.memory_format = torch.channels_last if layout == "NHWC" else torch.contiguous_format
         self.model = torch_model(work).to(memory_format=self.memory_format)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+            self.model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=fused
         )
         images, labels = digits()
         self.inputs = self._to_inputs(images)
@@ -258,8 +266,10 @@ LIBRARIES = {
     "limit": Limit,
     "ours": Ours,
     "scikit-learn": Sklearn,
+    "PyTorch": partial(Torch, fused=False),
+    "PyTorch, fused AdamW": Torch,
     "PyTorch NCHW": Torch,
-    "PyTorch NHWC": lambda work, cores: Torch(work, cores, layout="NHWC"),
-    "PyTorch NCHW bfloat16": lambda work, cores: Torch(work, cores, bfloat16=True),
-    "PyTorch NHWC bfloat16": lambda work, cores: Torch(work, cores, layout="NHWC", bfloat16=True),
+    "PyTorch NHWC": partial(Torch, layout="NHWC"),
+    "PyTorch NCHW, bfloat16": partial(Torch, bfloat16=True),
+    "PyTorch NHWC, bfloat16": partial(Torch, layout="NHWC", bfloat16=True),
 }

@@ -11,10 +11,10 @@ import numpy as np
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Layer, Shape
 
-# Values that a layer handles at once, its scratch memory included: two to three MiB. Of much more,
+# Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
 # little is still in the cache when the next layer comes; much less makes many small operations,
-# each with its fixed cost. Between a third and thrice of this, speed changes by a tenth.
-BLOCK_VALUES = 600_000
+# each with its fixed cost. At half or twice of this, training takes a tenth longer.
+BLOCK_VALUES = 400_000
 
 
 class Blocks(Layer):
