@@ -26,18 +26,21 @@ from benchmarks.peers import Peer
 from benchmarks.work import Work
 from pipeline.threads import available_cores
 
+# The dense network with PyTorch's AdamW as it comes and in its fastest form; the convolutional one
+# with the fastest form only, in both of PyTorch's memory layouts.
+DENSE = ["PyTorch", "PyTorch, fused AdamW", "scikit-learn"]
 TORCH = ["PyTorch NCHW", "PyTorch NHWC"]
-BFLOAT16 = ["PyTorch NCHW bfloat16", "PyTorch NHWC bfloat16"]
+BFLOAT16 = ["PyTorch NCHW, bfloat16", "PyTorch NHWC, bfloat16"]
 # Beside whom each work is done, and whether on one core as well.
 PLAN: list[tuple[Work, list[str], bool]] = [
-    (Work("dense", 128), ["PyTorch NCHW", "scikit-learn"], False),
-    (Work("dense", 512), ["PyTorch NCHW", "scikit-learn"], True),
+    (Work("dense", 128), DENSE, False),
+    (Work("dense", 512), DENSE, True),
     (Work("convolutional", 64), [*TORCH, *BFLOAT16], False),
     (Work("convolutional", 256), [*TORCH, *BFLOAT16], True),
     (Work("convolutional", None), TORCH, False),
 ]
 SECONDS_OF_A_TURN = 1.0
-# The losses are compared after a warm-up of so many steps, and so many images more.
+# What is compared is the mean loss of so many images after a warm-up of so many steps.
 WARM_UP_STEPS = 5
 LEARNING_IMAGES = 6_400
 
@@ -59,7 +62,7 @@ def measure(work: Work, others: list[str], *, scaling: bool, rounds: int) -> dic
             if name != "limit" and work.batch_size:
                 first[name] = turn["loss"]
                 turn = peer.turn(LEARNING_IMAGES // work.batch_size)
-                losses[name] = peer.turn(WARM_UP_STEPS)["loss"]
+                losses[name] = turn["loss"]
             steps[name] = max(1, round(SECONDS_OF_A_TURN * turn["speed"] / (work.batch_size or 1)))
         speeds: dict[str, list[float]] = {name: [] for name in peers}
         for number in range(rounds):
@@ -75,46 +78,25 @@ def measure(work: Work, others: list[str], *, scaling: bool, rounds: int) -> dic
     }
 
 
-def ratios(measured: dict[str, Any]) -> dict[str, Any]:
-    """Return {what: [ratio of each round]}; the faster of PyTorch's layouts counts."""
-    speeds = {name: np.array(values) for name, values in measured["speeds"].items()}
-    ours = speeds["ours"]
-    found = {}
-    for group, names in (
-        ("PyTorch", [name for name in TORCH if name in speeds]),
-        ("PyTorch bfloat16", [name for name in BFLOAT16 if name in speeds]),
-        ("scikit-learn", [name for name in ("scikit-learn",) if name in speeds]),
-    ):
-        if names:
-            fastest = max(names, key=lambda name: float(np.median(speeds[name])))
-            found[f"x {group}"] = (ours / speeds[fastest]).tolist()
-    if "ours, 1 core" in speeds:
-        found["x 1 core"] = (ours / speeds["ours, 1 core"]).tolist()
-    found["of the limit"] = (ours * measured["operations"] / speeds["limit"]).tolist()
-    return found
-
-
 def show(results: list[dict[str, Any]], console: Console) -> None:
     table = Table(title="Images a second, and how ours compare (median, range of the rounds)")
     for column in ("work", "library", "images/s", "ours are", "loss"):
         table.add_column(column, justify="left" if column in ("work", "library") else "right")
     for result in results:
         speeds = {name: median(values) for name, values in result["speeds"].items()}
-        found = result["ratios"]
+        ours = np.array(result["speeds"]["ours"])
         for name, speed in speeds.items():
+            ratios = ours / np.array(result["speeds"][name])
+            shown = f"{speed:,.0f}"
             if name == "limit":
-                gigaflops, values = speed / 1e9, found["of the limit"]
-                shown = f"{gigaflops:,.0f} GFLOP/s"
-            else:
-                shown = f"{speed:,.0f}"
-                base = np.array(result["speeds"]["ours"]) / np.array(result["speeds"][name])
-                values = base.tolist()
+                ratios *= result["operations"]
+                shown = f"{speed / 1e9:,.0f} GFLOP/s"
             loss = result["losses"].get(name)
             table.add_row(
                 result["work"] if name == "limit" else "",
                 name,
                 shown,
-                "" if name == "ours" else _spread(values, percent=name == "limit"),
+                "" if name == "ours" else _spread(ratios.tolist(), percent=name == "limit"),
                 "" if loss is None else f"{loss:.3f}",
             )
         table.add_section()
@@ -134,9 +116,9 @@ def check_learning(results: list[dict[str, Any]]) -> list[str]:
     for result in results:
         losses = result["losses"]
         for name, loss in losses.items():
-            if not loss < 0.7 * result["first losses"][name]:
+            if not loss < 0.5 * result["first losses"][name]:
                 faults.append(f"{result['work']}: {name} has not learnt (loss {loss:.3f})")
-            elif name.startswith("PyTorch") and abs(loss / losses["ours"] - 1.0) > 0.25:
+            elif name.startswith("PyTorch") and abs(loss / losses["ours"] - 1.0) > 0.1:
                 faults.append(
                     f"{result['work']}: the loss of {name} is {loss:.3f}, ours {losses['ours']:.3f}"
                 )
@@ -160,7 +142,7 @@ def main() -> None:
         if work.name.startswith(arguments.only):
             console.print(f"{work.name} ...")
             result = measure(work, others, scaling=scaling, rounds=arguments.rounds)
-            results.append({**result, "ratios": ratios(result)})
+            results.append(result)
     show(results, console)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -170,7 +152,9 @@ def main() -> None:
     if faults:
         raise SystemExit(1)
     if results:
-        console.print(f"All have learnt, and their losses agree after {LEARNING_IMAGES:,} images.")
+        console.print(
+            f"All have learnt: over {LEARNING_IMAGES:,} images, ours and PyTorch's mean losses agree."
+        )
 
 
 if __name__ == "__main__":

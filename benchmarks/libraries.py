@@ -3,6 +3,7 @@
 import time
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -262,7 +263,7 @@ def _dense_weight(layer: Dense, modules: list[Any]) -> Array:
     return weight.reshape(*shape, -1).transpose(2, 0, 1, 3).reshape(weight.shape)
 
 
-LIBRARIES = {
+LIBRARIES: dict[str, Callable[[Work, int], Library]] = {
     "limit": Limit,
     "ours": Ours,
     "scikit-learn": Sklearn,

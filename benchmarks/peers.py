@@ -1,5 +1,6 @@
 """Each library in a process of its own, so that none's idle threads spin while another works."""
 
+import contextlib
 import multiprocessing
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -21,11 +22,11 @@ class Peer:
 
     def turn(self, steps: int) -> dict[str, Any]:
         """Return what ``Library.turn`` says; raises RuntimeError if the process failed."""
-        try:
-            self._ours.send(steps)
-            answer: dict[str, Any] | str = self._ours.recv()
-        except (EOFError, OSError):
-            answer = "the process has ended"
+        answer: dict[str, Any] | str = "the process of a library has ended"
+        with contextlib.suppress(EOFError, OSError):
+            with contextlib.suppress(OSError):  # it may have failed, and have said so, before
+                self._ours.send(steps)
+            answer = self._ours.recv()
         if isinstance(answer, str):
             raise RuntimeError(answer)
         return answer
