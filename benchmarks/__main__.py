@@ -13,6 +13,7 @@ what the machine itself reaches at best, in the same rounds, on products of matr
 import argparse
 import json
 import platform
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.peers import Peer
 from benchmarks.work import Work
+from pipeline.files import write_text
 from pipeline.threads import available_cores
 
 # The dense network with PyTorch's AdamW as it comes and in its fastest form; the convolutional one
@@ -43,6 +45,9 @@ SECONDS_OF_A_TURN = 1.0
 # What is compared is the mean loss of so many images after a warm-up of so many steps.
 WARM_UP_STEPS = 5
 LEARNING_IMAGES = 6_400
+# Of that loss: with dropout, seeds of one library differ by a quarter. Without it, the libraries'
+# losses agree step by step, which benchmarks/test_torch_values.py sees to.
+DROPOUT_NOISE = 0.35
 
 
 def measure(work: Work, others: list[str], *, scaling: bool, rounds: int) -> dict[str, Any]:
@@ -78,36 +83,53 @@ def measure(work: Work, others: list[str], *, scaling: bool, rounds: int) -> dic
     }
 
 
-def show(results: list[dict[str, Any]], console: Console) -> None:
-    table = Table(title="Images a second, and how ours compare (median, range of the rounds)")
-    for column in ("work", "library", "images/s", "ours are", "loss"):
-        table.add_column(column, justify="left" if column in ("work", "library") else "right")
+COLUMNS = ("work", "library", "images/s", "ours beside it (range of the rounds)", "mean loss")
+
+
+def rows(results: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield the table's rows; a work's name stands in its first row only."""
     for result in results:
-        speeds = {name: median(values) for name, values in result["speeds"].items()}
         ours = np.array(result["speeds"]["ours"])
-        for name, speed in speeds.items():
-            ratios = ours / np.array(result["speeds"][name])
-            shown = f"{speed:,.0f}"
+        for number, (name, speeds) in enumerate(result["speeds"].items()):
+            ratios = ours / np.array(speeds)
+            speed, form = f"{median(speeds):,.0f}", "{:.2f}x"
             if name == "limit":
                 ratios *= result["operations"]
-                shown = f"{speed / 1e9:,.0f} GFLOP/s"
+                speed, form = f"{median(speeds) / 1e9:,.0f} GFLOP/s", "{:.0%}"
+            low, middle, high = (
+                form.format(value) for value in (ratios.min(), median(ratios), ratios.max())
+            )
             loss = result["losses"].get(name)
-            table.add_row(
-                result["work"] if name == "limit" else "",
-                name,
-                shown,
-                "" if name == "ours" else _spread(ratios.tolist(), percent=name == "limit"),
+            yield (
+                "" if number else result["work"],
+                "limit of the machine" if name == "limit" else name,
+                speed,
+                "" if name == "ours" else f"{middle} ({low} to {high})",
                 "" if loss is None else f"{loss:.3f}",
             )
-        table.add_section()
+
+
+def show(results: list[dict[str, Any]], console: Console) -> None:
+    table = Table(title="Images a second: medians of the rounds")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in COLUMNS[:2] else "right")
+    for row in rows(results):
+        if row[0]:
+            table.add_section()
+        table.add_row(*row)
     console.print(table)
 
 
-def _spread(values: list[float], *, percent: bool) -> str:
-    form = "{:.0%}" if percent else "{:.2f}x"
-    return (
-        f"{form.format(median(values))} ({form.format(min(values))} to {form.format(max(values))})"
-    )
+def write_into_readme(results: list[dict[str, Any]]) -> None:
+    """Replace what stands between the README's marks of the benchmark."""
+    path = Path(__file__).parents[1] / "README.md"
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *rows(results)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    machine = f"{available_cores()} cores, {platform.machine()}, NumPy {np.__version__}"
+    before, start, rest = path.read_text(encoding="utf-8").partition("<!-- benchmark -->\n")
+    _, end, after = rest.partition("<!-- /benchmark -->")
+    text = f"{before}{start}{machine}:\n\n{table}\n{end}{after}"
+    write_text(path, text)
 
 
 def check_learning(results: list[dict[str, Any]]) -> list[str]:
@@ -118,7 +140,7 @@ def check_learning(results: list[dict[str, Any]]) -> list[str]:
         for name, loss in losses.items():
             if not loss < 0.5 * result["first losses"][name]:
                 faults.append(f"{result['work']}: {name} has not learnt (loss {loss:.3f})")
-            elif name.startswith("PyTorch") and abs(loss / losses["ours"] - 1.0) > 0.1:
+            elif name.startswith("PyTorch") and abs(loss / losses["ours"] - 1.0) > DROPOUT_NOISE:
                 faults.append(
                     f"{result['work']}: the loss of {name} is {loss:.3f}, ours {losses['ours']:.3f}"
                 )
@@ -133,6 +155,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="the works whose names begin with this")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
     arguments = parser.parse_args()
     console = Console(width=None if Console().is_terminal else 110)
@@ -146,6 +169,8 @@ def main() -> None:
     show(results, console)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    if arguments.readme:
+        write_into_readme(results)
     faults = check_learning(results)
     for fault in faults:
         console.print(fault)
@@ -153,7 +178,7 @@ def main() -> None:
         raise SystemExit(1)
     if results:
         console.print(
-            f"All have learnt: over {LEARNING_IMAGES:,} images, ours and PyTorch's mean losses agree."
+            f"All have learnt; the mean losses over {LEARNING_IMAGES:,} images agree within noise."
         )
 
 

@@ -4,6 +4,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -101,13 +102,19 @@ class Ours(Library):
         network = initial_network(work)
         self.optimizer = AdamW(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self.optimizer.prepare(network.parameters)
-        self.blas = single_threaded_blas()
-        self.blas.__enter__()
-        self.shards = Shards(network, self.optimizer, images, labels, shards=2, workers=cores)
-        self.shards.__enter__()
+        self._context = ExitStack()
+        self._context.enter_context(single_threaded_blas())
+        self.shards = self._context.enter_context(
+            Shards(network, self.optimizer, images, labels, shards=2, workers=cores)
+        )
         self.shards.begin_epoch(np.random.SeedSequence(1))
-        self.predictor = Predictor(network, self._images(), workers=cores)
-        self.predictor.__enter__()
+        self.predictor = self._context.enter_context(
+            Predictor(network, self._images(), workers=cores)
+        )
+
+    def close(self) -> None:
+        """End the workers."""
+        self._context.close()
 
     def train(self, rows: list[Array]) -> float:
         losses = []

@@ -1,12 +1,13 @@
 """Every layer's values and gradients beside PyTorch's, in float64: run by ``make bench``."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.libraries import torch_model
-from benchmarks.work import Work, digits, initial_network
+from benchmarks.libraries import Ours, Torch, torch_model
+from benchmarks.work import NETWORKS, Work, digits, initial_network
 from pipeline.nn import Network, softmax_cross_entropy
 from pipeline.nn.batches import to_inputs
 from pipeline.nn.initializers import Array
@@ -91,6 +92,19 @@ def test_a_whole_networks_loss_and_gradient_agree(kind: str) -> None:
     ours = sum(float(np.square(g).sum()) for layer in network.layers for g in _gradients(layer))
     others = sum(float(parameter.grad.square().sum()) for parameter in theirs.parameters())
     assert ours == pytest.approx(others, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+def test_training_agrees_step_by_step(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same weights, batches and optimizer give the same losses; without dropout."""
+    layers = [layer for layer in NETWORKS[kind] if layer["kind"] != "dropout"]
+    monkeypatch.setitem(NETWORKS, kind, layers)
+    work = Work(kind, 32)
+    theirs = Torch(work, 2)
+    with contextlib.closing(Ours(work, 2)) as ours:
+        losses = np.array([(ours.turn(5)["loss"], theirs.turn(5)["loss"]) for _ in range(10)])
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=0.01)
+    assert losses[-1, 0] < 0.5 * losses[0, 0]
 
 
 def _gradients(layer: Any) -> list[Array]:
