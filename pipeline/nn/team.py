@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -27,9 +26,6 @@ from pipeline.nn.initializers import Array
 # Elsewhere a process that is to inherit arrays as they are can't be had, or not safely; there
 # the workers are threads.
 PROCESSES = sys.platform == "linux"
-# A worker that waits looks for so long whether there is something to do before it goes to sleep:
-# to be woken takes a tenth of a millisecond, of which a small network's step has only a few.
-ATTENTIVE_SECONDS = 0.002
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
@@ -60,9 +56,6 @@ class Team:
         self._target = target
         self._pool: ThreadPoolExecutor | None = None
         self._connections: list[Connection] = []
-        # How many requests each worker was sent, and how many it has answered.
-        self._sent = shared_zeros(size, np.int64)
-        self._answered = shared_zeros(size, np.int64)
         self._processes: list[Any] = []
 
     def __enter__(self) -> Self:
@@ -115,26 +108,15 @@ class Team:
             first = _call(self._target, method, 0, arguments)
             answers = [future.result() for future in futures]
         else:
-            for number, connection in enumerate(self._connections, 1):
+            for connection in self._connections:
                 connection.send((method, arguments))
-                self._sent[number] += 1
             first = _call(self._target, method, 0, arguments)
-            answers = [
-                self._receive(number, connection)
-                for number, connection in enumerate(self._connections, 1)
-            ]
+            answers = [_receive(connection) for connection in self._connections]
         results = [first, *answers]
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return results
-
-    def _receive(self, number: int, connection: Connection) -> Any:
-        _look_for(self._answered, number, int(self._sent[number]))
-        try:
-            return connection.recv()
-        except EOFError:
-            return MemoryError("a worker process was ended, most likely for want of memory")
 
     def _serve(self, requests: Connection, inherited: list[Connection], number: int) -> None:
         """Answer requests until the caller closes the other end, or ends in whatever way."""
@@ -144,10 +126,8 @@ class Team:
             connection.close()
         with contextlib.suppress(EOFError, OSError):
             while True:
-                _look_for(self._sent, number, int(self._answered[number]) + 1)
                 method, arguments = requests.recv()
                 requests.send(_call(self._target, method, number, arguments))
-                self._answered[number] += 1
         os._exit(0)  # without the exit handlers of the process that this is a copy of
 
 
@@ -161,8 +141,8 @@ def _call(target: object, method: str, number: int, arguments: tuple[Any, ...]) 
         return error
 
 
-def _look_for(counts: Array, number: int, expected: int) -> None:
-    """Wait until the count has come to what is expected, or for a moment."""
-    until = time.monotonic() + ATTENTIVE_SECONDS
-    while counts[number] < expected and time.monotonic() < until:
-        pass
+def _receive(connection: Connection) -> Any:
+    try:
+        return connection.recv()
+    except EOFError:
+        return MemoryError("a worker process was ended, most likely for want of memory")
