@@ -7,9 +7,6 @@ a batch is cut depends on the recipe alone and never on the machine: any number 
 the same bits.
 """
 
-from types import TracebackType
-from typing import Self
-
 import numpy as np
 
 from pipeline.nn.batches import cut, gather
@@ -23,7 +20,7 @@ from pipeline.nn.team import Team, shared_zeros
 SPAN_VALUES = 65_536
 
 
-class Shards:
+class Shards(Team):
     """Replicas of one network in training, and the workers that they run on.
 
     images, labels: (N, 28, 28) uint8, or inputs made of them already, and (N,).
@@ -45,6 +42,7 @@ class Shards:
         smoothing: float = 0.0,
         average: Array | None = None,
     ) -> None:
+        super().__init__(min(workers, shards))
         self.network = network
         self.optimizer = optimizer
         self.images = images
@@ -55,29 +53,16 @@ class Shards:
         # Of shards with more rows than go through the network at once.
         self._sums = [shared_zeros(network.parameter_count, network.dtype) for _ in range(shards)]
         self._rngs: list[np.random.Generator] = []
-        self._team = Team(self, min(workers, shards))
-
-    def __enter__(self) -> Self:
-        self._team.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._team.__exit__(kind, error, traceback)
 
     def begin_epoch(self, sequence: np.random.SeedSequence) -> None:
         """Take the source of the coming epoch's chance (dropout); each shard has its own."""
-        self._team.ask("_begin_epoch", sequence.spawn(len(self.replicas)))
+        self.ask("_begin_epoch", sequence.spawn(len(self.replicas)))
 
     def step(self, rows: Array, *, average_decay: float = 0.0) -> float:
         """Do one step of the optimizer on the batch ``rows`` and return its mean loss."""
-        losses = dict(pair for part in self._team.ask("_find_gradients", rows) for pair in part)
+        losses = dict(pair for part in self.ask("_find_gradients", rows) for pair in part)
         optimizer = self.optimizer
-        self._team.ask("_update", len(rows), optimizer.steps, optimizer.rate, average_decay)
+        self.ask("_update", len(rows), optimizer.steps, optimizer.rate, average_decay)
         return float(sum(losses[shard] for shard in range(len(self.replicas))))
 
     def merge_statistics(self) -> None:
@@ -100,7 +85,7 @@ class Shards:
         parts = cut(rows, len(self.replicas))
         return [
             (shard, self._shard_gradient(shard, parts[shard], len(rows)))
-            for shard in range(number, len(parts), self._team.size)
+            for shard in range(number, len(parts), self.size)
         ]
 
     def _shard_gradient(self, shard: int, rows: Array, batch_size: int) -> float:
@@ -138,7 +123,7 @@ class Shards:
             if size
         )
         parameters = network.parameters
-        every = self._team.size * SPAN_VALUES
+        every = self.size * SPAN_VALUES
         for start in range(number * SPAN_VALUES, len(parameters), every):
             span = slice(start, min(start + SPAN_VALUES, len(parameters)))
             for other in others:

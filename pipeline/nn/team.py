@@ -45,15 +45,14 @@ def shared_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 
 class Team:
-    """Calls one method of an object for each worker, at the same time.
+    """Calls one of its own methods for each worker, at the same time; a subclass gives these.
 
-    target: its methods take the worker's number first. Worker 0 is the caller itself; each other
-    one works on the target as it was when the ``with`` block began, and on shared arrays.
+    They take the worker's number first. Worker 0 is the caller itself; each other one works on
+    the object as it was when the ``with`` block began, and on shared arrays.
     """
 
-    def __init__(self, target: object, size: int) -> None:
+    def __init__(self, size: int) -> None:
         self.size = size
-        self._target = target
         self._pool: ThreadPoolExecutor | None = None
         self._connections: list[Connection] = []
         self._processes: list[Any] = []
@@ -96,21 +95,21 @@ class Team:
         self._connections, self._processes = [], []
 
     def ask(self, method: str, *arguments: Any) -> list[Any]:
-        """Return what target.method(number, *arguments) returns for each worker, in order.
+        """Return what self.method(number, *arguments) returns for each worker, in order.
 
         What a worker raises is raised here, after all have ended.
         """
         if self._pool:
             futures = [
-                self._pool.submit(_call, self._target, method, number, arguments)
+                self._pool.submit(_call, self, method, number, arguments)
                 for number in range(1, self.size)
             ]
-            first = _call(self._target, method, 0, arguments)
+            first = _call(self, method, 0, arguments)
             answers = [future.result() for future in futures]
         else:
             for connection in self._connections:
                 connection.send((method, arguments))
-            first = _call(self._target, method, 0, arguments)
+            first = _call(self, method, 0, arguments)
             answers = [_receive(connection) for connection in self._connections]
         results = [first, *answers]
         for result in results:
@@ -127,16 +126,16 @@ class Team:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 method, arguments = requests.recv()
-                requests.send(_call(self._target, method, number, arguments))
+                requests.send(_call(self, method, number, arguments))
         os._exit(0)  # without the exit handlers of the process that this is a copy of
 
 
-def _call(target: object, method: str, number: int, arguments: tuple[Any, ...]) -> Any:
+def _call(team: Team, method: str, number: int, arguments: tuple[Any, ...]) -> Any:
     """Return the method's result, or the error that it raised."""
     try:
         # A diverging network overflows: its loss tells, instead of a warning an operation.
         with np.errstate(over="ignore", invalid="ignore"):
-            return getattr(target, method)(number, *arguments)
+            return getattr(team, method)(number, *arguments)
     except Exception as error:
         return error
 

@@ -13,10 +13,11 @@ from pipeline.nn import team
 from pipeline.nn.team import Team, shared_zeros
 
 
-class Counter:
+class Counter(Team):
     """Each worker writes into its own place of a shared array."""
 
     def __init__(self, size: int) -> None:
+        super().__init__(size)
         self.shared = shared_zeros(size, np.int64)
         self.own = 0
 
@@ -46,7 +47,7 @@ def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_each_worker_does_its_part_and_all_see_it(size: int) -> None:
     counter = Counter(size)
-    with Team(counter, size) as workers:
+    with counter as workers:
         for _ in range(3):
             answers = workers.ask("add", 10)
     assert [number for number, _ in answers] == list(range(size))
@@ -55,7 +56,7 @@ def test_each_worker_does_its_part_and_all_see_it(size: int) -> None:
 
 @pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
 def test_workers_are_processes_and_end_with_the_block() -> None:
-    with Team(Counter(3), 3) as workers:
+    with Counter(3) as workers:
         processes = [process for _, process in workers.ask("add", 1)]
     assert len(set(processes)) == 3
     for process in processes[1:]:
@@ -66,7 +67,7 @@ def test_workers_are_processes_and_end_with_the_block() -> None:
 @pytest.mark.usefixtures("_kind")
 def test_an_error_of_a_worker_is_raised_and_the_team_goes_on() -> None:
     counter = Counter(3)
-    with Team(counter, 3) as workers:
+    with counter as workers:
         with pytest.raises(ValueError, match="worker 1 does not like this"):
             workers.ask("fail")
         workers.ask("add", 1)
@@ -75,7 +76,7 @@ def test_an_error_of_a_worker_is_raised_and_the_team_goes_on() -> None:
 
 @pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
 def test_a_worker_that_was_killed_is_told() -> None:
-    with pytest.raises(MemoryError, match="a worker process was ended"), Team(Counter(2), 2) as two:
+    with pytest.raises(MemoryError, match="a worker process was ended"), Counter(2) as two:
         two.ask("end")
 
 
@@ -83,9 +84,8 @@ def test_a_worker_that_was_killed_is_told() -> None:
 def test_workers_end_when_their_caller_is_killed() -> None:
     program = """
 import time
-from pipeline.nn.team import Team
 from tests.nn.test_team import Counter
-with Team(Counter(3), 3) as workers:
+with Counter(3) as workers:
     print(*(process for _, process in workers.ask("add", 1)), flush=True)
     time.sleep(60)
 """
