@@ -6,8 +6,9 @@
 
 The libraries take turns of about a second, so that a machine whose speed drifts is as slow for
 one as for the other; a ratio is taken within each round, and the table gives the median of the
-rounds with their range. All begin with the same weights and see the same batches. The limit is
-what the machine itself reaches at best, in the same rounds, on products of matrices.
+rounds with their range. Ours and PyTorch begin with the same weights and see the same batches;
+scikit-learn draws its own. The limit is what the machine itself reaches at best, in the same
+rounds, on products of matrices.
 """
 
 import argparse

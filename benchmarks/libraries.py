@@ -57,7 +57,7 @@ class Library(ABC):
 class Limit(Library):
     """The machine's own limit: the best single-precision matrix product over sizes, in FLOP/s.
 
-    As many threads as cores each multiply matrices of their own, or the BLAS shares out one.
+    NumPy's BLAS shares out each product over all cores.
     """
 
     SIZES = (512, 1024, 2048)
@@ -193,7 +193,7 @@ class Torch(Library):
 
 
 class Sklearn(Library):
-    """scikit-learn's MLPClassifier; its Adam has weight decay as a term of the loss."""
+    """scikit-learn's MLPClassifier, with weights of its own and Adam without weight decay."""
 
     def __init__(self, work: Work, cores: int) -> None:
         super().__init__(work, cores)

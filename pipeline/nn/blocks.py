@@ -13,7 +13,7 @@ from pipeline.nn.layers import Layer, Shape
 
 # Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
 # little is still in the cache when the next layer comes; much less makes many small operations,
-# each with its fixed cost. At half or twice of this, training takes a tenth longer.
+# each with its fixed cost. At half or twice of this, training takes a tenth or two longer.
 BLOCK_VALUES = 400_000
 
 
@@ -36,14 +36,13 @@ class Blocks(Layer):
 
     def build(self, input_shape: Shape) -> Shape:
         """Take the shapes from the layers, which are built already."""
-        self._output_shape = self.layers[-1].output_shape
         most = max(layer.values_at_once for layer in self.layers)
         self.images_at_once = max(1, BLOCK_VALUES // most)
         read_later = False
         for layer in reversed(self.layers):
             layer.keeps_outputs = layer.reads_outputs or read_later
             read_later = layer.reads_inputs or (layer.passes_inputs_on and read_later)
-        return self._output_shape
+        return self.layers[-1].output_shape
 
     @property
     def is_trained(self) -> bool:
@@ -53,7 +52,7 @@ class Blocks(Layer):
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._inputs = inputs
-        outputs = self.outputs((len(inputs), *self._output_shape), inputs.dtype)
+        outputs = self.outputs((len(inputs), *self.output_shape), inputs.dtype)
         for layer in self.layers:
             layer.begin_forward()
         for number, block in enumerate(self._blocks(len(inputs))):

@@ -299,7 +299,7 @@ class Dropout(Layer):
         if self.channels:
             shape = (len(inputs), *(1,) * (inputs.ndim - 2), inputs.shape[-1])
         # Sixteen random bits a value are enough for a rate in steps of 1/65536; drawn as whole
-        # words of the generator they cost a third of what float32 draws do.
+        # words of the generator they cost less than half of what float32 draws do.
         size = math.prod(shape)
         words = rng.integers(0, 2**64, -(-size // 4), dtype=np.uint64)
         draws = words.view(np.uint16)[:size].reshape(shape)

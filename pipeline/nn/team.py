@@ -87,6 +87,9 @@ class Team:
         if self._pool:
             self._pool.shutdown()
         for connection in self._connections:
+            # Closing alone would not do: workers of a later team have inherited this end as well.
+            with contextlib.suppress(OSError):
+                connection.send(None)
             connection.close()
         for process in self._processes:
             if error is not None:
@@ -118,14 +121,14 @@ class Team:
         return results
 
     def _serve(self, requests: Connection, inherited: list[Connection], number: int) -> None:
-        """Answer requests until the caller closes the other end, or ends in whatever way."""
+        """Answer requests until the caller says that there are no more, or ends in whatever way."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what an interrupt means
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for connection in inherited:  # else the pipe would stay open as long as this process lives
             connection.close()
         with contextlib.suppress(EOFError, OSError):
-            while True:
-                method, arguments = requests.recv()
+            while request := requests.recv():
+                method, arguments = request
                 requests.send(_call(self, method, number, arguments))
         os._exit(0)  # without the exit handlers of the process that this is a copy of
 

@@ -65,6 +65,17 @@ def test_workers_are_processes_and_end_with_the_block() -> None:
 
 
 @pytest.mark.usefixtures("_kind")
+def test_a_team_ends_while_a_later_one_goes_on() -> None:
+    """Whose workers have inherited the first one's open connections."""
+    first, second = Counter(2), Counter(2)
+    first.__enter__()
+    with second:
+        first.__exit__(None, None, None)
+        second.ask("add", 1)
+    np.testing.assert_array_equal(second.shared, [1, 2])
+
+
+@pytest.mark.usefixtures("_kind")
 def test_an_error_of_a_worker_is_raised_and_the_team_goes_on() -> None:
     counter = Counter(3)
     with counter as workers:
