@@ -101,7 +101,21 @@ Schedule = Annotated[
 ]
 
 
-# ---- split and training ------------------------------------------------------------------------
+# ---- augmentation, split and training ------------------------------------------------------------
+class AugmentationSection(Section):
+    """How far training images are distorted at random, anew in each epoch.
+
+    pipeline/nn/augmentation.py says what each value does.
+    """
+
+    shift_pixels: NotNegative = 0.0
+    angle_degrees: NotNegative = 0.0
+    scale: Share = 0.0
+    shear: NotNegative = 0.0
+    elastic_pixels: NotNegative = 0.0
+    elastic_smoothness: Positive = 4.0
+
+
 class SplitSection(Section):
     """Which rows of train.csv are held out; the same for every run with the same two values.
 
@@ -136,6 +150,7 @@ class Recipe(Section):
     network: NetworkSection
     optimizer: Optimizer
     schedule: Schedule = ConstantSchedule(kind="constant")
+    augmentation: AugmentationSection | None = None
     training: TrainingSection
 
 

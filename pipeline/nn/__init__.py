@@ -1,10 +1,11 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-In reading order: initializers, layers, normalization, conv (with columns and winograd), pooling,
-blocks, losses, network, optimizers, schedules, batches, team, parallel, predictor, training;
-gradcheck shows that the derivatives are right.
+In reading order: initializers, layers, normalization, conv (with columns, bands and
+winograd), pooling, blocks, losses, network, optimizers, schedules, resampling, augmentation,
+batches, team, parallel, predictor, training; gradcheck shows that the derivatives are right.
 """
 
+from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.gradcheck import check_gradient
 from pipeline.nn.losses import softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
@@ -17,6 +18,7 @@ from pipeline.nn.training import EpochResult, Examples, Settings, Training
 __all__ = [
     "SGD",
     "AdamW",
+    "Augmentation",
     "EpochResult",
     "Examples",
     "Network",

@@ -1,8 +1,10 @@
 """Convolution as one matrix product, for any kernel, stride and padding."""
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from pipeline.nn.initializers import Array
 
@@ -75,14 +77,29 @@ class ColumnConvolution:
         if any(self.padding):
             self._inside(work.padded)[...] = images
             images = work.padded
-        for window, column in self._windows(images, work.columns):
-            column[...] = window
+        np.copyto(work.taps, self._seen(images))
         return work
+
+    def _seen(self, images: Array) -> Array:
+        """Return a view (n, rows, columns, kernel rows, kernel columns * C) of what outputs see.
+
+        Neighbouring taps of a row of the kernel lie side by side in memory: runs that are copied
+        in one go.
+        """
+        images = np.ascontiguousarray(images)
+        image, row, pixel, value = images.strides
+        down, across = self.stride
+        return as_strided(
+            images,
+            (len(images), self.rows, self.columns, self.kernel[0], self.kernel[1] * self.channels),
+            (image, row * down, pixel * across, row, value),
+            writeable=False,
+        )
 
     def _windows(self, images: Array, columns: Array) -> list[tuple[Array, Array]]:
         """For each tap of the kernel: the pixels that it meets, and their place in the columns."""
         grid = (len(images), self.rows, self.columns)
-        taps = columns[:, : self.taps].reshape(*grid, *self.kernel, self.channels)
+        taps = columns.reshape(*grid, *self.kernel, self.channels)
         down, across = self.stride
         return [
             (
@@ -105,7 +122,10 @@ class _Workspace:
     """The scratch arrays for so many images."""
 
     def __init__(self, method: ColumnConvolution, count: int, dtype: Any) -> None:
-        self.columns = np.ones((count * method.rows * method.columns, method.taps + 1), dtype)
+        grid = (count, method.rows, method.columns)
+        self.columns = np.ones((math.prod(grid), method.taps + 1), dtype)
+        down, across = method.kernel
+        self.taps = self.columns[:, :-1].reshape(*grid, down, across * method.channels)
         down, across = method.padding
         padded = (count, method.height + 2 * down, method.width + 2 * across, method.channels)
         self.padded = np.zeros(padded, dtype)

@@ -1,9 +1,11 @@
 """The convolutional layer: the same few weights at every place of the image."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from pipeline.nn.bands import BandConvolution
 from pipeline.nn.columns import ColumnConvolution, Pair
 from pipeline.nn.initializers import Array, Constant, He, make_initializer
 from pipeline.nn.layers import Layer, Parameter, Shape
@@ -11,6 +13,10 @@ from pipeline.nn.winograd import KERNEL_ROWS, RowWinograd
 
 # Below so many channels Winograd's products have rows too short to be worth it.
 WINOGRAD_CHANNELS = 8
+# With fewer values in a row of the kernel, neighbouring outputs are computed together: so many at
+# most. With twice as many the zeros among the weights cost more than the copies that they save.
+BAND_VALUES = 16
+BAND_OUTPUTS = 4
 
 
 class Conv2D(Layer):
@@ -46,7 +52,7 @@ class Conv2D(Layer):
     def build(self, input_shape: Shape) -> Shape:
         height, width, self.channels = image_shape(input_shape, "a convolution")
         shape = (height, width, self.channels)
-        self._method: RowWinograd | ColumnConvolution
+        self._method: RowWinograd | ColumnConvolution | BandConvolution
         if (
             self.kernel[0] == KERNEL_ROWS
             and self.stride == (1, 1)
@@ -59,6 +65,15 @@ class Conv2D(Layer):
             self._method = ColumnConvolution(
                 shape, kernel=self.kernel, stride=self.stride, padding=self.padding
             )
+            together = math.gcd(self._method.columns, BAND_OUTPUTS)
+            if self.kernel[1] * self.channels < BAND_VALUES and together > 1:
+                self._method = BandConvolution(
+                    shape,
+                    kernel=self.kernel,
+                    stride=self.stride,
+                    padding=self.padding,
+                    together=together,
+                )
         if min(self._method.rows, self._method.columns) < 1:
             raise ValueError(
                 f"a kernel of {self.kernel[0]}x{self.kernel[1]} does not fit into "

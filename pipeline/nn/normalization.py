@@ -39,26 +39,24 @@ class BatchNorm(Layer):
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         values = self.values
-        axes = tuple(range(inputs.ndim - 1))
         outputs = self.outputs(inputs.shape, inputs.dtype)
-        normalized = self.keep("normalized", inputs.shape, inputs.dtype)
+        centred = self.keep("centred", inputs.shape, inputs.dtype)
         if training:
-            mean = inputs.mean(axis=axes)
-            np.subtract(inputs, mean, out=normalized)
-            np.square(normalized, out=outputs)
-            variance = outputs.mean(axis=axes)
+            count = inputs.dtype.type(math.prod(inputs.shape[:-1]))
+            mean = self._sum(inputs) / count
+            self._across(np.subtract, inputs, mean, centred)
+            np.square(centred, out=outputs)
+            variance = self._sum(outputs) / count
             values["running_mean"] += self.momentum * (mean - values["running_mean"])
             values["running_variance"] += self.momentum * (variance - values["running_variance"])
         else:
-            np.subtract(inputs, values["running_mean"], out=normalized)
+            self._across(np.subtract, inputs, values["running_mean"], centred)
             variance = values["running_variance"]
         self._training = training
         self._inverse_deviation = 1.0 / np.sqrt(variance + self._epsilon(inputs.dtype))
-        self._normalized = normalized
-        np.multiply(normalized, self._inverse_deviation, out=normalized)
-        np.multiply(normalized, values["scale"], out=outputs)
-        outputs += values["shift"]
-        return outputs
+        self._centred = centred
+        self._across(np.multiply, centred, values["scale"] * self._inverse_deviation, outputs)
+        return self._across(np.add, outputs, values["shift"], outputs)
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
         """With z the normalized input, m values per feature, G = dL/dy and s the scale:
@@ -71,24 +69,39 @@ class BatchNorm(Layer):
 
         dL/dx = s / sqrt(var + eps) * (G - mean(G) - z mean(G z)).
         """
-        axes = tuple(range(grad_output.ndim - 1))
         product: Array = self.scratch("product", grad_output.shape, grad_output.dtype)
-        np.multiply(grad_output, self._normalized, out=product)
-        np.sum(product, axis=axes, out=self.gradients["scale"])
-        np.sum(grad_output, axis=axes, out=self.gradients["shift"])
+        np.multiply(grad_output, self._centred, out=product)
+        np.multiply(self._sum(product), self._inverse_deviation, out=self.gradients["scale"])
+        self.gradients["shift"][...] = self._sum(grad_output)
         if not need_input:
             return None
         factor = self.values["scale"] * self._inverse_deviation
         if not self._training:
             # Running statistics do not depend on this batch: only the direct path is left.
-            np.multiply(grad_output, factor, out=product)
-            return product
+            return self._across(np.multiply, grad_output, factor, product)
         count = grad_output.dtype.type(math.prod(grad_output.shape[:-1]))
-        np.multiply(self._normalized, self.gradients["scale"] / count, out=product)
+        slope = self.gradients["scale"] * self._inverse_deviation / count
+        self._across(np.multiply, self._centred, slope, product)
         np.subtract(grad_output, product, out=product)
-        product -= self.gradients["shift"] / count
-        product *= factor
-        return product
+        self._across(np.subtract, product, self.gradients["shift"] / count, product)
+        return self._across(np.multiply, product, factor, product)
+
+    def _sum(self, values: Array) -> Array:
+        """Return the sums over all axes but the last: a product with ones, which takes a tenth of
+        the time of NumPy's sum where there are few features."""
+        sums = np.ones(len(values), values.dtype) @ values.reshape(len(values), -1)
+        return np.asarray(sums.reshape(-1, self.features).sum(axis=0))
+
+    def _across(self, operation: np.ufunc, values: Array, features: Array, out: Array) -> Array:
+        """operation(values, features), one number for each feature, written into ``out``.
+
+        Over a whole image at a time, because NumPy spends longer on the start of each short run
+        of features than on the numbers in it.
+        """
+        count = len(values)
+        tiled = np.tile(features, math.prod(values.shape[1:-1]))
+        operation(values.reshape(count, -1), tiled, out=out.reshape(count, -1))
+        return out
 
     def _epsilon(self, dtype: Any) -> Any:
         return np.dtype(dtype).type(self.epsilon)

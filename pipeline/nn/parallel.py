@@ -9,6 +9,7 @@ the same bits.
 
 import numpy as np
 
+from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import cut, gather
 from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
@@ -25,6 +26,7 @@ class Shards(Team):
 
     images, labels: (N, 28, 28) uint8, or inputs made of them already, and (N,).
     average: (P,) shared running average of the parameters, moved towards them at each step.
+    augmentation: how images are distorted on their way into the network.
     shards: into how many parts a batch is cut; part of the recipe, since it orders the sums.
     workers: how many of them run at once; any number gives the same result.
     Used in a ``with`` block, which ends the workers.
@@ -41,6 +43,7 @@ class Shards(Team):
         workers: int,
         smoothing: float = 0.0,
         average: Array | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         super().__init__(min(workers, shards))
         self.network = network
@@ -49,13 +52,14 @@ class Shards(Team):
         self.labels = labels
         self.smoothing = smoothing
         self.average = average
+        self.augmentation = augmentation
         self.replicas = [network.replicate() for _ in range(shards)]
         # Of shards with more rows than go through the network at once.
         self._sums = [shared_zeros(network.parameter_count, network.dtype) for _ in range(shards)]
         self._rngs: list[np.random.Generator] = []
 
     def begin_epoch(self, sequence: np.random.SeedSequence) -> None:
-        """Take the source of the coming epoch's chance (dropout); each shard has its own."""
+        """Take the source of the coming epoch's chance (distortions, dropout), for each shard."""
         self.ask("_begin_epoch", sequence.spawn(len(self.replicas)))
 
     def step(self, rows: Array, *, average_decay: float = 0.0) -> float:
@@ -93,9 +97,11 @@ class Shards(Team):
         loss = 0.0
         for start in range(0, len(rows), self.network.rows_at_once):
             block = rows[start : start + self.network.rows_at_once]
-            logits = replica.forward(
-                gather(self.images, block), training=True, rng=self._rngs[shard]
-            )
+            rng = self._rngs[shard]
+            inputs = gather(self.images, block)
+            if self.augmentation is not None:
+                inputs = self.augmentation.distort(inputs, rng=rng)
+            logits = replica.forward(inputs, training=True, rng=rng)
             block_loss, grad_logits = softmax_cross_entropy(
                 logits, self.labels[block], smoothing=self.smoothing
             )

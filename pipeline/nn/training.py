@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import batch_rows, to_inputs
 from pipeline.nn.initializers import Array
 from pipeline.nn.network import Network
@@ -42,6 +43,7 @@ class Settings:
     best weights (0: never).
     evaluate_every: evaluate after so many epochs, and after the last.
     shards: parts of a batch that can run at the same time.
+    augmentation: how the training images are distorted; each in a new way in each epoch.
     """
 
     epochs: int
@@ -51,6 +53,7 @@ class Settings:
     patience: int = 0
     evaluate_every: int = 1
     shards: int = 2
+    augmentation: Augmentation | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Training:
                 workers=workers,
                 smoothing=settings.smoothing,
                 average=self._average if settings.average_decay else None,
+                augmentation=settings.augmentation,
             ) as shards,
             Predictor(self.network, hold_out.images, workers=workers) as predictor,
         ):

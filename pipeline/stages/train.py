@@ -14,7 +14,7 @@ from pipeline import dataset, files, nn, provenance
 from pipeline.checkpoint import Array, load_checkpoint, save_checkpoint, save_model
 from pipeline.errors import PipelineError
 from pipeline.folds import Split, hold_out
-from pipeline.nn import EpochResult, Examples, Network, Settings, Training
+from pipeline.nn import Augmentation, EpochResult, Examples, Network, Settings, Training
 from pipeline.plan import Plan
 from pipeline.recipe import Recipe, read_recipe
 from pipeline.threads import available_cores, single_threaded_blas
@@ -134,6 +134,7 @@ def make_training(recipe: Recipe) -> Training:
     if network.output_shape != (10,):
         raise ValueError(f"the last layer gives {network.output_shape}, not 10 logits")
     values = recipe.training
+    distortions = recipe.augmentation
     return Training(
         network,
         nn.make_optimizer(recipe.optimizer.model_dump()),
@@ -145,6 +146,7 @@ def make_training(recipe: Recipe) -> Training:
             patience=values.patience,
             evaluate_every=values.evaluate_every,
             shards=values.shards,
+            augmentation=Augmentation(**distortions.model_dump()) if distortions else None,
         ),
         recipe.seed,
         nn.make_schedule(recipe.schedule.model_dump()),
