@@ -84,7 +84,7 @@ def affine(angles: Array, heights: Array, widths: Array, shears: Array, shifts: 
     the displacement is (M - 1) p - shift, with M the inverse of what happens to the digit.
     """
     cosines, sines = np.cos(angles), np.sin(angles)
-    turn = np.stack([np.stack([cosines, sines], 1), np.stack([-sines, cosines], 1)], 1)
+    turn = np.stack([np.stack([cosines, -sines], 1), np.stack([sines, cosines], 1)], 1)
     slant = np.zeros_like(turn)
     slant[:, 0, 0] = slant[:, 1, 1] = 1.0
     slant[:, 1, 0] = shears

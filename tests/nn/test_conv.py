@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network
+from pipeline.nn.bands import BandConvolution
 from pipeline.nn.columns import ColumnConvolution
-from pipeline.nn.conv import as_pair
+from pipeline.nn.conv import Conv2D, as_pair
 from pipeline.nn.initializers import Array
 from pipeline.nn.winograd import RowWinograd
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
@@ -15,7 +16,7 @@ from tests.nn.image_networks import backward, check_all_gradients, forward, make
 Shape = tuple[int, int, int]
 Case = tuple[Shape, dict[str, Any]]
 
-# The two methods divide the work by kernel, stride and channels: one table has cases for both.
+# The methods divide the work by kernel, stride and channels: the tables have cases for each.
 CASES: list[Case] = [
     ((5, 7, 1), {"kernel": 3}),
     ((6, 6, 2), {"kernel": 3, "padding": 1}),
@@ -28,6 +29,15 @@ CASES: list[Case] = [
     ((7, 7, 8), {"kernel": 3, "stride": 2, "padding": 1}),
     ((8, 7, 9), {"kernel": 3, "stride": [2, 1]}),
     ((6, 9, 2), {"kernel": [2, 3], "stride": [1, 3], "padding": [0, 2]}),
+]
+# Few channels, and rows of 2 or 4 outputs and more: neighbours are computed together.
+CASES_FOR_BANDS: list[Case] = [
+    ((5, 6, 1), {"kernel": 3}),
+    ((6, 10, 1), {"kernel": 3}),
+    ((7, 8, 2), {"kernel": 5, "padding": 2}),
+    ((5, 12, 1), {"kernel": [2, 3], "stride": [1, 3]}),
+    ((7, 9, 3), {"kernel": 3, "stride": 2, "padding": [1, 0]}),
+    ((4, 6, 2), {"kernel": [3, 1], "stride": [2, 1]}),
 ]
 # Kernels of three rows at stride 1 over many channels: both methods can do these.
 CASES_FOR_BOTH: list[Case] = [
@@ -71,7 +81,7 @@ def random_images(count: int, shape: Shape, seed: int = 3) -> Array:
 
 # ---- what it computes --------------------------------------------------------------------------
 @pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-13), (np.float32, 1e-5)])
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BOTH, ids=str)
+@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
 def test_each_output_is_the_sum_of_what_the_kernel_meets(
     shape: Shape, settings: dict[str, Any], dtype: Any, error: float
 ) -> None:
@@ -94,7 +104,7 @@ def test_the_kernel_is_not_turned_round() -> None:
     np.testing.assert_allclose(forward(network, images)[0, :, :, 0], expected)
 
 
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BOTH, ids=str)
+@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
 def test_float32_stays_float32(shape: Shape, settings: dict[str, Any]) -> None:
     network = make_convolution(shape, settings, dtype=np.float32)
     outputs = forward(network, random_images(3, shape).astype(np.float32))
@@ -102,9 +112,12 @@ def test_float32_stays_float32(shape: Shape, settings: dict[str, Any]) -> None:
     assert outputs.dtype == grad_inputs.dtype == gradients.dtype == np.float32
 
 
-# ---- both methods ------------------------------------------------------------------------------
+# ---- the methods -------------------------------------------------------------------------------
 def run_method(
-    method: ColumnConvolution | RowWinograd, blocks: list[Array], weight: Array, seed: int
+    method: ColumnConvolution | BandConvolution | RowWinograd,
+    blocks: list[Array],
+    weight: Array,
+    seed: int,
 ) -> list[Array]:
     """All that a method computes for these blocks of images: outputs and gradients."""
     filters = weight.shape[-1]
@@ -138,6 +151,40 @@ def test_both_methods_compute_the_same(shape: Shape, settings: dict[str, Any]) -
             np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
 
 
+@pytest.mark.parametrize("together", [2, 4])
+def test_outputs_together_are_the_same_as_each_by_itself(together: int) -> None:
+    shape, kernel, padding = (5, 13, 2), (3, 2), (1, 2)
+    columns = ColumnConvolution(shape, kernel=kernel, stride=(2, 2), padding=padding)
+    bands = BandConvolution(shape, kernel=kernel, stride=(2, 2), padding=padding, together=together)
+    weight = np.random.default_rng(4).normal(size=(*kernel, shape[2], 4))
+    for seed in (5, 6):
+        blocks = [random_images(3, shape, seed), random_images(2, shape, seed + 10)]
+        results = (run_method(method, blocks, weight, seed) for method in (columns, bands))
+        for expected, result in zip(*results, strict=True):
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "method"),
+    [
+        ((28, 28, 1), {"kernel": 5}, BandConvolution),
+        ((28, 28, 1), {"kernel": 3}, BandConvolution),
+        ((27, 27, 1), {"kernel": 3}, ColumnConvolution),
+        ((12, 12, 16), {"kernel": 3}, RowWinograd),
+        ((12, 12, 16), {"kernel": 3, "stride": 2}, ColumnConvolution),
+        ((12, 12, 16), {"kernel": 5}, ColumnConvolution),
+    ],
+    ids=str,
+)
+def test_each_convolution_gets_its_fastest_method(
+    shape: Shape, settings: dict[str, Any], method: type
+) -> None:
+    (layer,) = make_convolution(shape, settings).layers
+    assert isinstance(layer, Conv2D)
+    assert isinstance(layer._method, method)
+
+
 @pytest.mark.parametrize("name", ["columns", "winograd"])
 def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name: str) -> None:
     shape, padding = (5, 4, 8), (1, 1)
@@ -167,6 +214,8 @@ def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name:
     ("shape", "settings"),
     [
         ((5, 4, 1), {"kernel": 3}),
+        ((4, 6, 1), {"kernel": 3}),
+        ((3, 7, 2), {"kernel": [2, 3], "stride": 2, "padding": 1}),
         ((5, 6, 2), {"kernel": 3, "stride": 2, "padding": 1}),
         ((6, 5, 2), {"kernel": [3, 2], "stride": [2, 1]}),
         ((5, 4, 2), {"kernel": [2, 3], "padding": [1, 0]}),
