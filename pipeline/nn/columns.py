@@ -87,7 +87,11 @@ class ColumnConvolution:
         in one go.
         """
         images = np.ascontiguousarray(images)
-        image, row, pixel, value = images.strides
+        # Not the array's own strides: NumPy leaves those of an axis of length 1 at any value.
+        value = images.itemsize
+        pixel = value * images.shape[3]
+        row = pixel * images.shape[2]
+        image = row * images.shape[1]
         down, across = self.stride
         return as_strided(
             images,

@@ -151,6 +151,14 @@ def test_both_methods_compute_the_same(shape: Shape, settings: dict[str, Any]) -
             np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
 
 
+def test_a_channel_that_was_added_is_one_like_any_other() -> None:
+    """NumPy gives an axis that indexing with None adds a stride of 0."""
+    network = make_convolution((6, 7, 1), {"kernel": 3})
+    images = random_images(3, (6, 7, 1))
+    added = images[..., 0].copy()[..., np.newaxis]
+    np.testing.assert_array_equal(forward(network, added), forward(network, images))
+
+
 @pytest.mark.parametrize("together", [2, 4])
 def test_outputs_together_are_the_same_as_each_by_itself(together: int) -> None:
     shape, kernel, padding = (5, 13, 2), (3, 2), (1, 2)
