@@ -107,6 +107,13 @@ class BatchNormLayer(Section):
     epsilon: Positive = 1e-5
 
 
+class Crop2DLayer(Section):
+    """So many pixels are taken off every side of the image."""
+
+    kind: Literal["crop2d"]
+    pixels: Count
+
+
 class Conv2DLayer(Section):
     """Each filter looks for one pattern, at every place of the image."""
 
@@ -148,6 +155,7 @@ Layer = Annotated[
     | LeakyReLULayer
     | DropoutLayer
     | BatchNormLayer
+    | Crop2DLayer
     | Conv2DLayer
     | MaxPool2DLayer
     | AvgPool2DLayer

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
+from pipeline.nn.crop import Crop2D
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
 from pipeline.nn.losses import softmax
@@ -23,6 +24,7 @@ LAYERS: dict[str, type[Layer]] = {
     "leaky_relu": LeakyReLU,
     "dropout": Dropout,
     "batch_norm": BatchNorm,
+    "crop2d": Crop2D,
     "conv2d": Conv2D,
     "max_pool2d": MaxPool2D,
     "avg_pool2d": AvgPool2D,
