@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.fitting import make_training
 from pipeline.nn import Examples
 from pipeline.nn.initializers import Array
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import Recipe, read_recipe
 from pipeline.recipe_layers import DenseLayer, LeakyReLULayer
-from pipeline.stages.train import make_training
 from pipeline.threads import available_cores, single_threaded_blas
 
 ROWS = 42_000

@@ -101,7 +101,7 @@ Schedule = Annotated[
 ]
 
 
-# ---- augmentation, split and training ------------------------------------------------------------
+# ---- augmentation, split, training and prediction ------------------------------------------------
 class AugmentationSection(Section):
     """How far training images are distorted at random, anew in each epoch.
 
@@ -117,13 +117,15 @@ class AugmentationSection(Section):
 
 
 class SplitSection(Section):
-    """Which rows of train.csv are held out; the same for every run with the same two values.
+    """Which rows of train.csv are held out; the same for every run with the same values here.
 
     hold_out: a share of the rows (below 1), or a number of rows.
+    refit: predict with a second network, trained on all rows for as many epochs as the first.
     """
 
     hold_out: Annotated[float, Field(gt=0, lt=1)] | Count = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
+    refit: bool = False
 
 
 class TrainingSection(Section):
@@ -141,6 +143,15 @@ class TrainingSection(Section):
     shards: Annotated[int, Field(ge=1, le=64)] = 2
 
 
+class PredictionSection(Section):
+    """How a digit is read.
+
+    views: of the digit, whose probabilities are averaged; pipeline/prediction.py says which.
+    """
+
+    views: Literal[1, 5, 9] = 1
+
+
 class Recipe(Section):
     """A whole experiment; the same recipe, data and seed give the same network, bit for bit."""
 
@@ -152,6 +163,7 @@ class Recipe(Section):
     schedule: Schedule = ConstantSchedule(kind="constant")
     augmentation: AugmentationSection | None = None
     training: TrainingSection
+    prediction: PredictionSection = PredictionSection()
 
 
 def read_recipe(path: Path, *, seed: int | None = None, overrides: tuple[str, ...] = ()) -> Recipe:

@@ -1,6 +1,7 @@
 """A finished run as the stages after training read it: complete, unchanged, and on its own data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline import dataset, files
@@ -40,6 +41,11 @@ class TrainedRun:
         return str(self.training["model_sha256"])
 
     @property
+    def predictor(self) -> Path:
+        """The file of the network that reads the test digits."""
+        return self.folder.refit if self.training.get("refit") else self.folder.model
+
+    @property
     def raw(self) -> dict[str, Any]:
         """The manifest of the CSV files behind the arrays."""
         return dict(self.processed["raw"])
@@ -51,6 +57,24 @@ class TrainedRun:
             name: self.processed["arrays"][name]["sha256"]
             for name in ("train_images", "train_labels")
         }
+
+
+def models_of(training: dict[str, Any]) -> dict[str, str]:
+    """Return the checksums that identify what a run predicts with, as a CSV's record names them.
+
+    model: of the validated network.  refit: of the one that predicts, if it is another.
+    """
+    models = {"model": str(training["model_sha256"])}
+    if refit := training.get("refit"):
+        models["refit"] = str(refit["model_sha256"])
+    return models
+
+
+def predicted_by(record: dict[str, Any], training: dict[str, Any]) -> bool:
+    """Whether a CSV's record tells of the run's very models."""
+    inputs = record.get("inputs", {})
+    models = models_of(training)
+    return {name: inputs[name] for name in ("model", "refit") if name in inputs} == models
 
 
 def require_run(plan: Plan) -> None:
@@ -84,11 +108,13 @@ def read_run(plan: Plan) -> TrainedRun:
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
     run = TrainedRun(folder, read_training(folder), dataset.read_manifest(processed))
-    if files.sha256(folder.model) != run.model_sha256:
-        raise PipelineError(
-            f"{folder.model} is not the model that training wrote (its checksum differs)",
-            remedy="Run: make train FORCE=1",
-        )
+    saved = {"model": folder.model, "refit": folder.refit}
+    for name, checksum in models_of(run.training).items():
+        if not saved[name].exists() or files.sha256(saved[name]) != checksum:
+            raise PipelineError(
+                f"{saved[name]} is not the model that training wrote (its checksum differs)",
+                remedy="Run: make train FORCE=1",
+            )
     if run.training["inputs"]["data"] != run.data_sha256:
         raise PipelineError(
             f"Run {plan.run} was trained on other digits than those in {processed.folder}",

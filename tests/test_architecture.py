@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "digits_csv",
             "digits_header",
             "digits_rows",
+            "fitting",
             "folds",
             "kaggle_answers",
             "kaggle_client",
@@ -132,7 +133,12 @@ def test_only_stages_and_checkpoints_know_the_network() -> None:
         for module in MODULES
         if part_of(module) != "nn" and any(part_of(name) == "nn" for name in own_imports(module))
     }
-    assert users == {"pipeline.checkpoint", "pipeline.prediction", "pipeline.stages.train"}
+    assert users == {
+        "pipeline.checkpoint",
+        "pipeline.fitting",
+        "pipeline.prediction",
+        "pipeline.stages.train",
+    }
 
 
 def test_stages_do_not_import_one_another() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.fitting import make_training
 from pipeline.nn import Network
 from pipeline.nn.network import LAYERS
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import Recipe, read_recipe
-from pipeline.stages.train import make_training
 
 BUILT_IN = sorted(RECIPE_FOLDER.glob("*.toml"))
 SMOKE = RECIPE_FOLDER / "smoke.toml"

@@ -13,7 +13,13 @@ from pipeline.errors import PipelineError
 from pipeline.metrics import Accuracy
 from pipeline.plan import Plan
 from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
-from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+from pipeline.trained_run import (
+    TrainedRun,
+    hold_out_accuracy,
+    models_of,
+    read_run,
+    require_run,
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def _origin(run: TrainedRun) -> dict[str, Any]:
     return {
         "stage": "submission",
         "inputs": {
-            "model": run.model_sha256,
+            **models_of(run.training),
             "test_images": run.processed["arrays"]["test_images"]["sha256"],
         },
         "run": run.folder.name,
@@ -118,7 +124,7 @@ def _predict(plan: Plan, run: TrainedRun, written: dict[str, Any]) -> None:
             f"{raw.test} has {test_rows:,} rows, but there are {len(images):,} test images",
             remedy="Run: make preprocess FORCE=1",
         )
-    probabilities = prediction.predict(checkpoint.load_model(run.folder.model), images)
+    probabilities = prediction.predict(checkpoint.load_model(run.predictor), images)
     csv = plan.workspace.submission(plan.run)
     sample = raw.sample_submission if raw.sample_submission.exists() else None
     if sample is not None:

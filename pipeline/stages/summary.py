@@ -13,7 +13,13 @@ from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.plan import Plan, make_plan
 from pipeline.runs import score_of
 from pipeline.submission import COMPETITION_ROWS, read_submission
-from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+from pipeline.trained_run import (
+    TrainedRun,
+    hold_out_accuracy,
+    predicted_by,
+    read_run,
+    require_run,
+)
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
 NOTICES = {
@@ -91,7 +97,7 @@ def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     recorded = files.read_json(record) if record.exists() else {}
-    if not csv.exists() or recorded.get("inputs", {}).get("model") != run.model_sha256:
+    if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
         )

@@ -1,27 +1,22 @@
 """Stage train: fit the recipe's network to the training digits, saving its state as it goes."""
 
-import csv
-import hashlib
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline import dataset, files, nn, provenance
-from pipeline.checkpoint import Array, load_checkpoint, save_checkpoint, save_model
+from pipeline import dataset, files, nn, prediction, provenance
+from pipeline.checkpoint import save_model
 from pipeline.errors import PipelineError
+from pipeline.fitting import History, code_checksum, fit, make_training, resume, workers_for
 from pipeline.folds import Split, hold_out
-from pipeline.nn import Augmentation, EpochResult, Examples, Network, Settings, Training
+from pipeline.nn import EpochResult, Examples, Training
 from pipeline.plan import Plan
+from pipeline.prediction import Model
 from pipeline.recipe import Recipe, read_recipe
-from pipeline.threads import available_cores, single_threaded_blas
 from pipeline.workspace import RunFolder
-
-IMAGE_SHAPE = (28, 28, 1)
-COLUMNS = tuple(field.name for field in fields(EpochResult))
 
 
 @dataclass(frozen=True)
@@ -29,6 +24,7 @@ class TrainStart:
     """What is known before the first epoch of this call.
 
     epochs_done: of an interrupted training that is taken up again, else 0.
+    refit: whether it is the second network, on all rows.
     """
 
     run: str
@@ -39,6 +35,7 @@ class TrainStart:
     training_rows: int
     hold_out_rows: int
     workers: int
+    refit: bool = False
 
 
 class Watcher(Protocol):
@@ -51,7 +48,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run.  seconds: of training and evaluation, interrupted parts included."""
+    """A finished run.
+
+    seconds: of training and evaluation, interrupted parts and the second network included.
+    refit_rows: how many rows the second network learnt from; None without one.
+    """
 
     unchanged: bool
     run: str
@@ -61,6 +62,7 @@ class TrainResult:
     hold_out_rows: int
     seconds: float
     images_per_second: float
+    refit_rows: int | None = None
 
 
 def train(
@@ -88,30 +90,17 @@ def train(
             "recipe": recipe.model_dump(mode="json", exclude={"description"}),
             "code": code_checksum(),
         }
-        unchanged = not force and provenance.is_current(run.training, inputs, [run.model])
+        outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
+        unchanged = not force and provenance.is_current(run.training, inputs, outputs)
         if unchanged:
             plan.record_request()
-            run.checkpoint.unlink(missing_ok=True)  # if killed just before that, after the record
+            _remove_checkpoints(run)  # if killed just before that, after the record
             run.training.touch()
         else:
-            split = hold_out(processed, size=recipe.split.hold_out, seed=recipe.split.seed)
-            digits = dataset.load(processed)
-            examples = tuple(
-                Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
-                for rows in (split.training_rows, split.hold_out_rows)
-            )
             if force:
-                run.checkpoint.unlink(missing_ok=True)
-            _train(
-                plan,
-                recipe,
-                inputs=inputs,
-                split=split,
-                examples=examples,
-                raw_manifest=manifest["raw"],
-                tell=tell,
-                watcher=watcher,
-            )
+                _remove_checkpoints(run)
+            split = hold_out(processed, size=recipe.split.hold_out, seed=recipe.split.seed)
+            _Work(plan, recipe, inputs, split, tell, watcher).run_all(manifest["raw"])
     record = files.read_json(run.training)
     return TrainResult(
         unchanged=unchanged,
@@ -122,163 +111,148 @@ def train(
         hold_out_rows=record["split"]["hold_out_rows"],
         seconds=record["seconds"],
         images_per_second=record["images_per_second"],
+        refit_rows=record["refit"]["rows"] if record["refit"] else None,
     )
 
 
-def make_training(recipe: Recipe) -> Training:
-    """Return the recipe's network with its optimizer, ready for the first epoch.
-
-    Raises ValueError if the layers do not fit one another.
-    """
-    network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
-    if network.output_shape != (10,):
-        raise ValueError(f"the last layer gives {network.output_shape}, not 10 logits")
-    values = recipe.training
-    distortions = recipe.augmentation
-    return Training(
-        network,
-        nn.make_optimizer(recipe.optimizer.model_dump()),
-        Settings(
-            epochs=values.epochs,
-            batch_size=None if values.batch_size == "all" else values.batch_size,
-            smoothing=values.label_smoothing,
-            average_decay=values.average_decay,
-            patience=values.patience,
-            evaluate_every=values.evaluate_every,
-            shards=values.shards,
-            augmentation=Augmentation(**distortions.model_dump()) if distortions else None,
-        ),
-        recipe.seed,
-        nn.make_schedule(recipe.schedule.model_dump()),
-    )
-
-
-def code_checksum() -> str:
-    """Return a checksum of the network's code: other code is another experiment."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(nn.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _train(
-    plan: Plan,
-    recipe: Recipe,
-    *,
-    inputs: dict[str, Any],
-    split: Split,
-    examples: Sequence[Examples],
-    raw_manifest: dict[str, Any],
-    tell: Callable[[str], None] | None,
-    watcher: Watcher | None,
-) -> None:
-    run = plan.workspace.run(plan.run)
-    try:
-        training = make_training(recipe)
-    except (ValueError, MemoryError) as error:
-        raise PipelineError(f"{plan.recipe}: {error}") from None
-    plan.record_request()
-    history = _resume(run, inputs, training, tell)
-    files.write_json(run.recipe, recipe.model_dump(mode="json"))
-    workers = min(available_cores(), recipe.training.shards)
-    if watcher:
-        watcher.start(
-            TrainStart(
-                run=run.name,
-                recipe=plan.recipe_name,
-                parameters=training.network.parameter_count,
-                epochs=recipe.training.epochs,
-                epochs_done=training.epoch,
-                training_rows=len(split.training_rows),
-                hold_out_rows=len(split.hold_out_rows),
-                workers=workers,
-            )
-        )
-    try:
-        with single_threaded_blas():
-            for result in training.fit(*examples, workers=workers):
-                history.append([float(getattr(result, column)) for column in COLUMNS])
-                state = training.state() | {"history": np.array(history)}
-                save_checkpoint(run.checkpoint, inputs, state)
-                _write_history(run.history, history)
-                if watcher:
-                    watcher.epoch(result)
-    except FloatingPointError as error:
-        run.checkpoint.unlink(missing_ok=True)
-        raise PipelineError(
-            f"Training of {run.name} diverged: {error}",
-            remedy="Lower the recipe's optimizer.learning_rate.",
-        ) from None
-    training.network.vector[...] = training.result
-    save_model(run.model, training.network)
-    kept = _kept_evaluation(recipe, history)
-    files.write_json(
-        run.training,
-        {
-            "stage": "train",
-            "inputs": inputs,
-            "run": run.name,
-            "recipe_name": plan.recipe_name,
-            "seed": recipe.seed,
-            "model_sha256": files.sha256(run.model),
-            "parameters": training.network.parameter_count,
-            "split": {
-                "kind": "hold_out",
-                "size": recipe.split.hold_out,
-                "seed": recipe.split.seed,
-                "training_rows": len(split.training_rows),
-                "hold_out_rows": len(split.hold_out_rows),
-                "file": split.path.name,
-            },
-            "epochs": int(kept["epoch"]),
-            "hold_out_accuracy": kept["hold_out_accuracy"],
-            "hold_out_loss": kept["hold_out_loss"],
-            "seconds": round(sum(row[COLUMNS.index("seconds")] for row in history), 3),
-            "images_per_second": round(
-                float(np.median([row[COLUMNS.index("images_per_second")] for row in history]))
-            ),
-            "data": raw_manifest,
-            "environment": provenance.environment(),
-            "finished_at": provenance.now(),
-        },
-    )
+def _remove_checkpoints(run: RunFolder) -> None:
     run.checkpoint.unlink(missing_ok=True)
+    run.refit_checkpoint.unlink(missing_ok=True)
 
 
-def _resume(
-    run: RunFolder,
-    inputs: dict[str, Any],
-    training: Training,
-    tell: Callable[[str], None] | None,
-) -> list[list[float]]:
-    """Restore the checkpoint, if there is a sound one of the same inputs; return its history."""
-    if not run.checkpoint.exists():
-        return []
-    try:
-        stored_inputs, state = load_checkpoint(run.checkpoint)
-        if stored_inputs != inputs:
-            return []
-        history: Array = state.pop("history")
-        training.restore(state)
-    except (PipelineError, KeyError, ValueError):
-        if tell:
-            tell(f"{run.checkpoint} is damaged: training starts anew.")
-        return []
-    return [list(map(float, row)) for row in history]
+@dataclass
+class _Work:
+    """Training one run: its network, perhaps a second one on all rows, and the record."""
 
+    plan: Plan
+    recipe: Recipe
+    inputs: dict[str, Any]
+    split: Split
+    tell: Callable[[str], None] | None
+    watcher: Watcher | None
 
-def _kept_evaluation(recipe: Recipe, history: list[list[float]]) -> dict[str, float]:
-    """The evaluation of the weights that are kept: the best with early stopping, else the last."""
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in history]
-    if recipe.training.patience:
-        return min(rows, key=lambda row: row["hold_out_loss"])
-    return rows[-1]
+    def run_all(self, raw_manifest: dict[str, Any]) -> None:
+        """Train, save and measure; the record is written last, the checkpoints go after it.
 
+        The first checkpoint stays until then, so that an interruption of the second network
+        costs nothing of the first.
+        """
+        run, recipe, split = self.folder, self.recipe, self.split
+        training = self._make_training()
+        self.plan.record_request()
+        history = resume(training, run.checkpoint, self.inputs, self.tell)
+        files.write_json(run.recipe, recipe.model_dump(mode="json"))
+        train, held_out = self._examples(split.training_rows), self._examples(split.hold_out_rows)
+        self._fit(training, train, held_out, history)
+        model = Model(training.network, recipe.prediction.views)
+        save_model(run.model, model)
+        images, labels = (array[held_out.rows] for array in (held_out.images, held_out.labels))
+        probabilities = prediction.predict(model, images)
+        epochs = history.kept_epoch(patience=recipe.training.patience)
+        refit = self._refit(epochs)
+        files.write_json(
+            run.training,
+            {
+                "stage": "train",
+                "inputs": self.inputs,
+                "run": run.name,
+                "recipe_name": self.plan.recipe_name,
+                "seed": recipe.seed,
+                "model_sha256": files.sha256(run.model),
+                "refit": refit,
+                "parameters": training.network.parameter_count,
+                "split": {
+                    "kind": "hold_out",
+                    "size": recipe.split.hold_out,
+                    "seed": recipe.split.seed,
+                    "training_rows": len(split.training_rows),
+                    "hold_out_rows": len(split.hold_out_rows),
+                    "file": split.path.name,
+                },
+                "epochs": epochs,
+                "hold_out_accuracy": nn.accuracy(probabilities, labels),
+                "hold_out_loss": nn.log_loss(probabilities, labels),
+                "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
+                "images_per_second": history.images_per_second,
+                "data": raw_manifest,
+                "environment": provenance.environment(),
+                "finished_at": provenance.now(),
+            },
+        )
+        _remove_checkpoints(run)
 
-def _write_history(path: Path, history: list[list[float]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for epoch, *values in history:
-        writer.writerow([int(epoch), *(f"{value:.6g}" for value in values)])
-    files.write_text(path, text.getvalue())
+    @property
+    def folder(self) -> RunFolder:
+        return self.plan.workspace.run(self.plan.run)
+
+    def _refit(self, epochs: int) -> dict[str, Any] | None:
+        """Train the second network, if the recipe asks for one; return what the record says."""
+        run, split = self.folder, self.split
+        if not self.recipe.split.refit:
+            run.refit.unlink(missing_ok=True)
+            return None
+        everything = self._examples(np.union1d(split.training_rows, split.hold_out_rows))
+        training = self._make_training(holds_out=False)
+        inputs = self.inputs | {"refit_epochs": epochs}
+        history = resume(training, run.refit_checkpoint, inputs, self.tell)
+        self._fit(training, everything, None, history, inputs=inputs, until=epochs)
+        save_model(run.refit, Model(training.network, self.recipe.prediction.views))
+        return {
+            "model_sha256": files.sha256(run.refit),
+            "seconds": round(history.seconds, 3),
+            "rows": len(everything.rows),
+        }
+
+    def _make_training(self, *, holds_out: bool = True) -> Training:
+        try:
+            return make_training(self.recipe, holds_out=holds_out)
+        except (ValueError, MemoryError) as error:
+            raise PipelineError(f"{self.plan.recipe}: {error}") from None
+
+    def _examples(self, rows: prediction.Array) -> Examples:
+        digits = dataset.load(self.plan.workspace.processed(self.plan.source.name))
+        return Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
+
+    def _fit(
+        self,
+        training: Training,
+        train: Examples,
+        hold_out: Examples | None,
+        history: History,
+        *,
+        inputs: dict[str, Any] | None = None,
+        until: int | None = None,
+    ) -> None:
+        """Fit one network, and tell the watcher of it."""
+        run, is_refit = self.folder, hold_out is None
+        if self.watcher:
+            self.watcher.start(
+                TrainStart(
+                    run=run.name,
+                    recipe=self.plan.recipe_name,
+                    parameters=training.network.parameter_count,
+                    epochs=until or training.settings.epochs,
+                    epochs_done=training.epoch,
+                    training_rows=len(train.rows),
+                    hold_out_rows=len(hold_out.rows) if hold_out else 0,
+                    workers=workers_for(training),
+                    refit=is_refit,
+                )
+            )
+        try:
+            fit(
+                training,
+                train,
+                hold_out,
+                history,
+                checkpoint=run.refit_checkpoint if is_refit else run.checkpoint,
+                inputs=inputs or self.inputs,
+                until=until,
+                history_csv=None if is_refit else run.history,
+                watch=self.watcher.epoch if self.watcher else None,
+            )
+        except FloatingPointError as error:
+            raise PipelineError(
+                f"Training of {run.name} diverged: {error}",
+                remedy="Lower the recipe's optimizer.learning_rate.",
+            ) from None

@@ -70,8 +70,8 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> Metrics:
     split = folds.hold_out(processed, size=inputs["split"]["size"], seed=inputs["split"]["seed"])
     rows = split.hold_out_rows
     labels = digits.train_labels[rows]
-    network = checkpoint.load_model(run.folder.model)
-    probabilities = prediction.predict(network, digits.train_images[rows])
+    model = checkpoint.load_model(run.folder.model)
+    probabilities = prediction.predict(model, digits.train_images[rows])
     measured = metrics.measure(labels, probabilities, rows=rows)
     _compare_with_training(run, measured)
     with files.atomic_write(run.folder.hold_out) as stream:
