@@ -119,13 +119,40 @@ class AugmentationSection(Section):
 class SplitSection(Section):
     """Which rows of train.csv are held out; the same for every run with the same values here.
 
-    hold_out: a share of the rows (below 1), or a number of rows.
+    hold_out: a share of the rows (below 1), or a number of rows (default: a tenth).
+    folds, fold: instead of it, the fold with this number, from 0, of so many equal ones.
     refit: predict with a second network, trained on all rows for as many epochs as the first.
     """
 
-    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count = 0.1
+    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count | None = 0.1
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     refit: bool = False
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _folds_replace_the_hold_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("folds", values.get("fold")) is None:
+            return values
+        if values.get("hold_out") is not None:
+            raise ValueError("give either hold_out, or folds and fold")
+        return {**values, "hold_out": None}
+
+    @pydantic.model_validator(mode="after")
+    def _fold_is_one_of_the_folds(self) -> "SplitSection":
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds, which is {self.folds}")
+        return self
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What identifies the split on the same digits; ``folds.find_split`` takes it."""
+        if self.folds is None:
+            return {"kind": "hold_out", "size": self.hold_out, "seed": self.seed}
+        return {"kind": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed}
 
 
 class TrainingSection(Section):

@@ -11,7 +11,7 @@ from pipeline import dataset, files, nn, prediction, provenance
 from pipeline.checkpoint import save_model
 from pipeline.errors import PipelineError
 from pipeline.fitting import History, code_checksum, fit, make_training, resume, workers_for
-from pipeline.folds import Split, hold_out
+from pipeline.folds import Split, find_split
 from pipeline.nn import EpochResult, Examples, Training
 from pipeline.plan import Plan
 from pipeline.prediction import Model
@@ -99,7 +99,7 @@ def train(
         else:
             if force:
                 _remove_checkpoints(run)
-            split = hold_out(processed, size=recipe.split.hold_out, seed=recipe.split.seed)
+            split = find_split(processed, recipe.split.record)
             _Work(plan, recipe, inputs, split, tell, watcher).run_all(manifest["raw"])
     record = files.read_json(run.training)
     return TrainResult(
@@ -162,9 +162,7 @@ class _Work:
                 "refit": refit,
                 "parameters": training.network.parameter_count,
                 "split": {
-                    "kind": "hold_out",
-                    "size": recipe.split.hold_out,
-                    "seed": recipe.split.seed,
+                    **recipe.split.record,
                     "training_rows": len(split.training_rows),
                     "hold_out_rows": len(split.hold_out_rows),
                     "file": split.path.name,

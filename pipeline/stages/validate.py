@@ -51,13 +51,13 @@ def validate(
 
 def _inputs(run: TrainedRun) -> dict[str, Any]:
     split = run.training["split"]
-    if split["kind"] != "hold_out":
+    if split["kind"] not in ("hold_out", "fold"):
         raise PipelineError(
             f"Run {run.folder.name} held no digits out of training: there is nothing to validate on"
         )
     return {
         "model": run.model_sha256,
-        "split": {key: split[key] for key in ("kind", "size", "seed")},
+        "split": folds.split_values(split),
         "data": run.data_sha256,
         "code": files.sha256(Path(metrics.__file__)),
     }
@@ -67,8 +67,7 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> Metrics:
     started = time.perf_counter()
     processed = plan.workspace.processed(plan.source.name)
     digits = dataset.load(processed)
-    split = folds.hold_out(processed, size=inputs["split"]["size"], seed=inputs["split"]["seed"])
-    rows = split.hold_out_rows
+    rows = folds.find_split(processed, inputs["split"]).hold_out_rows
     labels = digits.train_labels[rows]
     model = checkpoint.load_model(run.folder.model)
     probabilities = prediction.predict(model, digits.train_images[rows])
