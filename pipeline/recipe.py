@@ -14,6 +14,7 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
+from pipeline.files import read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -193,18 +194,22 @@ class Recipe(Section):
     prediction: PredictionSection = PredictionSection()
 
 
-def read_recipe(path: Path, *, seed: int | None = None, overrides: tuple[str, ...] = ()) -> Recipe:
+def read_recipe(
+    path: Path,
+    *,
+    seed: int | None = None,
+    overrides: tuple[str, ...] = (),
+    fold: tuple[int, int] | None = None,
+) -> Recipe:
     """Read a recipe and apply the seed and the overrides ("training.epochs=5") to it.
 
+    fold: its number and how many there are; it replaces what the recipe itself holds out.
     Raises PipelineError naming the file, the key and what is wrong with it.
     """
-    try:
-        with path.open("rb") as stream:
-            values = tomllib.load(stream)
-    except OSError as error:
-        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path}: not valid TOML: {error}") from None
+    values = read_toml(path)
+    if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
+        split.pop("hold_out", None)
+        split["fold"], split["folds"] = fold
     for override in overrides:
         _apply_override(values, override)
     if seed is not None:

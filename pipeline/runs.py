@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pipeline import files
 from pipeline.ledger import LedgerLine, read_ledger
-from pipeline.trained_run import predicted_by, read_training
+from pipeline.trained_run import known_accuracy, predicted_by, read_training
 from pipeline.workspace import RunFolder, Workspace
 
 
@@ -63,7 +63,7 @@ def list_runs(workspace: Workspace) -> list[RunRow]:
                 seed=training["seed"],
                 source=training["data"]["source"],
                 commit=short_commit(training["environment"]),
-                hold_out_accuracy=training["hold_out_accuracy"],
+                hold_out_accuracy=known_accuracy(folder, training),
                 score=score_of(workspace, folder, training, ledger),
                 status=sent[-1].status if sent else "",
                 seconds=training["seconds"],

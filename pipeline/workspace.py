@@ -129,6 +129,11 @@ class RunFolder:
         return self.folder / "test_probabilities.npy"
 
     @property
+    def test_record(self) -> Path:
+        """From which models and digits the test probabilities were predicted."""
+        return self.folder / "test_probabilities.json"
+
+    @property
     def score(self) -> Path:
         """Accuracy on test digits whose labels the source knows."""
         return self.folder / "score.json"

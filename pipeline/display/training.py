@@ -14,8 +14,9 @@ from pipeline.display.console import show_facts, show_headline, show_line, show_
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
+    from pipeline.network_run import TrainStart
     from pipeline.nn import EpochResult
-    from pipeline.stages.train import TrainResult, TrainStart
+    from pipeline.stages.train import TrainResult
 
 
 class TrainingDisplay:
@@ -43,6 +44,11 @@ class TrainingDisplay:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def tell(self, message: str) -> None:
+        """Print a line from the stage in mid-work, below what it has shown so far."""
+        self._stop()
+        show_line(self._console, f"  {message}")
 
     def start(self, start: TrainStart) -> None:
         """Print what is going to be trained."""
@@ -102,12 +108,18 @@ def show_train(console: Console, result: TrainResult) -> None:
     if result.unchanged:
         show_unchanged(console, "train")
         return
-    show_line(
-        console,
-        f"  {result.hold_out_accuracy:.4f} of {result.hold_out_rows:,} held-out digits right, "
-        f"after {result.epochs} epochs in {result.seconds:.1f} s "
-        f"({result.images_per_second:,.0f} images/s)",
-    )
+    if result.hold_out_accuracy is None:
+        show_line(
+            console,
+            f"  an ensemble of {result.networks} networks, trained in {result.seconds:.1f} s",
+        )
+    else:
+        show_line(
+            console,
+            f"  {result.hold_out_accuracy:.4f} of {result.hold_out_rows:,} held-out digits right, "
+            f"after {result.epochs} epochs in {result.seconds:.1f} s "
+            f"({result.images_per_second:,.0f} images/s)",
+        )
     facts = [("to", str(result.folder))]
     if result.refit_rows is not None:
         facts.append(

@@ -22,6 +22,7 @@ from pipeline.trained_run import (
 )
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
+SHOWN = 5  # members of an ensemble that are named
 NOTICES = {
     "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
     "mnist-csv": "MNIST's own test digits, not the competition's: this CSV cannot be submitted.",
@@ -160,13 +161,15 @@ def _text(
     raw, training = run.raw, run.training
     rows = {name: item["rows"] for name, item in raw["files"].items()}
     changes = f", with {' '.join(plan.overrides)}" if plan.overrides else ""
+    seed = "" if training["seed"] is None else f", seed {training['seed']}"  # a blend has none
     facts = [
         (
             "source",
             f"{plan.source.text} ({rows['train.csv']:,} digits with labels, "
             f"{rows['test.csv']:,} to read)",
         ),
-        ("recipe", f"{training['recipe_name']}, seed {training['seed']}{changes}"),
+        ("recipe", f"{training['recipe_name']}{seed}{changes}"),
+        *_members(run),
         ("run", str(run.folder.folder)),
         ("hold-out", _accuracy(hold_out)),
     ]
@@ -184,6 +187,15 @@ def _text(
         lines = [bar, f"!! {notice} !!", bar, "", *lines]
     steps = _next_steps(plan, competition=not notice, sent=leaderboard is not None)
     return "\n".join([*lines, "", *steps]) + "\n"
+
+
+def _members(run: TrainedRun) -> list[tuple[str, str]]:
+    """Of an ensemble, the line that names its members, or the first of many."""
+    names = [member.folder.name for member in run.members]
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [("members", f"{len(names)}: {', '.join(names[:SHOWN])}{more}")]
 
 
 def _accuracy(accuracy: Accuracy) -> str:

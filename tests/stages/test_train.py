@@ -10,10 +10,11 @@ import pytest
 from pipeline import checkpoint, dataset, files, folds
 from pipeline.errors import PipelineError
 from pipeline.fitting import code_checksum
+from pipeline.network_run import TrainStart
 from pipeline.nn import EpochResult
 from pipeline.plan import RECIPE_FOLDER, Plan
 from pipeline.prediction import predict
-from pipeline.stages.train import TrainResult, TrainStart, train
+from pipeline.stages.train import TrainResult, train
 from pipeline.workspace import RunFolder, Workspace
 from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of
 
@@ -244,7 +245,7 @@ def edited(folder: Path, old: str, new: str) -> Path:
 def test_other_code_of_the_network_is_another_training(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.stages.train.code_checksum", lambda: "other")
+    monkeypatch.setattr("pipeline.network_run.code_checksum", lambda: "other")
     assert not train(plan).unchanged
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from pipeline import checkpoint, dataset, files, prediction
 from pipeline.fitting import make_training
+from pipeline.network_run import TrainStart
 from pipeline.nn import EpochResult, Examples
 from pipeline.plan import Plan
 from pipeline.recipe import read_recipe
 from pipeline.stages.submission import submission
-from pipeline.stages.train import TrainStart, train
+from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.threads import single_threaded_blas
 from pipeline.workspace import RunFolder, Workspace
@@ -120,6 +121,7 @@ def test_with_patience_it_learns_for_as_many_epochs_as_were_kept(
     watcher = Watcher()
     kept = train(plan, watcher=watcher).epochs
     first = [epoch for refit, epoch in watcher.told if not refit]
+    assert kept is not None
     assert kept < len(first) < 30
     assert [epoch for refit, epoch in watcher.told if refit] == list(range(1, kept + 1))
     assert watcher.starts[1].epochs == kept
