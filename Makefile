@@ -11,6 +11,8 @@ RECIPE ?=
 RUN ?=
 SEED ?=
 SET ?=
+FOLDS ?=
+RUNS ?=
 FORCE ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
@@ -24,6 +26,8 @@ export DIGITS_RECIPE = $(RECIPE)
 export DIGITS_RUN = $(RUN)
 export DIGITS_SEED = $(SEED)
 export DIGITS_SET = $(SET)
+export DIGITS_FOLDS = $(FOLDS)
+export DIGITS_RUNS = $(RUNS)
 export DIGITS_FORCE = $(FORCE)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
@@ -67,7 +71,9 @@ help: ## List targets and variables
 	  RECIPE 'a name from pipeline/recipes, or a path ending in .toml' \
 	  SEED 'a whole number; the seed of weights, batches and dropout' \
 	  SET '"key=value ...": override single values of the recipe' \
+	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
+	  RUNS 'for blend: names of finished runs, "a b c"' \
 	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
@@ -81,7 +87,7 @@ define newline
 
 endef
 # Before version 4.4, make does not export variables to $(shell); so each is handed over.
-HANDED_OVER := $(foreach name,SOURCE RECIPE RUN SEED SET DATA SUBMISSIONS,DIGITS_$(name)=$(call quote,$($(name))))
+HANDED_OVER := $(foreach name,SOURCE RECIPE RUN SEED SET FOLDS DATA SUBMISSIONS,DIGITS_$(name)=$(call quote,$($(name))))
 PLAN := $(shell $(HANDED_OVER) $(call quote,$(PYTHON)) -m pipeline.makefile)
 ifeq ($(PLAN),)
   $(error nothing was done)
@@ -102,7 +108,7 @@ $(RAW): $(ORIGIN) $(FORCED) | $(INSTALLED)
 $(PROCESSED): $(RAW) $(wildcard pipeline/digits_*.py) pipeline/stages/preprocess.py | $(INSTALLED)
 	@$(DIGITS) preprocess
 
-$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/stages/train.py | $(INSTALLED)
+$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(MEMBERS) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/fitting.py pipeline/network_run.py pipeline/stages/train.py | $(INSTALLED)
 	@$(DIGITS) train
 
 $(VALIDATION): $(TRAINING) pipeline/metrics.py pipeline/stages/validate.py | $(INSTALLED)
@@ -129,6 +135,10 @@ submission: $(INSTALLED) ## Predict the test digits and write the checked CSV
 	@$(DIGITS) submission
 submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 	@$(DIGITS) submit
+
+.PHONY: blend
+blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
+	@$(DIGITS) blend
 
 .PHONY: runs results
 runs: $(INSTALLED) ## List runs and submissions

@@ -1,4 +1,4 @@
-"""A network, or a training under way, to one .npz file and back, without pickle."""
+"""A model, or a training under way, to one .npz file and back, without pickle."""
 
 import json
 import zipfile
@@ -10,27 +10,33 @@ import numpy as np
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_write
 from pipeline.nn import Network
+from pipeline.prediction import Model
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def save_model(path: Path, network: Network) -> None:
-    """Write a network: its configuration and its values; reading it needs nothing else."""
-    config = {"layers": network.config, "input_shape": network.input_shape}
+def save_model(path: Path, model: Model) -> None:
+    """Write a model: its configuration and its values; reading and predicting need nothing else."""
+    network = model.network
+    config = {
+        "layers": network.config,
+        "input_shape": network.input_shape,
+        "views": model.views,
+    }
     _save(path, config, {"vector": network.vector})
 
 
-def load_model(path: Path) -> Network:
-    """Read a network back. Raises PipelineError if the file is missing or damaged."""
+def load_model(path: Path) -> Model:
+    """Read a model back. Raises PipelineError if the file is missing or damaged."""
     config, arrays = _load(path)
     try:
         network = Network(config["layers"], tuple(config["input_shape"]))
         if arrays["vector"].shape != network.vector.shape:  # one number would fit everywhere
             raise ValueError(f"its vector is {arrays['vector'].shape}, not {network.vector.shape}")
         network.vector[...] = arrays["vector"]
+        return Model(network, config.get("views", 1))  # older files say none and meant one
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
-    return network
 
 
 def save_checkpoint(path: Path, inputs: dict[str, Any], state: dict[str, Array]) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import click
 
 from pipeline import HOW_TO_INSTALL, __version__
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, make_plan, parse_seed
+from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,6 +94,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         run: str | None,
         seed: str | None,
         overrides: str | None,
+        folds: str | None,
         data: str,
         submissions: str,
         force: str | None,
@@ -104,6 +106,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             run=run,
             seed=parse_seed(seed),
             overrides=overrides,
+            folds=parse_folds(folds),
             data=data or "data",
             submissions=submissions or "submissions",
         )
@@ -117,6 +120,9 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", envvar="DIGITS_SEED", help="Seed (default: the recipe's)."),
         click.option(
             "--set", "overrides", envvar="DIGITS_SET", help='"key=value ...": override the recipe.'
+        ),
+        click.option(
+            "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
         ),
         click.option(
             "--force", envvar="DIGITS_FORCE", is_flag=False, flag_value="1", help="Do it again."
@@ -177,7 +183,7 @@ def train(plan: Plan, *, force: bool) -> None:
     from pipeline.stages.train import train as run_stage
 
     with TrainingDisplay(console()) as watcher:
-        result = run_stage(plan, force=force, tell=tell, watcher=watcher)
+        result = run_stage(plan, force=force, tell=watcher.tell, watcher=watcher)
     show_train(console(), result)
 
 
@@ -223,6 +229,29 @@ def summary(plan: Plan, *, force: bool, quiet: bool) -> None:
     result = run_stage(plan, force=force, tell=tell)
     if not quiet:
         show_summary(console(), result)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, envvar="DIGITS_RUNS")
+@click.option("--run", envvar="DIGITS_RUN", help="The blend's name (default: made of theirs).")
+@workspace_options
+def blend(runs: tuple[str, ...], run: str | None, data: str, submissions: str) -> None:
+    """Average finished runs: a new run, validated, with a CSV of its own."""
+    from pipeline.display import show_submission, show_validate
+    from pipeline.members import plan_blend
+    from pipeline.stages.submission import submission as submission_stage
+    from pipeline.stages.train import train as train_stage
+    from pipeline.stages.validate import validate as validate_stage
+    from pipeline.workspace import Workspace
+
+    workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
+    plan = plan_blend(workspace, runs, run=run or None)
+    train_stage(plan, tell=tell)
+    measured = validate_stage(plan, tell=tell)
+    written = submission_stage(plan, tell=tell)
+    # A blend is made to be looked at, so that it is shown also when it was there before.
+    show_validate(console(), replace(measured, unchanged=False))
+    show_submission(console(), replace(written, unchanged=False))
 
 
 @main.command()

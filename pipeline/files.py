@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,6 +62,17 @@ def read_json(path: Path) -> dict[str, Any]:
             remedy="Delete it and run the stage that writes it again.",
         )
     return value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of the user's. Raises PipelineError if it can't be read or is no TOML."""
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not valid TOML: {error}") from None
 
 
 def sha256(path: Path) -> str:

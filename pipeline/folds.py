@@ -4,9 +4,10 @@ A split is saved as one number for each row of train.csv: 1 for a row that is he
 one to train on, or the number of its fold. So every row is in one part, whatever the file says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from pipeline.files import atomic_write, locked
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
+_IDENTIFYING = ("kind", "size", "folds", "fold", "seed")
 
 Rows = npt.NDArray[np.int64]
 Assignment = npt.NDArray[np.int16]
@@ -66,6 +68,23 @@ def k_folds(processed: ProcessedFolder, *, folds: int, seed: int) -> list[Split]
     if set(np.unique(assignment)) != set(range(folds)):
         raise _damaged(path, f"its rows are not in folds 0 to {folds - 1}")
     return [_split(assignment, fold, path) for fold in range(folds)]
+
+
+def find_split(processed: ProcessedFolder, record: Mapping[str, Any]) -> Split:
+    """Return the split that a record tells of: kind "hold_out" or "fold", with its values.
+
+    Raises PipelineError like ``hold_out``, and for another kind.
+    """
+    if record["kind"] == "hold_out":
+        return hold_out(processed, size=record["size"], seed=record["seed"])
+    if record["kind"] == "fold":
+        return k_folds(processed, folds=record["folds"], seed=record["seed"])[int(record["fold"])]
+    raise PipelineError(f"There is no split of the kind {record['kind']}")
+
+
+def split_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what identifies a split, of all that a training's record says of it."""
+    return {key: record[key] for key in _IDENTIFYING if key in record}
 
 
 def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, make_plan, parse_seed
+from pipeline.members import members_of, recipe_files
+from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
 
 # With these in a name, make takes it for a pattern or something else, however it is escaped.
 UNUSABLE = re.compile(r"[\\%*?\[\]|\n]|\)$")
@@ -22,11 +23,13 @@ def make_variables(plan: Plan) -> dict[str, list[str]]:
     Raises PipelineError for a name that cannot be escaped.
     """
     workspace, run = plan.workspace, plan.workspace.run(plan.run)
+    members = [workspace.run(member.run).training for member in members_of(plan)]
     paths = {
         "ORIGIN": _origin(plan),
         "RAW": [workspace.raw(plan.source.name).manifest],
         "PROCESSED": [workspace.processed(plan.source.name).manifest],
-        "RECIPE_FILE": [plan.recipe],
+        "RECIPE_FILE": recipe_files(plan),
+        "MEMBERS": [record for record in members if record.exists()],
         "REQUEST": [run.request] if run.request.exists() else [],
         "TRAINING": [run.training],
         "VALIDATION": [run.validation],
@@ -34,7 +37,7 @@ def make_variables(plan: Plan) -> dict[str, list[str]]:
         "SUMMARY": [run.summary],
     }
     variables = {name: [escape(path) for path in listed] for name, listed in paths.items()}
-    if not plan.is_recorded:
+    if not plan.is_recorded or not all(record.exists() for record in members):
         variables["REQUEST"].append("other-request")
     return variables
 
@@ -68,6 +71,7 @@ def main() -> None:
             run=environment.get("DIGITS_RUN"),
             seed=parse_seed(environment.get("DIGITS_SEED")),
             overrides=environment.get("DIGITS_SET"),
+            folds=parse_folds(environment.get("DIGITS_FOLDS")),
             data=environment.get("DIGITS_DATA") or "data",
             submissions=environment.get("DIGITS_SUBMISSIONS") or "submissions",
         )

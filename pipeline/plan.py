@@ -22,6 +22,7 @@ SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path
 NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
 DEFAULT_RECIPE = "mlp"
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
+BLEND = Path("blend")  # stands where a blend has no recipe
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Plan:
 
     recipe: the recipe's TOML file.  seed: None means the recipe's own.
     overrides: "key=value" texts, in the order given.
+    folds: how many folds the digits are cut into, None for what the recipe holds out.
+    fold: which one this network holds out, from 0; None with folds means a network for each.
+    blend: names of finished runs that this one averages; then there is no recipe.
     """
 
     workspace: Workspace
@@ -57,6 +61,9 @@ class Plan:
     seed: int | None
     overrides: tuple[str, ...]
     run: str
+    folds: int | None = None
+    fold: int | None = None
+    blend: tuple[str, ...] = ()
 
     @property
     def recipe_name(self) -> str:
@@ -66,15 +73,21 @@ class Plan:
     def request(self) -> str:
         """The plan as one line of JSON, as it is kept in the run's folder."""
         built_in = self.recipe.parent == RECIPE_FOLDER
-        return json.dumps(
-            {
-                "source": self.source.text,
-                "recipe": self.recipe_name if built_in else str(self.recipe),
-                "seed": self.seed,
-                "set": " ".join(self.overrides),
-            },
-            ensure_ascii=False,
-        )
+        request: dict[str, Any] = {
+            "source": self.source.text,
+            "recipe": self.recipe_name if built_in else str(self.recipe),
+            "seed": self.seed,
+            "set": " ".join(self.overrides),
+        }
+        if self.blend:
+            request = {"source": self.source.text, "blend": list(self.blend)}
+        # Only where they are given, so that older requests remain what they were.
+        request |= {
+            name: value
+            for name, value in (("folds", self.folds), ("fold", self.fold))
+            if value is not None
+        }
+        return json.dumps(request, ensure_ascii=False)
 
     @property
     def is_recorded(self) -> bool:
@@ -96,39 +109,59 @@ def make_plan(
     run: str | None = None,
     seed: int | None = None,
     overrides: str | None = None,
+    folds: int | None = None,
     data: str | Path = "data",
     submissions: str | Path = "submissions",
     environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Resolve what the user gave; whatever is None or empty gets its default.
 
-    A run that exists already and is named brings its own source, recipe, seed and overrides,
+    A run that exists already and is named brings its own source, recipe, seed, overrides and folds,
     so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
     Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
     """
     workspace = Workspace(Path(data).expanduser(), Path(submissions).expanduser())
+    fold = None
+    blend: tuple[str, ...] = ()
     if run:
-        _check_run_name(run)
+        check_run_name(run)
         recorded = _recorded_request(workspace, run)
+        if not recipe:
+            blend = tuple(recorded.get("blend", ()))
+        if blend and (seed is not None or overrides or folds):
+            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS mean nothing to it")
         source = source or recorded.get("source")
         recipe = recipe or recorded.get("recipe")
         if seed is None:
             seed = recorded.get("seed")
         overrides = overrides or recorded.get("set")
+        if folds is None:
+            folds, fold = recorded.get("folds"), recorded.get("fold")
     variables = os.environ if environment is None else environment
     chosen = find_source(source or "auto", workspace, variables)
-    recipe_path = find_recipe(recipe or DEFAULT_RECIPE)
+    recipe_path = BLEND if blend else find_recipe(recipe or DEFAULT_RECIPE)
     settings = split_overrides(overrides or "")
-    name = run or _run_name(chosen, recipe_path, seed, settings)
-    return Plan(workspace, chosen, recipe_path, seed, settings, name)
+    name = run or run_name(
+        chosen, recipe_path, seed=seed, overrides=settings, folds=folds, fold=fold
+    )
+    return Plan(workspace, chosen, recipe_path, seed, settings, name, folds, fold, blend)
 
 
 def parse_seed(text: str | None) -> int | None:
     """Return SEED as a number, None if it was not given. Raises PipelineError for other texts."""
+    return _whole_number("SEED", text, 0)
+
+
+def parse_folds(text: str | None) -> int | None:
+    """Return FOLDS as a number, None if it was not given. Raises PipelineError for other texts."""
+    return _whole_number("FOLDS", text, 2)
+
+
+def _whole_number(name: str, text: str | None, least: int) -> int | None:
     if not text:
         return None
-    if not text.isdecimal():
-        raise PipelineError(f"SEED={text}: not a whole number from 0 up")
+    if not text.isdecimal() or int(text) < least:
+        raise PipelineError(f"{name}={text}: not a whole number from {least} up")
     return int(text)
 
 
@@ -140,7 +173,7 @@ def find_source(text: str, workspace: Workspace, environment: Mapping[str, str])
         if text == kind:
             return Source(kind, kind)
     path = Path(text).expanduser().absolute()
-    source = Source("path", f"{_slug(path.stem)}-{_short_hash(str(path))}", path)
+    source = Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
     # Once taken in, the user's files may be deleted.
     if not path.exists() and not workspace.raw(source.name).manifest.exists():
         raise PipelineError(
@@ -210,18 +243,30 @@ def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> S
     return Source("practice", "practice")
 
 
-def _run_name(source: Source, recipe: Path, seed: int | None, overrides: tuple[str, ...]) -> str:
+def run_name(
+    source: Source,
+    recipe: Path,
+    *,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    folds: int | None = None,
+    fold: int | None = None,
+) -> str:
+    """Return the name of a run for which none was given: another one for all that differs."""
     parts = [source.name, _slug(recipe.stem)]
     if recipe.parent != RECIPE_FOLDER:
-        parts.append(_short_hash(str(recipe)))
+        parts.append(short_hash(str(recipe)))
     if seed is not None:
         parts.append(f"seed{seed}")
     if overrides:
-        parts.append(f"set{_short_hash(' '.join(overrides))}")
+        parts.append(f"set{short_hash(' '.join(overrides))}")
+    if folds is not None:
+        parts.append(f"folds{folds}" if fold is None else f"fold{fold}of{folds}")
     return "-".join(parts)
 
 
-def _check_run_name(run: str) -> None:
+def check_run_name(run: str) -> None:
+    """Raise PipelineError for a run's name that is not usable as a folder's."""
     if not re.fullmatch(r"\w[\w.+-]*", run):
         raise PipelineError(
             f"RUN={run}: not usable as the name of a folder",
@@ -238,7 +283,8 @@ def _slug(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "data"
 
 
-def _short_hash(text: str) -> str:
+def short_hash(text: str) -> str:
+    """Return six hexadecimal digits that differ for texts that differ."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
 
 

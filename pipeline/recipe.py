@@ -14,6 +14,7 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
+from pipeline.files import read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -101,7 +102,7 @@ Schedule = Annotated[
 ]
 
 
-# ---- augmentation, split and training ------------------------------------------------------------
+# ---- augmentation, split, training and prediction ------------------------------------------------
 class AugmentationSection(Section):
     """How far training images are distorted at random, anew in each epoch.
 
@@ -117,13 +118,42 @@ class AugmentationSection(Section):
 
 
 class SplitSection(Section):
-    """Which rows of train.csv are held out; the same for every run with the same two values.
+    """Which rows of train.csv are held out; the same for every run with the same values here.
 
-    hold_out: a share of the rows (below 1), or a number of rows.
+    hold_out: a share of the rows (below 1), or a number of rows (default: a tenth).
+    folds, fold: instead of it, the fold with this number, from 0, of so many equal ones.
+    refit: predict with a second network, trained on all rows for as many epochs as the first.
     """
 
-    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count = 0.1
+    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count | None = 0.1
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    refit: bool = False
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _folds_replace_the_hold_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("folds", values.get("fold")) is None:
+            return values
+        if values.get("hold_out") is not None:
+            raise ValueError("give either hold_out, or folds and fold")
+        return {**values, "hold_out": None}
+
+    @pydantic.model_validator(mode="after")
+    def _fold_is_one_of_the_folds(self) -> "SplitSection":
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds, which is {self.folds}")
+        return self
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What identifies the split on the same digits; ``folds.find_split`` takes it."""
+        if self.folds is None:
+            return {"kind": "hold_out", "size": self.hold_out, "seed": self.seed}
+        return {"kind": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed}
 
 
 class TrainingSection(Section):
@@ -141,6 +171,15 @@ class TrainingSection(Section):
     shards: Annotated[int, Field(ge=1, le=64)] = 2
 
 
+class PredictionSection(Section):
+    """How a digit is read.
+
+    views: of the digit, whose probabilities are averaged; pipeline/prediction.py says which.
+    """
+
+    views: Literal[1, 5, 9] = 1
+
+
 class Recipe(Section):
     """A whole experiment; the same recipe, data and seed give the same network, bit for bit."""
 
@@ -152,20 +191,25 @@ class Recipe(Section):
     schedule: Schedule = ConstantSchedule(kind="constant")
     augmentation: AugmentationSection | None = None
     training: TrainingSection
+    prediction: PredictionSection = PredictionSection()
 
 
-def read_recipe(path: Path, *, seed: int | None = None, overrides: tuple[str, ...] = ()) -> Recipe:
+def read_recipe(
+    path: Path,
+    *,
+    seed: int | None = None,
+    overrides: tuple[str, ...] = (),
+    fold: tuple[int, int] | None = None,
+) -> Recipe:
     """Read a recipe and apply the seed and the overrides ("training.epochs=5") to it.
 
+    fold: its number and how many there are; it replaces what the recipe itself holds out.
     Raises PipelineError naming the file, the key and what is wrong with it.
     """
-    try:
-        with path.open("rb") as stream:
-            values = tomllib.load(stream)
-    except OSError as error:
-        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path}: not valid TOML: {error}") from None
+    values = read_toml(path)
+    if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
+        split.pop("hold_out", None)
+        split["fold"], split["folds"] = fold
     for override in overrides:
         _apply_override(values, override)
     if seed is not None:

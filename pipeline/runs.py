@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pipeline import files
 from pipeline.ledger import LedgerLine, read_ledger
-from pipeline.trained_run import read_training
+from pipeline.trained_run import known_accuracy, predicted_by, read_training
 from pipeline.workspace import RunFolder, Workspace
 
 
@@ -63,7 +63,7 @@ def list_runs(workspace: Workspace) -> list[RunRow]:
                 seed=training["seed"],
                 source=training["data"]["source"],
                 commit=short_commit(training["environment"]),
-                hold_out_accuracy=training["hold_out_accuracy"],
+                hold_out_accuracy=known_accuracy(folder, training),
                 score=score_of(workspace, folder, training, ledger),
                 status=sent[-1].status if sent else "",
                 seconds=training["seconds"],
@@ -108,7 +108,7 @@ def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, An
     """The checksum of the CSV that this very model predicted, if it did."""
     path = workspace.submission_record(folder.name)
     record = files.read_json(path) if path.exists() else {}
-    if record.get("inputs", {}).get("model") != training["model_sha256"]:
+    if not predicted_by(record, training):
         return None
     return str(record["csv_sha256"])
 

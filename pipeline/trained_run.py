@@ -1,6 +1,8 @@
 """A finished run as the stages after training read it: complete, unchanged, and on its own data."""
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline import dataset, files
@@ -29,15 +31,27 @@ class TrainedRun:
     """A run whose model is the one that training wrote, with its data as they are now.
 
     training: its training.json.  processed: the manifest of the arrays that it was trained on.
+    members: of an ensemble, the runs that it averages; () for a network.
     """
 
     folder: RunFolder
     training: dict[str, Any]
     processed: dict[str, Any]
+    members: tuple["TrainedRun", ...] = ()
+
+    @property
+    def networks(self) -> int:
+        """How many networks read a test digit."""
+        return networks_of(self.training)
 
     @property
     def model_sha256(self) -> str:
         return str(self.training["model_sha256"])
+
+    @property
+    def predictor(self) -> Path:
+        """The file of the network that reads the test digits."""
+        return self.folder.refit if self.training.get("refit") else self.folder.model
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -53,10 +67,40 @@ class TrainedRun:
         }
 
 
+def models_of(training: dict[str, Any]) -> dict[str, str]:
+    """Return the checksums that identify what a run predicts with, as a CSV's record names them.
+
+    model: of the validated network.  refit: of the one that predicts, if it is another.
+    """
+    models = {"model": str(training["model_sha256"])}
+    if refit := training.get("refit"):
+        models["refit"] = str(refit["model_sha256"])
+    return models
+
+
+def predicted_by(record: dict[str, Any], training: dict[str, Any]) -> bool:
+    """Whether a CSV's record tells of the run's very models."""
+    inputs = record.get("inputs", {})
+    models = models_of(training)
+    return {name: inputs[name] for name in ("model", "refit") if name in inputs} == models
+
+
+def is_ensemble(training: dict[str, Any]) -> bool:
+    """Whether a training's record is that of an ensemble, which has no model of its own."""
+    return training.get("kind") == "ensemble"
+
+
+def networks_of(training: dict[str, Any]) -> int:
+    """Return how many networks read a test digit, by a training's record."""
+    return int(training.get("networks", 1))
+
+
 def require_run(plan: Plan) -> None:
     """Raise PipelineError if the plan's run is not finished; nothing is written before that."""
     folder = plan.workspace.run(plan.run)
-    if not (folder.training.exists() and folder.model.exists()):
+    if not folder.training.exists() or not (
+        folder.model.exists() or is_ensemble(files.read_json(folder.training))
+    ):
         raise PipelineError(
             f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
         )
@@ -83,18 +127,59 @@ def read_run(plan: Plan) -> TrainedRun:
     require_run(plan)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
-    run = TrainedRun(folder, read_training(folder), dataset.read_manifest(processed))
-    if files.sha256(folder.model) != run.model_sha256:
-        raise PipelineError(
-            f"{folder.model} is not the model that training wrote (its checksum differs)",
-            remedy="Run: make train FORCE=1",
-        )
+    training = read_training(folder)
+    members = _read_members(plan, training) if is_ensemble(training) else ()
+    run = TrainedRun(folder, training, dataset.read_manifest(processed), members)
+    if not members:
+        _check_models(run)
     if run.training["inputs"]["data"] != run.data_sha256:
         raise PipelineError(
             f"Run {plan.run} was trained on other digits than those in {processed.folder}",
             remedy="Run: make train (or name the run's own source with SOURCE=)",
         )
     return run
+
+
+def member_plan(plan: Plan, run: str) -> Plan:
+    """Return a plan for a member of the plan's run, for the stages after training.
+
+    Those need no more than the digits, which are the same, and the run's name.
+    """
+    return dataclasses.replace(plan, run=run)
+
+
+def known_accuracy(folder: RunFolder, training: dict[str, Any]) -> float | None:
+    """Return the accuracy on held-out digits; None of an ensemble that was not validated."""
+    if not is_ensemble(training):
+        return float(training["hold_out_accuracy"])
+    record = files.read_json(folder.validation) if folder.validation.exists() else {}
+    if record.get("inputs", {}).get("model") != training["model_sha256"]:
+        return None
+    return float(record["accuracy"]["value"])
+
+
+def _read_members(plan: Plan, training: dict[str, Any]) -> tuple[TrainedRun, ...]:
+    members = []
+    for recorded in training["members"]:
+        member = read_run(member_plan(plan, recorded["run"]))
+        if models_of(member.training) != recorded["models"]:
+            raise PipelineError(
+                f"{recorded['run']}, a member of {plan.run}, was trained again since",
+                remedy=f"Run: make train RUN={plan.run}",
+            )
+        members.append(member)
+    return tuple(members)
+
+
+def _check_models(run: TrainedRun) -> None:
+    folder = run.folder
+    saved = {"model": folder.model, "refit": folder.refit}
+    for name, checksum in models_of(run.training).items():
+        if not saved[name].exists() or files.sha256(saved[name]) != checksum:
+            raise PipelineError(
+                f"{saved[name]} is not the model that training wrote (its checksum differs)",
+                remedy="Run: make train FORCE=1",
+            )
 
 
 def hold_out_accuracy(run: TrainedRun) -> Accuracy:

@@ -100,6 +100,16 @@ class RunFolder:
         return self.folder / "model.npz"
 
     @property
+    def refit_checkpoint(self) -> Path:
+        """State in mid-training of the second network, on all rows."""
+        return self.folder / "refit_checkpoint.npz"
+
+    @property
+    def refit(self) -> Path:
+        """The second network, where the recipe asks for one; it predicts, ``model`` validates."""
+        return self.folder / "refit.npz"
+
+    @property
     def training(self) -> Path:
         """The run's record: inputs, result, machine, versions; written last by the stage train."""
         return self.folder / "training.json"
@@ -117,6 +127,11 @@ class RunFolder:
     @property
     def test_probabilities(self) -> Path:
         return self.folder / "test_probabilities.npy"
+
+    @property
+    def test_record(self) -> Path:
+        """From which models and digits the test probabilities were predicted."""
+        return self.folder / "test_probabilities.json"
 
     @property
     def score(self) -> Path:

@@ -1,6 +1,7 @@
 """Networks and trainings come back bit for bit; anything else in their place is called damaged."""
 
 import io
+import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
 from pipeline.errors import PipelineError
 from pipeline.nn import Network
+from pipeline.prediction import Model
 
 CONSTANT = {"kind": "constant", "value": 0.0}
 LAYERS: list[dict[str, Any]] = [
@@ -37,7 +39,7 @@ def network() -> Network:
 @pytest.fixture
 def model(tmp_path: Path, network: Network) -> Path:
     path = tmp_path / "model.npz"
-    save_model(path, network)
+    save_model(path, Model(network))
     return path
 
 
@@ -51,7 +53,7 @@ def refused(path: Path) -> str:
 
 # ---- there and back ----------------------------------------------------------------------------
 def test_a_network_comes_back_with_the_same_bits(model: Path, network: Network) -> None:
-    loaded = load_model(model)
+    loaded = load_model(model).network
     assert loaded.config == network.config
     assert loaded.input_shape == network.input_shape
     np.testing.assert_array_equal(loaded.vector, network.vector)
@@ -62,9 +64,29 @@ def test_a_network_comes_back_with_the_same_bits(model: Path, network: Network) 
     )
 
 
+@pytest.mark.parametrize("views", [1, 9])
+def test_a_model_knows_its_views(tmp_path: Path, network: Network, views: int) -> None:
+    save_model(tmp_path / "model.npz", Model(network, views))
+    assert load_model(tmp_path / "model.npz").views == views
+
+
+def test_a_model_of_before_there_were_views_has_one(model: Path, network: Network) -> None:
+    old = {"layers": network.config, "input_shape": network.input_shape}
+    model.write_bytes(
+        arrays_file(config=config(json.dumps(old)), **{"array.vector": network.vector})
+    )
+    assert load_model(model).views == 1
+    model.write_bytes(
+        arrays_file(
+            config=config(json.dumps(old | {"views": 7})), **{"array.vector": network.vector}
+        )
+    )
+    assert "views must be one of" in refused(model)
+
+
 def test_the_same_network_makes_the_same_file(model: Path, network: Network) -> None:
     before = model.read_bytes()
-    save_model(model, network)
+    save_model(model, Model(network))
     assert model.read_bytes() == before
 
 
@@ -108,7 +130,7 @@ def test_no_changed_byte_ends_in_a_traceback(model: Path, network: Network) -> N
             changed[position] = rng.integers(0, 256)
         model.write_bytes(changed)
         try:
-            loaded = load_model(model)
+            loaded = load_model(model).network
         except PipelineError:
             refusals += 1
         else:  # only times and the like, which nobody reads, were changed

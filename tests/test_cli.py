@@ -67,7 +67,17 @@ def test_every_command_and_option_has_help(run: Callable[..., Result], name: str
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_takes_the_same_options(name: str) -> None:
-    expected = {"source", "recipe", "run", "seed", "overrides", "force", "data", "submissions"}
+    expected = {
+        "source",
+        "recipe",
+        "run",
+        "seed",
+        "overrides",
+        "folds",
+        "force",
+        "data",
+        "submissions",
+    }
     assert expected <= {parameter.name for parameter in cli.main.commands[name].params}
 
 
@@ -356,7 +366,7 @@ def test_variables_become_a_plan(
 def test_empty_variables_are_defaults(
     run: Callable[..., Result], given: list[tuple[Plan, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SOURCE", "RECIPE", "SEED", "SET", "RUN", "DATA", "SUBMISSIONS", "FORCE"):
+    for name in ("SOURCE", "RECIPE", "SEED", "SET", "FOLDS", "RUN", "DATA", "SUBMISSIONS", "FORCE"):
         monkeypatch.setenv(f"DIGITS_{name}", "")
     run("download")
     monkeypatch.setenv("DIGITS_FORCE", "0")

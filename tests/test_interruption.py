@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.plan import Plan
@@ -14,6 +15,7 @@ from pipeline.stages.train import train
 from pipeline.workspace import RunFolder, Workspace
 from tests.practice_case import (
     REPOSITORY,
+    arrays_of,
     assert_same_model,
     command,
     copy_practice,
@@ -148,15 +150,25 @@ def train_with(replace: KillingReplace, plan: Plan) -> None:
         train(plan)
 
 
-def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("overrides", "writes"),
+    [
+        # The split, the request, the resolved recipe, 2 checkpoints and histories, model, record.
+        ("training.epochs=2", 9),
+        # And 2 checkpoints of the second network, and its model.
+        ("training.epochs=2 split.refit=true", 12),
+    ],
+)
+def test_killed_before_and_after_every_write(
+    workspace: Workspace, tmp_path: Path, overrides: str, writes: int
+) -> None:
     """At the instants that no chance would find."""
-    plan = plan_of(workspace, overrides="training.epochs=2")
+    plan = plan_of(workspace, overrides=overrides)
     run = workspace.run(plan.run)
     counting = KillingReplace()
     train_with(counting, plan)
     reference = RunFolder(shutil.copytree(run.folder, tmp_path / "reference"))
-    # The split, the request, the resolved recipe, 2 checkpoints and histories, model, record.
-    assert counting.calls == 9
+    assert counting.calls == writes
     for call in range(1, counting.calls + 1):
         for killing in (KillingReplace(before=call), KillingReplace(after=call)):
             with pytest.raises(Killed):
@@ -164,6 +176,9 @@ def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Pat
             result = train(plan)
             assert result.unchanged == (killing.after == counting.calls)
             assert_same_model(reference, run)
+            if run.refit.exists():
+                expected, found = arrays_of(reference.refit), arrays_of(run.refit)
+                assert np.array_equal(found["array.vector"], expected["array.vector"])
             names = {path.name for path in run.folder.iterdir()}
             assert names == {path.name for path in reference.folder.iterdir()}
 

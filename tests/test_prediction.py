@@ -1,14 +1,16 @@
 """Predictions are probabilities, and the same bits whatever the number of cores."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pipeline import prediction
+from pipeline.fitting import make_training
 from pipeline.nn import Network
 from pipeline.plan import RECIPE_FOLDER
-from pipeline.prediction import Array, predict
+from pipeline.prediction import Array, Model, predict, shift
 from pipeline.recipe import read_recipe
-from pipeline.stages.train import make_training
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def make_images(count: int) -> Array:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 777])
 def test_each_image_gets_ten_probabilities(network: Network, count: int) -> None:
-    probabilities = predict(network, make_images(count))
+    probabilities = predict(Model(network), make_images(count))
     assert probabilities.shape == (count, 10)
     assert probabilities.dtype == np.float32
     assert (probabilities >= 0).all()
@@ -36,22 +38,67 @@ def test_the_number_of_cores_changes_no_bit(
     results = []
     for cores in (1, 2, 3, 8):
         monkeypatch.setattr(prediction, "available_cores", lambda cores=cores: cores)
-        results.append(predict(network, images))
+        results.append(predict(Model(network), images))
     for result in results[1:]:
         np.testing.assert_array_equal(result, results[0])
 
 
 def test_an_image_is_predicted_alike_alone_and_among_others(network: Network) -> None:
     images = make_images(300)
-    together = predict(network, images)
+    together = predict(Model(network), images)
     # Alone, a matrix product of one row may add in another order: equal but for rounding.
-    np.testing.assert_allclose(predict(network, images[7:8]), together[7:8], rtol=1e-4)
-    np.testing.assert_allclose(predict(network, images[::-1])[::-1], together, rtol=1e-4)
+    np.testing.assert_allclose(predict(Model(network), images[7:8]), together[7:8], rtol=1e-4)
+    np.testing.assert_allclose(predict(Model(network), images[::-1])[::-1], together, rtol=1e-4)
 
 
 def test_predicting_changes_nothing(network: Network) -> None:
     images = make_images(50)
     before = network.vector.copy(), images.copy()
-    predict(network, images)
+    predict(Model(network), images)
     np.testing.assert_array_equal(network.vector, before[0])
     np.testing.assert_array_equal(images, before[1])
+
+
+def naive_shift(image: Array, down: int, right: int) -> Array:
+    """Pixel by pixel."""
+    moved = np.zeros_like(image)
+    for row in range(28):
+        for column in range(28):
+            if 0 <= row - down < 28 and 0 <= column - right < 28:
+                moved[row, column] = image[row - down, column - right]
+    return moved
+
+
+@pytest.mark.parametrize("down", [-1, 0, 1])
+@pytest.mark.parametrize("right", [-1, 0, 1])
+def test_a_shift_moves_every_pixel(down: int, right: int) -> None:
+    images = make_images(3)
+    before = images.copy()
+    moved = shift(images, down, right)
+    assert moved.dtype == np.uint8
+    for image, found in zip(images, moved, strict=True):
+        np.testing.assert_array_equal(found, naive_shift(image, down, right))
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("views", [1, 5, 9])
+def test_views_are_averaged(network: Network, views: int) -> None:
+    images = make_images(40)
+    steps = {
+        1: [(0, 0)],
+        5: [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)],
+        9: [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)],
+    }[views]
+    each = [
+        predict(Model(network), np.stack([naive_shift(image, *step) for image in images]))
+        for step in steps
+    ]
+    found = predict(Model(network, views), images)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("views", [0, 2, "5", None])
+def test_other_numbers_of_views_are_refused(network: Network, views: Any) -> None:
+    with pytest.raises(ValueError, match=r"views must be one of \[1, 5, 9\]"):
+        Model(network, views)

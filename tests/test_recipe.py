@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.fitting import make_training
 from pipeline.nn import Network
 from pipeline.nn.network import LAYERS
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import Recipe, read_recipe
-from pipeline.stages.train import make_training
 
 BUILT_IN = sorted(RECIPE_FOLDER.glob("*.toml"))
 SMOKE = RECIPE_FOLDER / "smoke.toml"
@@ -212,6 +212,21 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
             "batch_size = 64",
             'batch_size = "some"',
             "training.batch_size: should be a valid integer or 'all', got 'some'",
+        ),
+        ("hold_out = 0.2", "folds = 5\nfold = 5", "split: fold must be below folds, which is 5"),
+        ("hold_out = 0.2", "folds = 1\nfold = 0", "split.folds: should be greater than or equal"),
+        ("hold_out = 0.2", "folds = 5", "split: folds and fold go together"),
+        ("hold_out = 0.2", "fold = 0", "split: folds and fold go together"),
+        (
+            "hold_out = 0.2",
+            "hold_out = 0.2\nfolds = 5\nfold = 0",
+            "split: give either hold_out, or folds and fold",
+        ),
+        ("hold_out = 0.2", "refit = 1", "split.refit: should be a valid boolean, got 1"),
+        (
+            "[schedule]",
+            "[prediction]\nviews = 3\n[schedule]",
+            "prediction.views: should be 1, 5 or 9, got 3",
         ),
         (
             "hold_out = 0.2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,8 +14,9 @@ from pipeline.display.console import show_facts, show_headline, show_line, show_
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
+    from pipeline.network_run import TrainStart
     from pipeline.nn import EpochResult
-    from pipeline.stages.train import TrainResult, TrainStart
+    from pipeline.stages.train import TrainResult
 
 
 class TrainingDisplay:
@@ -36,18 +38,29 @@ class TrainingDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
+
+    def tell(self, message: str) -> None:
+        """Print a line from the stage in mid-work, below what it has shown so far."""
+        self._stop()
+        show_line(self._console, f"  {message}")
 
     def start(self, start: TrainStart) -> None:
         """Print what is going to be trained."""
+        self._stop()
         self._start, self._began = start, time.perf_counter()
-        show_headline(
-            self._console,
-            "train",
-            f"{start.recipe}: {start.parameters:,} parameters, {start.training_rows:,} digits to "
-            f"learn from, {start.hold_out_rows:,} held out",
+        text = (
+            f"again on all {start.training_rows:,} digits, for the test digits"
+            if start.refit
+            else f"{start.parameters:,} parameters, {start.training_rows:,} digits to "
+            f"learn from, {start.hold_out_rows:,} held out"
         )
+        show_headline(self._console, "train", f"{start.recipe}: {text}")
         if start.epochs_done:
             show_line(
                 self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
@@ -68,8 +81,11 @@ class TrainingDisplay:
 
     def epoch(self, result: EpochResult) -> None:
         """Show one evaluation."""
+        held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
+        if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows
+            held_out = ""
         facts = (
-            f"loss {result.training_loss:.4f}  hold-out {result.hold_out_accuracy:.4f}  "
+            f"loss {result.training_loss:.4f}  {held_out}"
             f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
         )
         if self._progress is not None:
@@ -92,10 +108,24 @@ def show_train(console: Console, result: TrainResult) -> None:
     if result.unchanged:
         show_unchanged(console, "train")
         return
-    show_line(
-        console,
-        f"  {result.hold_out_accuracy:.4f} of {result.hold_out_rows:,} held-out digits right, "
-        f"after {result.epochs} epochs in {result.seconds:.1f} s "
-        f"({result.images_per_second:,.0f} images/s)",
-    )
-    show_facts(console, [("to", str(result.folder))])
+    if result.hold_out_accuracy is None:
+        show_line(
+            console,
+            f"  an ensemble of {result.networks} networks, trained in {result.seconds:.1f} s",
+        )
+    else:
+        show_line(
+            console,
+            f"  {result.hold_out_accuracy:.4f} of {result.hold_out_rows:,} held-out digits right, "
+            f"after {result.epochs} epochs in {result.seconds:.1f} s "
+            f"({result.images_per_second:,.0f} images/s)",
+        )
+    facts = [("to", str(result.folder))]
+    if result.refit_rows is not None:
+        facts.append(
+            (
+                "predicts",
+                f"a second network, after as many epochs on all {result.refit_rows:,} digits",
+            )
+        )
+    show_facts(console, facts)

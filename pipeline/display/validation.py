@@ -46,9 +46,42 @@ def show_validate(console: Console, result: ValidateResult) -> None:
             ("for machines", str(result.record)),
         ],
     )
+    if result.members:
+        _show_members(console, result)
     _show_classes(console, metrics)
     _show_confusion(console, metrics)
     _show_worst_errors(console, metrics)
+
+
+def _show_members(console: Console, result: ValidateResult) -> None:
+    """Each member by itself, and what all of them lose without it."""
+    table = make_table(["member", "accuracy", "gain", "in accuracy", "training"], left=["member"])
+    for member in result.members:
+        known = member.gain is not None
+        table.add_row(
+            member.run,
+            f"{member.accuracy.value:.4f}",
+            f"{member.gain_correct:+,}" if known else "",
+            f"{member.gain:+.4f}" if known else "",
+            f"{member.seconds:,.1f} s",
+        )
+    low, high = result.networks_per_row
+    behind = f"{low}" if low == high else f"{low} to {high}"
+    show_blank(console)
+    show_line(
+        console,
+        f"  Each held-out digit is read here by {behind} {_networks(high)} that never saw it; "
+        f"each test digit by {result.networks}.",
+    )
+    if any(member.gain is not None for member in result.members):
+        show_line(
+            console, "  A member's gain: how many more digits are right with it than without:"
+        )
+    show_table(console, table)
+
+
+def _networks(count: int) -> str:
+    return "network" if count == 1 else "networks"
 
 
 def interval(accuracy: Accuracy) -> str:

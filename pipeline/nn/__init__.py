@@ -7,7 +7,7 @@ batches, team, parallel, predictor, training; gradcheck shows that the derivativ
 
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.gradcheck import check_gradient
-from pipeline.nn.losses import softmax, softmax_cross_entropy
+from pipeline.nn.losses import accuracy, log_loss, softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
 from pipeline.nn.parallel import Shards
@@ -26,7 +26,9 @@ __all__ = [
     "Settings",
     "Shards",
     "Training",
+    "accuracy",
     "check_gradient",
+    "log_loss",
     "make_optimizer",
     "make_schedule",
     "softmax",

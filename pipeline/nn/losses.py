@@ -1,4 +1,4 @@
-"""How wrong the network is: softmax cross-entropy, computed without overflow."""
+"""How wrong the network is: softmax cross-entropy, computed without overflow; and accuracy."""
 
 import numpy as np
 
@@ -47,3 +47,15 @@ def softmax_cross_entropy(
     grad_logits -= targets
     grad_logits /= rows
     return loss, grad_logits
+
+
+def log_loss(probabilities: Array, labels: Array) -> float:
+    """Return the mean cross-entropy of probabilities (N, K); one of 0 counts as the least above."""
+    chosen = probabilities[np.arange(len(labels)), labels]
+    smallest = np.finfo(chosen.dtype).tiny
+    return -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
+
+
+def accuracy(probabilities: Array, labels: Array) -> float:
+    """Return the share of rows (N, K) whose most probable class, the first of equals, is right."""
+    return float((probabilities.argmax(axis=1) == labels).mean())

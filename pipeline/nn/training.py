@@ -1,5 +1,6 @@
 """The training loop: ``Training.fit`` yields the result of each epoch; the caller does the rest."""
 
+import contextlib
 import math
 import time
 from collections.abc import Generator
@@ -10,6 +11,7 @@ import numpy as np
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import batch_rows, to_inputs
 from pipeline.nn.initializers import Array
+from pipeline.nn.losses import accuracy, log_loss
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
 from pipeline.nn.parallel import Shards
@@ -60,7 +62,8 @@ class Settings:
 class EpochResult:
     """What one evaluated epoch led to; the loss is the mean over the epochs since the last one.
 
-    hold_out_loss: mean cross-entropy without smoothing.
+    hold_out_loss: mean cross-entropy without smoothing; it and hold_out_accuracy are NaN where
+    nothing is held out.
     images_per_second: of training alone.  seconds: of training and evaluation.
     """
 
@@ -98,14 +101,24 @@ class Training:
         self._evaluations_since_best = 0
 
     def fit(
-        self, train: Examples, hold_out: Examples, *, workers: int
+        self,
+        train: Examples,
+        hold_out: Examples | None,
+        *,
+        workers: int,
+        until: int | None = None,
     ) -> Generator[EpochResult, None, None]:
         """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
 
+        hold_out: None evaluates nothing, and yields as often; then patience must be 0.
         workers: how many shards run at once; does not change the result.
+        until: end after this epoch, with the learning rates of the whole schedule until then.
         Raises FloatingPointError if the loss is no longer a finite number.
         """
         settings = self.settings
+        if hold_out is None and settings.patience:
+            raise ValueError("patience needs digits that are held out")
+        last = settings.epochs if until is None else until
         if settings.batch_size is None:
             # Each step of gradient descent reads all rows again. Converted once, they take 4 bytes
             # a pixel of memory, and a network of ten hidden units trains 5 to 10 % faster.
@@ -124,23 +137,29 @@ class Training:
                 average=self._average if settings.average_decay else None,
                 augmentation=settings.augmentation,
             ) as shards,
-            Predictor(self.network, hold_out.images, workers=workers) as predictor,
+            (
+                Predictor(self.network, hold_out.images, workers=workers)
+                if hold_out
+                else contextlib.nullcontext()
+            ) as predictor,
         ):
-            while not self.finished:
+            while self.epoch < last and not self.finished:
                 started = time.perf_counter()
                 losses = self._run_epoch(shards, train.rows)
                 epochs = 1
-                while self.epoch % settings.evaluate_every and self.epoch < settings.epochs:
+                while self.epoch % settings.evaluate_every and self.epoch < last:
                     losses += self._run_epoch(shards, train.rows)
                     epochs += 1
                 trained = time.perf_counter()
-                loss, accuracy = self._evaluate(predictor, hold_out)
-                self._note_best(loss)
+                found = math.nan, math.nan
+                if predictor and hold_out:
+                    found = self._evaluate(predictor, hold_out)
+                    self._note_best(found[0])
                 yield EpochResult(
                     epoch=self.epoch,
                     training_loss=float(np.mean(losses)),
-                    hold_out_loss=loss,
-                    hold_out_accuracy=accuracy,
+                    hold_out_loss=found[0],
+                    hold_out_accuracy=found[1],
                     learning_rate=self.optimizer.rate,
                     images_per_second=epochs * len(train.rows) / (trained - started),
                     seconds=time.perf_counter() - started,
@@ -208,10 +227,7 @@ class Training:
         probabilities = predictor.predict(hold_out.rows)
         self.network.parameters[...] = current
         labels = hold_out.labels[hold_out.rows]
-        chosen = probabilities[np.arange(len(labels)), labels]
-        smallest = np.finfo(chosen.dtype).tiny
-        loss = -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
-        return loss, float((probabilities.argmax(axis=1) == labels).mean())
+        return log_loss(probabilities, labels), accuracy(probabilities, labels)
 
     def _candidate(self) -> Array:
         """The network's vector, with averaged weights if they are averaged."""

@@ -14,7 +14,7 @@ from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
 from pipeline.runs import Score, score_of
-from pipeline.trained_run import read_training
+from pipeline.trained_run import known_accuracy, networks_of, read_training
 from pipeline.workspace import RunFolder, Workspace
 
 README = Path("README.md")
@@ -46,7 +46,9 @@ class Spread:
 class ResultRow:
     """All runs of one recipe on digits of one kind that differ by their seed alone.
 
+    hold_out: of an ensemble, as its stage validate measured it.
     score: over the runs that have one.  seconds: mean of training.  cores: of the machines.
+    networks: how many read a test digit; 1 but for an ensemble.
     """
 
     recipe: str
@@ -57,6 +59,7 @@ class ResultRow:
     training_rows: int
     hold_out_rows: int
     cores: tuple[int, ...]
+    networks: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,12 @@ def collect(workspace: Workspace) -> list[ResultRow]:
     ledger = read_ledger(workspace.ledger)
     runs = pd.DataFrame(
         [
-            _facts(training, score_of(workspace, folder, training, ledger))
+            _facts(training, accuracy, score_of(workspace, folder, training, ledger))
             for folder in workspace.all_runs()
             if _is_plain(folder)
             for training in [read_training(folder)]
+            for accuracy in [known_accuracy(folder, training)]
+            if accuracy is not None
         ]
     )
     if runs.empty:
@@ -124,17 +129,22 @@ def notebook_table(rows: Sequence[ResultRow]) -> str:
 
 def recipe_table(rows: Sequence[ResultRow]) -> str:
     """Return the Markdown of all other recipes; "" if there are no rows."""
-    return _markdown(rows, [])
+    return _markdown(rows, [("members", lambda row: str(row.networks))])
 
 
 def _is_plain(folder: RunFolder) -> bool:
-    """Whether the run's recipe is a built-in one as it stands, but for the seed."""
+    """Whether the run's recipe is a built-in one as it stands, but for the seed.
+
+    A single fold is not: it is a part of an ensemble, which is.
+    """
     request = files.read_json(folder.request) if folder.request.exists() else {}
+    if "fold" in request:
+        return False
     recipe = request.get("recipe")
     return isinstance(recipe, str) and not recipe.endswith(".toml") and not request.get("set")
 
 
-def _facts(training: dict[str, Any], score: Score | None) -> dict[str, Any]:
+def _facts(training: dict[str, Any], accuracy: float, score: Score | None) -> dict[str, Any]:
     """One run as a row of a table."""
     recipe = {
         key: value
@@ -148,10 +158,11 @@ def _facts(training: dict[str, Any], score: Score | None) -> dict[str, Any]:
         "identity": json.dumps([recipe, training["inputs"]["data"]], sort_keys=True),
         "seed": training["seed"],
         "finished_at": str(training["finished_at"]),
-        "hold_out_accuracy": training["hold_out_accuracy"],
+        "hold_out_accuracy": accuracy,
         "score": score.value if score else math.nan,
         "seconds": training["seconds"],
         "cores": training["environment"]["cores"],
+        "networks": networks_of(training),
         "training_rows": training["split"]["training_rows"],
         "hold_out_rows": training["split"]["hold_out_rows"],
     }
@@ -169,6 +180,7 @@ def _row(runs: pd.DataFrame) -> ResultRow:
         training_rows=int(last["training_rows"]),
         hold_out_rows=int(last["hold_out_rows"]),
         cores=tuple(sorted({int(cores) for cores in runs["cores"]})),
+        networks=int(last["networks"]),
     )
 
 

@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, dataset, files, prediction, provenance
+from pipeline import checkpoint, dataset, ensemble, files, prediction, provenance
 from pipeline.errors import PipelineError
 from pipeline.metrics import Accuracy
 from pipeline.plan import Plan
 from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
-from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+from pipeline.trained_run import (
+    TrainedRun,
+    hold_out_accuracy,
+    models_of,
+    read_run,
+    require_run,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def submission(
             csv.touch()
             record.touch()
         else:
-            _predict(plan, run, written)
+            _write(plan, run, written, force=force, tell=tell)
         probabilities = np.load(folder.test_probabilities, allow_pickle=False)
     counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
     return SubmissionResult(
@@ -73,10 +79,7 @@ def _origin(run: TrainedRun) -> dict[str, Any]:
     training, raw = run.training, run.raw
     return {
         "stage": "submission",
-        "inputs": {
-            "model": run.model_sha256,
-            "test_images": run.processed["arrays"]["test_images"]["sha256"],
-        },
+        "inputs": _inputs(run),
         "run": run.folder.name,
         "recipe": training["recipe_name"],
         "seed": training["seed"],
@@ -108,7 +111,14 @@ def _is_current(plan: Plan, written: dict[str, Any]) -> bool:
     return same and recorded.get("csv_sha256") == files.sha256(csv)
 
 
-def _predict(plan: Plan, run: TrainedRun, written: dict[str, Any]) -> None:
+def _write(
+    plan: Plan,
+    run: TrainedRun,
+    written: dict[str, Any],
+    *,
+    force: bool,
+    tell: Callable[[str], None] | None,
+) -> None:
     started = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
     images = dataset.load(plan.workspace.processed(plan.source.name)).test_images
@@ -118,14 +128,12 @@ def _predict(plan: Plan, run: TrainedRun, written: dict[str, Any]) -> None:
             f"{raw.test} has {test_rows:,} rows, but there are {len(images):,} test images",
             remedy="Run: make preprocess FORCE=1",
         )
-    probabilities = prediction.predict(checkpoint.load_model(run.folder.model), images)
     csv = plan.workspace.submission(plan.run)
     sample = raw.sample_submission if raw.sample_submission.exists() else None
     if sample is not None:
         # Before anything is written, so that a sample that does not fit leaves no CSV behind.
         check_submission(sample, test_rows=test_rows)
-    with files.atomic_write(run.folder.test_probabilities) as stream:
-        np.save(stream, probabilities)
+    probabilities = _predict(run, images, force=force, tell=tell)
     write_submission(csv, probabilities.argmax(axis=1).tolist())
     rows = check_submission(csv, sample=sample, test_rows=test_rows)
     files.write_json(
@@ -138,3 +146,42 @@ def _predict(plan: Plan, run: TrainedRun, written: dict[str, Any]) -> None:
             "finished_at": provenance.now(),
         },
     )
+
+
+def _predict(
+    run: TrainedRun,
+    images: prediction.Array,
+    *,
+    force: bool,
+    tell: Callable[[str], None] | None,
+) -> ensemble.Probabilities:
+    """Return the run's probabilities (M, 10) of the test digits; keep them in its folder.
+
+    An ensemble's are the mean of its members', which are kept and found in theirs.
+    """
+    folder, inputs = run.folder, _inputs(run)
+    if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
+        found: ensemble.Probabilities = np.load(folder.test_probabilities, allow_pickle=False)
+        return found
+    if run.members:
+        members = []
+        for member in run.members:
+            with files.locked(member.folder.folder, waiting=tell):
+                members.append(_predict(member, images, force=force, tell=tell))
+        probabilities = ensemble.mean(members)
+    else:
+        probabilities = prediction.predict(checkpoint.load_model(run.predictor), images)
+    with files.atomic_write(folder.test_probabilities) as stream:
+        np.save(stream, probabilities)
+    files.write_json(
+        folder.test_record,
+        {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
+    )
+    return probabilities
+
+
+def _inputs(run: TrainedRun) -> dict[str, Any]:
+    return {
+        **models_of(run.training),
+        "test_images": run.processed["arrays"]["test_images"]["sha256"],
+    }

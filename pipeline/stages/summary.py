@@ -13,9 +13,16 @@ from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.plan import Plan, make_plan
 from pipeline.runs import score_of
 from pipeline.submission import COMPETITION_ROWS, read_submission
-from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
+from pipeline.trained_run import (
+    TrainedRun,
+    hold_out_accuracy,
+    predicted_by,
+    read_run,
+    require_run,
+)
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
+SHOWN = 5  # members of an ensemble that are named
 NOTICES = {
     "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
     "mnist-csv": "MNIST's own test digits, not the competition's: this CSV cannot be submitted.",
@@ -91,7 +98,7 @@ def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     recorded = files.read_json(record) if record.exists() else {}
-    if not csv.exists() or recorded.get("inputs", {}).get("model") != run.model_sha256:
+    if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
         )
@@ -154,13 +161,15 @@ def _text(
     raw, training = run.raw, run.training
     rows = {name: item["rows"] for name, item in raw["files"].items()}
     changes = f", with {' '.join(plan.overrides)}" if plan.overrides else ""
+    seed = "" if training["seed"] is None else f", seed {training['seed']}"  # a blend has none
     facts = [
         (
             "source",
             f"{plan.source.text} ({rows['train.csv']:,} digits with labels, "
             f"{rows['test.csv']:,} to read)",
         ),
-        ("recipe", f"{training['recipe_name']}, seed {training['seed']}{changes}"),
+        ("recipe", f"{training['recipe_name']}{seed}{changes}"),
+        *_members(run),
         ("run", str(run.folder.folder)),
         ("hold-out", _accuracy(hold_out)),
     ]
@@ -178,6 +187,15 @@ def _text(
         lines = [bar, f"!! {notice} !!", bar, "", *lines]
     steps = _next_steps(plan, competition=not notice, sent=leaderboard is not None)
     return "\n".join([*lines, "", *steps]) + "\n"
+
+
+def _members(run: TrainedRun) -> list[tuple[str, str]]:
+    """Of an ensemble, the line that names its members, or the first of many."""
+    names = [member.folder.name for member in run.members]
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [("members", f"{len(names)}: {', '.join(names[:SHOWN])}{more}")]
 
 
 def _accuracy(accuracy: Accuracy) -> str:

@@ -8,27 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, dataset, files, folds, metrics, prediction, provenance
+from pipeline import checkpoint, dataset, ensemble, files, folds, metrics, prediction, provenance
+from pipeline.ensemble import HeldOut, MemberMetrics
 from pipeline.errors import PipelineError
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
-from pipeline.trained_run import TrainedRun, read_run, require_run
+from pipeline.trained_run import TrainedRun, member_plan, read_run, require_run
+from pipeline.workspace import RunFolder
 
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """The metrics of one run.  record: the file that holds them for machines."""
+    """The metrics of one run.  record: the file that holds them for machines.
+
+    members: of an ensemble, each beside the others.  networks: how many read a test digit.
+    networks_per_row: how many, at least and at most, stand behind a held-out digit here.
+    """
 
     unchanged: bool
     run: str
     metrics: Metrics
     record: Path
+    members: tuple[MemberMetrics, ...] = ()
+    networks: int = 1
+    networks_per_row: tuple[int, int] = (1, 1)
 
 
 def validate(
     plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
 ) -> ValidateResult:
     """Predict the run's held-out digits and record every metric of them.
+
+    An ensemble reads a digit with those of its members that held it out, by their own validation.
 
     Raises PipelineError if the run is missing, or does not reach the accuracy that training
     recorded for it: then its files do not belong together.
@@ -42,36 +53,103 @@ def validate(
             folder.validation, inputs, [folder.hold_out]
         )
         if unchanged:
-            measured = Metrics.from_json(files.read_json(folder.validation))
             folder.validation.touch()
+        elif run.members:
+            _measure_ensemble(plan, run, inputs, force=force, tell=tell)
         else:
-            measured = _measure(plan, run, inputs)
-    return ValidateResult(unchanged, plan.run, measured, folder.validation)
+            _measure(plan, run, inputs)
+    return _result(folder, unchanged=unchanged)
+
+
+def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
+    record = files.read_json(folder.validation)
+    measured = Metrics.from_json(record)
+    if "members" not in record:
+        return ValidateResult(unchanged, folder.name, measured, folder.validation)
+    low, high = record["networks"]["per_row"]
+    return ValidateResult(
+        unchanged,
+        folder.name,
+        measured,
+        folder.validation,
+        tuple(MemberMetrics.from_json(member) for member in record["members"]),
+        record["networks"]["per_test_digit"],
+        (low, high),
+    )
 
 
 def _inputs(run: TrainedRun) -> dict[str, Any]:
     split = run.training["split"]
-    if split["kind"] != "hold_out":
+    code = files.sha256(Path(metrics.__file__))
+    if run.members:
+        return {
+            "model": run.model_sha256,
+            "data": run.data_sha256,
+            "code": [code, files.sha256(Path(ensemble.__file__))],
+        }
+    if split["kind"] not in ("hold_out", "fold"):
         raise PipelineError(
             f"Run {run.folder.name} held no digits out of training: there is nothing to validate on"
         )
     return {
         "model": run.model_sha256,
-        "split": {key: split[key] for key in ("kind", "size", "seed")},
+        "split": folds.split_values(split),
         "data": run.data_sha256,
-        "code": files.sha256(Path(metrics.__file__)),
+        "code": code,
     }
 
 
-def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> Metrics:
+def _measure_ensemble(
+    plan: Plan,
+    run: TrainedRun,
+    inputs: dict[str, Any],
+    *,
+    force: bool,
+    tell: Callable[[str], None] | None,
+) -> None:
+    started = time.perf_counter()
+    found = []
+    for member in run.members:
+        validate(member_plan(plan, member.folder.name), force=force, tell=tell)
+        found.append(_read_held_out(member.folder))
+    combined = ensemble.combine(found)
+    measured = metrics.measure(combined.labels, combined.probabilities, rows=combined.rows)
+    with files.atomic_write(run.folder.hold_out) as stream:
+        np.savez(stream, **vars(combined))
+    files.write_json(
+        run.folder.validation,
+        {
+            "stage": "validate",
+            "inputs": inputs,
+            "run": plan.run,
+            **measured.to_json(),
+            "members": [
+                member.to_json() for member in ensemble.measure_members(found, run.members)
+            ],
+            "networks": {
+                "per_row": [int(combined.networks.min()), int(combined.networks.max())],
+                "per_test_digit": run.networks,
+            },
+            "seconds": round(time.perf_counter() - started, 3),
+            "finished_at": provenance.now(),
+        },
+    )
+
+
+def _read_held_out(folder: RunFolder) -> HeldOut:
+    with np.load(folder.hold_out, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return HeldOut(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
+
+
+def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
     started = time.perf_counter()
     processed = plan.workspace.processed(plan.source.name)
     digits = dataset.load(processed)
-    split = folds.hold_out(processed, size=inputs["split"]["size"], seed=inputs["split"]["seed"])
-    rows = split.hold_out_rows
+    rows = folds.find_split(processed, inputs["split"]).hold_out_rows
     labels = digits.train_labels[rows]
-    network = checkpoint.load_model(run.folder.model)
-    probabilities = prediction.predict(network, digits.train_images[rows])
+    model = checkpoint.load_model(run.folder.model)
+    probabilities = prediction.predict(model, digits.train_images[rows])
     measured = metrics.measure(labels, probabilities, rows=rows)
     _compare_with_training(run, measured)
     with files.atomic_write(run.folder.hold_out) as stream:
@@ -87,7 +165,6 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> Metrics:
             "finished_at": provenance.now(),
         },
     )
-    return measured
 
 
 def _compare_with_training(run: TrainedRun, measured: Metrics) -> None:

@@ -1,5 +1,6 @@
 """Training learns, and gives the same bits on any number of workers and after an interruption."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -211,3 +212,34 @@ def test_pixels_become_floats_between_0_and_1() -> None:
     assert inputs.dtype == np.float32
     assert inputs.shape == (1, 1, 3, 1)
     np.testing.assert_allclose(inputs.ravel(), [0.0, 0.2, 1.0], rtol=1e-6)
+
+
+def test_without_digits_held_out_the_same_is_learnt() -> None:
+    """Evaluating changes nothing, so leaving it out changes nothing."""
+    settings = Settings(epochs=3, batch_size=64, average_decay=0.9, evaluate_every=2)
+    evaluated, alone = make_training(settings), make_training(settings)
+    fit(evaluated)
+    results = list(alone.fit(make_examples()[0], None, workers=1))
+    assert [result.epoch for result in results] == [2, 3]
+    assert all(math.isnan(result.hold_out_loss) for result in results)
+    assert all(math.isnan(result.hold_out_accuracy) for result in results)
+    np.testing.assert_array_equal(alone.result, evaluated.result)
+
+
+def test_until_ends_a_longer_schedule() -> None:
+    settings = Settings(epochs=6, batch_size=64)
+    whole, part = make_training(settings), make_training(settings)
+    train, _ = make_examples()
+    results = list(part.fit(train, None, workers=1, until=4))
+    assert part.epoch == results[-1].epoch == 4
+    for expected in whole.fit(train, None, workers=1):
+        if expected.epoch == 4:
+            np.testing.assert_array_equal(part.result, whole.result)
+            break
+    assert list(part.fit(train, None, workers=1, until=4)) == []
+
+
+def test_patience_needs_digits_held_out() -> None:
+    training = make_training(Settings(epochs=3, batch_size=64, patience=1))
+    with pytest.raises(ValueError, match="patience needs digits"):
+        next(training.fit(make_examples()[0], None, workers=1))

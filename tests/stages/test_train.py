@@ -9,10 +9,12 @@ import pytest
 
 from pipeline import checkpoint, dataset, files, folds
 from pipeline.errors import PipelineError
+from pipeline.fitting import code_checksum
+from pipeline.network_run import TrainStart
 from pipeline.nn import EpochResult
 from pipeline.plan import RECIPE_FOLDER, Plan
 from pipeline.prediction import predict
-from pipeline.stages.train import TrainResult, TrainStart, code_checksum, train
+from pipeline.stages.train import TrainResult, train
 from pipeline.workspace import RunFolder, Workspace
 from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of
 
@@ -89,7 +91,7 @@ def test_the_record_says_from_what_and_how(trained: Workspace) -> None:
     assert "description" not in record["inputs"]["recipe"]
     assert record["data"] == files.read_json(trained.raw("practice").manifest)
     assert record["model_sha256"] == files.sha256(run.model)
-    assert record["parameters"] == checkpoint.load_model(run.model).parameter_count
+    assert record["parameters"] == checkpoint.load_model(run.model).network.parameter_count
     assert record["split"] == {
         "kind": "hold_out",
         "size": 0.2,
@@ -243,7 +245,7 @@ def edited(folder: Path, old: str, new: str) -> Path:
 def test_other_code_of_the_network_is_another_training(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.stages.train.code_checksum", lambda: "other")
+    monkeypatch.setattr("pipeline.network_run.code_checksum", lambda: "other")
     assert not train(plan).unchanged
 
 

@@ -1,0 +1,162 @@
+"""One network fitted to its digits: saved after each evaluation, and taken up again from there."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import files, nn
+from pipeline.checkpoint import Array, load_checkpoint, save_checkpoint
+from pipeline.errors import PipelineError
+from pipeline.nn import Augmentation, EpochResult, Examples, Network, Settings, Training
+from pipeline.recipe import Recipe
+from pipeline.threads import available_cores, single_threaded_blas
+
+IMAGE_SHAPE = (28, 28, 1)
+COLUMNS = tuple(field.name for field in fields(EpochResult))
+
+
+@dataclass
+class History:
+    """All evaluations of a training, interrupted parts included.
+
+    rows: one list for each, with the fields of EpochResult as floats.
+    """
+
+    rows: list[list[float]] = field(default_factory=list)
+
+    def add(self, result: EpochResult) -> None:
+        """Append an evaluation."""
+        self.rows.append([float(getattr(result, column)) for column in COLUMNS])
+
+    def column(self, name: str) -> list[float]:
+        """Return one field of all evaluations."""
+        return [row[COLUMNS.index(name)] for row in self.rows]
+
+    def kept_epoch(self, *, patience: int) -> int:
+        """Return the epoch whose weights are kept: the best with early stopping, else the last."""
+        losses = self.column("hold_out_loss")
+        kept = losses.index(min(losses)) if patience else -1
+        return int(self.column("epoch")[kept])
+
+    @property
+    def seconds(self) -> float:
+        """Of training and evaluation."""
+        return sum(self.column("seconds"))
+
+    @property
+    def images_per_second(self) -> int:
+        """The median over the evaluations."""
+        return round(float(np.median(self.column("images_per_second"))))
+
+    def write(self, path: Path) -> None:
+        """Write a CSV with a line for each evaluation."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for epoch, *values in self.rows:
+            writer.writerow([int(epoch), *(f"{value:.6g}" for value in values)])
+        files.write_text(path, text.getvalue())
+
+
+def make_training(recipe: Recipe, *, holds_out: bool = True) -> Training:
+    """Return the recipe's network with its optimizer, ready for the first epoch.
+
+    holds_out: False is for a training on all rows, which nothing can stop early.
+    Raises ValueError if the layers do not fit one another.
+    """
+    network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
+    if network.output_shape != (10,):
+        raise ValueError(f"the last layer gives {network.output_shape}, not 10 logits")
+    values = recipe.training
+    distortions = recipe.augmentation
+    return Training(
+        network,
+        nn.make_optimizer(recipe.optimizer.model_dump()),
+        Settings(
+            epochs=values.epochs,
+            batch_size=None if values.batch_size == "all" else values.batch_size,
+            smoothing=values.label_smoothing,
+            average_decay=values.average_decay,
+            patience=values.patience if holds_out else 0,
+            evaluate_every=values.evaluate_every,
+            shards=values.shards,
+            augmentation=Augmentation(**distortions.model_dump()) if distortions else None,
+        ),
+        recipe.seed,
+        nn.make_schedule(recipe.schedule.model_dump()),
+    )
+
+
+def code_checksum() -> str:
+    """Return a checksum of the network's code: other code is another experiment."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(nn.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def workers_for(training: Training) -> int:
+    """Return how many cores a training uses here."""
+    return min(available_cores(), training.settings.shards)
+
+
+def fit(
+    training: Training,
+    train: Examples,
+    hold_out: Examples | None,
+    history: History,
+    *,
+    checkpoint: Path,
+    inputs: dict[str, Any],
+    until: int | None = None,
+    history_csv: Path | None = None,
+    watch: Callable[[EpochResult], None] | None = None,
+) -> None:
+    """Train to the end, or to the epoch ``until``; the network then has the values to keep.
+
+    history: what ``resume`` returned; each evaluation is added to it.
+    checkpoint: written after each evaluation, and left there for the caller to remove.
+    Raises FloatingPointError if the loss is no longer a number; then there is no checkpoint left.
+    """
+    try:
+        with single_threaded_blas():
+            for result in training.fit(train, hold_out, workers=workers_for(training), until=until):
+                history.add(result)
+                state = training.state() | {"history": np.array(history.rows)}
+                save_checkpoint(checkpoint, inputs, state)
+                if history_csv:
+                    history.write(history_csv)
+                if watch:
+                    watch(result)
+    except FloatingPointError:
+        checkpoint.unlink(missing_ok=True)  # going on from it would only diverge again
+        raise
+    training.network.vector[...] = training.result
+
+
+def resume(
+    training: Training,
+    checkpoint: Path,
+    inputs: dict[str, Any],
+    tell: Callable[[str], None] | None = None,
+) -> History:
+    """Restore the checkpoint, if there is a sound one of the same inputs; return its history."""
+    if not checkpoint.exists():
+        return History()
+    try:
+        stored_inputs, state = load_checkpoint(checkpoint)
+        if stored_inputs != inputs:
+            return History()
+        history: Array = state.pop("history")
+        training.restore(state)
+    except (PipelineError, KeyError, ValueError):
+        if tell:
+            tell(f"{checkpoint} is damaged: training starts anew.")
+        return History()
+    return History([list(map(float, row)) for row in history])
