@@ -1,7 +1,7 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
 In reading order: initializers, layers, normalization, conv (with columns, bands and
-winograd), pooling, blocks, losses, network, optimizers, schedules, resampling, augmentation,
+winograd), crop, pooling, blocks, losses, network, optimizers, schedules, resampling, augmentation,
 batches, team, parallel, predictor, training; gradcheck shows that the derivatives are right.
 """
 

@@ -9,6 +9,7 @@ import pytest
 from pipeline.nn import (
     SGD,
     AdamW,
+    Augmentation,
     EpochResult,
     Examples,
     Predictor,
@@ -38,7 +39,14 @@ CONV_LAYERS: list[dict[str, Any]] = [
     {"kind": "dense", "units": 10},
 ]
 NETWORKS = {"dense": LAYERS, "conv": CONV_LAYERS}
-SETTINGS = Settings(epochs=4, batch_size=32, smoothing=0.1, average_decay=0.95, shards=3)
+SETTINGS = Settings(
+    epochs=4,
+    batch_size=32,
+    smoothing=0.1,
+    average_decay=0.95,
+    shards=3,
+    augmentation=Augmentation(shift_pixels=1.0, angle_degrees=5.0, elastic_pixels=0.2),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +104,25 @@ def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> N
     fit(one)
     fit(many, workers=workers)
     np.testing.assert_array_equal(one.result, many.result)
+
+
+def test_training_images_are_distorted_and_held_out_ones_are_not() -> None:
+    distortions = Augmentation(shift_pixels=5.0)
+    plain, distorted = (
+        Training(
+            make_network(PLAIN_LAYERS),
+            SGD(learning_rate=1e-30),  # so that all see the same network
+            Settings(epochs=2, batch_size=32, augmentation=augmentation),
+            seed=0,
+        )
+        for augmentation in (None, distortions)
+    )
+    plain_results, distorted_results = fit(plain), fit(distorted)
+    assert plain_results[0].hold_out_loss == distorted_results[0].hold_out_loss
+    assert plain_results[0].training_loss != distorted_results[0].training_loss
+    # Anew in each epoch.
+    assert distorted_results[1].training_loss != distorted_results[0].training_loss
+    assert plain_results[1].training_loss == pytest.approx(plain_results[0].training_loss)
 
 
 def test_another_seed_gives_another_network() -> None:
