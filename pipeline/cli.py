@@ -236,7 +236,7 @@ def summary(plan: Plan, *, force: bool, quiet: bool) -> None:
 @click.option("--run", envvar="DIGITS_RUN", help="The blend's name (default: made of theirs).")
 @workspace_options
 def blend(runs: tuple[str, ...], run: str | None, data: str, submissions: str) -> None:
-    """Average finished runs: a new run, validated, with a CSV of its own."""
+    """Average finished runs into a new one, with a CSV."""
     from pipeline.display import show_submission, show_validate
     from pipeline.members import plan_blend
     from pipeline.stages.submission import submission as submission_stage

@@ -57,6 +57,10 @@ def members_of(plan: Plan) -> tuple[Plan, ...]:
         for fold in (range(plan.folds) if plan.folds else [None])
     ]
     _refuse_twice([member.run for member in plans], str(plan.recipe))
+    if plan.run in {member.run for member in plans}:
+        raise PipelineError(
+            f"RUN={plan.run}: a member of this ensemble has that name", remedy="Give another RUN="
+        )
     return tuple(plans)
 
 

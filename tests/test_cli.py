@@ -139,6 +139,7 @@ def test_usage(run: Callable[..., Result], arguments: list[str]) -> None:
         (["--recipe", "nosuch"], ["RECIPE=nosuch: no recipe", "mlp, notebook-10"]),
         (["--recipe", "nosuch.toml"], ["RECIPE=nosuch.toml: no such file"]),
         (["--seed", "-1"], ["SEED=-1: not a whole number from 0 up"]),
+        (["--folds", "1"], ["FOLDS=1: not a whole number from 2 up"]),
         (["--seed", "1.5"], ["SEED=1.5: not a whole number"]),
         (["--run", "../run"], ["RUN=../run: not usable as the name of a folder", "Use letters"]),
     ],
@@ -148,6 +149,15 @@ def test_wrong_values(
     run: Callable[..., Result], stage: str, arguments: list[str], texts: list[str]
 ) -> None:
     assert_fails(run(stage, *arguments), *texts)
+    assert not Path("data").exists()
+
+
+@pytest.mark.parametrize(
+    ("runs", "text"),
+    [([], "A blend needs at least two runs"), (["a", "b"], "There is no run a (data/runs/a)")],
+)
+def test_what_cannot_be_blended(run: Callable[..., Result], runs: list[str], text: str) -> None:
+    assert_fails(run("blend", *runs), text)
     assert not Path("data").exists()
 
 
@@ -324,11 +334,13 @@ def test_options_become_a_plan(
     run: Callable[..., Result], given: list[tuple[Plan, bool]], tmp_path: Path
 ) -> None:
     options = ["--source", "practice", "--recipe", "smoke", "--seed", "3", "--set", "a=1 b=x y"]
+    options += ["--folds", "5"]
     folders = ["--data", "d ä", "--submissions", "s"]
     run("download", *options, *folders, "--run", "mine", "--force")
     ((plan, force),) = given
     assert plan.source.kind == "practice"
     assert (plan.recipe_name, plan.seed, plan.overrides) == ("smoke", 3, ("a=1", "b=x y"))
+    assert plan.folds == 5
     assert plan.workspace == Workspace(Path("d ä"), Path("s"))
     assert plan.run == "mine"
     assert force
@@ -342,6 +354,7 @@ def test_variables_become_a_plan(
         "RECIPE": "smoke",
         "SEED": "3",
         "SET": "a=1",
+        "FOLDS": "4",
         "RUN": "mine",
         "DATA": "d",
         "SUBMISSIONS": "s",
@@ -360,6 +373,7 @@ def test_variables_become_a_plan(
     )
     assert first.workspace == Workspace(Path("d"), Path("s"))
     assert force
+    assert first.folds == 4
     assert second.seed == 4
 
 

@@ -1,8 +1,10 @@
 import io
+import math
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 from rich.console import Console
 
 from pipeline import display
+from pipeline.ensemble import MemberMetrics
 from pipeline.metrics import Accuracy, Metrics, accuracy_of, measure
+from pipeline.network_run import TrainStart
+from pipeline.nn import EpochResult
 from pipeline.runs import RunRow, Score
 from pipeline.stages.check import CheckResult
 from pipeline.stages.download import DownloadResult
@@ -19,6 +24,7 @@ from pipeline.stages.results import ResultRow, ResultsResult, Spread
 from pipeline.stages.submission import SubmissionResult
 from pipeline.stages.submit import SubmitResult
 from pipeline.stages.summary import SummaryResult
+from pipeline.stages.train import TrainResult
 from pipeline.stages.validate import ValidateResult
 
 HOLD_OUT = Accuracy(0.95, 0.93, 0.97, 285, 300)
@@ -171,6 +177,57 @@ def test_validate_shows_accuracy_digits_confusion_and_worst_errors() -> None:
     assert ["9", "3", ".", ".", ".", ".", ".", ".", ".", ".", "197"] in lines
     assert ["7", "0", "1", "0.9100", "0.0100"] in lines
     assert sum(line[3:] == ["0.9100", "0.0100"] for line in lines) == 10
+
+
+def test_validate_of_an_ensemble_shows_what_each_member_adds() -> None:
+    members = (
+        MemberMetrics("practice-a", accuracy_of(90, 100), 3, 50, 1, 2.5),
+        MemberMetrics("practice-b", accuracy_of(80, 100), -1, 50, 2, 1250.0),
+        MemberMetrics("practice-c", accuracy_of(70, 100), 0, 0, 1, 1.0),
+    )
+    result = replace(validated(), members=members, networks=4, networks_per_row=(1, 3))
+    lines = plain(lambda console: display.show_validate(console, result)).splitlines()
+    assert (
+        "  Each held-out digit is read here by 1 to 3 networks that never saw it; "
+        "each test digit by 4." in lines
+    )
+    table = [squeezed(line) for line in lines if line.startswith(("  member ", "  practice-"))]
+    assert table == [
+        "member accuracy gain in accuracy training",
+        "practice-a 0.9000 +3 +0.0600 2.5 s",
+        "practice-b 0.8000 -1 -0.0200 1,250.0 s",
+        "practice-c 0.7000 1.0 s",
+    ]
+
+
+def test_training_shows_both_networks_and_the_end() -> None:
+    first = TrainStart("r", "mlp", 5, 3, 2, 80, 20, 1)
+    epoch = EpochResult(3, 0.5, 0.4, 0.9, 0.01, 100.0, 1.0)
+
+    def show(console: Console) -> None:
+        with display.TrainingDisplay(console) as watcher:
+            watcher.tell("member 1 of 2: r")
+            watcher.start(first)
+            watcher.epoch(epoch)
+            watcher.start(replace(first, refit=True, training_rows=100, hold_out_rows=0))
+            watcher.epoch(replace(epoch, hold_out_loss=math.nan, hold_out_accuracy=math.nan))
+        display.show_train(console, TrainResult(False, "r", Path("f"), 3, 0.9, 20, 9.0, 100, 100))
+
+    lines = plain(show).splitlines()
+    assert lines[0] == "  member 1 of 2: r"
+    assert lines[1] == "train: mlp: 5 parameters, 80 digits to learn from, 20 held out"
+    assert lines[2] == "  going on after epoch 2 of 3"
+    assert lines[3].startswith("  epoch 3/3  loss 0.5000  hold-out 0.9000  rate 0.01")
+    assert lines[4] == "train: mlp: again on all 100 digits, for the test digits"
+    assert lines[6].startswith("  epoch 3/3  loss 0.5000  rate 0.01")
+    assert "after as many epochs on all 100 digits" in lines[-1]
+
+
+def test_an_ensemble_s_training_tells_of_its_networks() -> None:
+    result = TrainResult(False, "r", Path("f"), None, None, 20, 9.0, None, networks=7)
+    assert plain(lambda console: display.show_train(console, result)) == (
+        "  an ensemble of 7 networks, trained in 9.0 s\n  to  f\n"
+    )
 
 
 def test_without_errors_there_is_no_table_of_them() -> None:

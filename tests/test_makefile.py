@@ -287,6 +287,66 @@ def test_help_lists_all_targets_and_variables(checkout: Checkout) -> None:
     assert checkout.make().output == output
 
 
+# ---- ensembles -----------------------------------------------------------------------------------
+ENSEMBLE = """
+description = "Two"
+[ensemble]
+members = [{ recipe = "smoke" }, { recipe = "mine.toml", seed = 1 }]
+"""
+
+
+def test_a_member_s_recipe_is_noticed_and_trained_alone(checkout: Checkout) -> None:
+    mine = checkout.folder / "mine.toml"
+    shutil.copy(smoke(checkout), mine)
+    edit(mine, "epochs = 3", "epochs = 1")
+    (checkout.folder / "two.toml").write_text(ENSEMBLE, encoding="utf-8")
+    assert checkout.due(recipe="two.toml") == AFTER_DATA
+    outcome = checkout.make("all", recipe="two.toml")
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert outcome.stages == ["train", "validate", "submission"]
+    assert outcome.output.count("digits to learn from") == 1  # practice-smoke was there
+    assert checkout.due(recipe="two.toml") == []
+    kept = checkout.workspace.run("practice-smoke").training
+    before = kept.read_bytes()
+    edit(mine, "epochs = 1", "epochs = 2")
+    assert checkout.due(recipe="two.toml") == AFTER_DATA
+    assert checkout.make("all", recipe="two.toml").output.count("digits to learn from") == 1
+    assert kept.read_bytes() == before
+    kept.unlink()
+    assert checkout.due(recipe="two.toml") == AFTER_DATA
+
+
+def test_folds_from_the_digits_to_the_summary(checkout: Checkout) -> None:
+    outcome = checkout.make("all", "FOLDS=2")
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert "3,000 held-out digits" in outcome.output
+    assert "read here by 1 network that never saw it; each test digit by 2." in outcome.output
+    assert "members     2: practice-smoke-fold0of2, practice-smoke-fold1of2" in outcome.output
+    assert checkout.workspace.submission("practice-smoke-folds2").exists()
+    assert checkout.due("FOLDS=2") == []
+    assert checkout.due() == []
+    assert checkout.make("all", "FOLDS=2").stages == []
+    assert checkout.due("FOLDS=3") == AFTER_DATA
+
+
+def test_a_blend_of_finished_runs(checkout: Checkout) -> None:
+    assert checkout.make("all", "SEED=1").code == 0
+    given = "RUNS=practice-smoke practice-smoke-seed1"
+    outcome = checkout.make("blend", given, "RUN=both")
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert outcome.stages == ["validate", "submission"]
+    assert "read here by 2 networks that never saw it; each test digit by 2." in outcome.output
+    assert checkout.make("submission", "RUN=both", recipe=None).output.count("up to date") == 1
+    assert checkout.due("RUN=both", recipe=None) == ["summary"]
+    assert checkout.make("all", "RUN=both", recipe=None).code == 0
+    assert checkout.due("RUN=both", recipe=None) == []
+    assert checkout.make("train", "SEED=1", "FORCE=1").code == 0
+    assert checkout.due("RUN=both", recipe=None) == AFTER_DATA
+    refused = checkout.make("blend", "RUNS=practice-smoke none")
+    assert refused.code != 0
+    assert refused.errors.splitlines()[0].startswith("Error: There is no run none")
+
+
 def test_clean_keeps_raw_data_and_submissions(checkout: Checkout) -> None:
     kept = checkout.state("data", "raw") | checkout.state("submissions")
     outcome = checkout.make("clean")

@@ -82,10 +82,13 @@ def _train_ensemble(
     say = tell or (lambda _: None)
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
+        all_there = True
         for number, member in enumerate([] if plan.blend else members, start=1):
             say(f"member {number} of {len(members)}: {member.run}")
             if train_network(member, force=force, tell=tell, watcher=watcher):
                 say("is trained already")
+            else:
+                all_there = False
         trained = [read_run(member) for member in members]
         seed, moved = seed_of(plan)
         if seed is None and not plan.blend:
@@ -93,7 +96,9 @@ def _train_ensemble(
             moved = seed or 0
         processed = plan.workspace.processed(plan.source.name)
         record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
-        unchanged = not force and provenance.is_current(run.training, record["inputs"], [])
+        unchanged = (
+            all_there and not force and provenance.is_current(run.training, record["inputs"], [])
+        )
         plan.record_request()
         if unchanged:
             run.training.touch()
