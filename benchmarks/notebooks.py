@@ -99,7 +99,7 @@ def compare(path: Path, *, rounds: int, iterations: int) -> dict[str, Any]:
         values = recipe.training.model_copy(
             update={"epochs": iterations, "evaluate_every": iterations}
         )
-        training = make_training(recipe.model_copy(update={"training": values}))
+        training = make_training(recipe.model_copy(update={"training": values}), ROWS)
         with single_threaded_blas():
             for _ in training.fit(training_part, hold_out, workers=available_cores()):
                 pass

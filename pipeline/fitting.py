@@ -64,9 +64,17 @@ class History:
         files.write_text(path, text.getvalue())
 
 
-def make_training(recipe: Recipe, *, holds_out: bool = True) -> Training:
+def epochs_of(recipe: Recipe, rows: int) -> int:
+    """Return how many epochs a training part of so many rows is gone through."""
+    values = recipe.training
+    steps = 1 if values.batch_size == "all" else -(-rows // values.batch_size)
+    return max(values.epochs, -(-values.least_steps // steps))
+
+
+def make_training(recipe: Recipe, rows: int, *, holds_out: bool = True) -> Training:
     """Return the recipe's network with its optimizer, ready for the first epoch.
 
+    rows: of the training part.
     holds_out: False is for a training on all rows, which nothing can stop early.
     Raises ValueError if the layers do not fit one another.
     """
@@ -79,7 +87,7 @@ def make_training(recipe: Recipe, *, holds_out: bool = True) -> Training:
         network,
         nn.make_optimizer(recipe.optimizer.model_dump()),
         Settings(
-            epochs=values.epochs,
+            epochs=epochs_of(recipe, rows),
             batch_size=None if values.batch_size == "all" else values.batch_size,
             smoothing=values.label_smoothing,
             average_decay=values.average_decay,

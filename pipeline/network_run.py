@@ -174,7 +174,8 @@ class _Work:
 
     def _make_training(self, *, holds_out: bool = True) -> Training:
         try:
-            return make_training(self.recipe, holds_out=holds_out)
+            rows = len(self.split.training_rows)
+            return make_training(self.recipe, rows, holds_out=holds_out)
         except (ValueError, MemoryError) as error:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 

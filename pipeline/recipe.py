@@ -160,9 +160,11 @@ class TrainingSection(Section):
     """How long and how; pipeline/nn/training.py says what each value does.
 
     batch_size: a number of rows, or "all" for gradient descent on the whole training part.
+    least_steps: of the optimizer; where rows are few, there are as many epochs as these take.
     """
 
     epochs: Count
+    least_steps: Annotated[int, Field(ge=0)] = 0
     batch_size: Count | Literal["all"] = 128
     label_smoothing: Share = 0.0
     average_decay: Share = 0.0
@@ -210,6 +212,8 @@ def read_recipe(
     if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
         split.pop("hold_out", None)
         split["fold"], split["folds"] = fold
+        # On all rows every fold would train the same network; the folds' own ones predict.
+        split["refit"] = False
     for override in overrides:
         _apply_override(values, override)
     if seed is not None:

@@ -15,7 +15,7 @@ from pipeline.recipe import read_recipe
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return make_training(read_recipe(RECIPE_FOLDER / "smoke.toml")).network
+    return make_training(read_recipe(RECIPE_FOLDER / "smoke.toml"), 5_000).network
 
 
 def make_images(count: int) -> Array:

@@ -44,16 +44,25 @@ def message(recipe: Path, *overrides: str) -> str:
 @pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
 def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
     recipe = read_recipe(path)
-    training = make_training(recipe)
+    training = make_training(recipe, 42_000)
     assert training.network.output_shape == (10,)
     assert training.settings.epochs == recipe.training.epochs
     assert recipe.description
 
 
+@pytest.mark.parametrize(
+    ("rows", "epochs"), [(6400, 3), (640, 10), (641, 10), (704, 10), (705, 9), (1, 100)]
+)
+def test_few_digits_are_gone_through_more_often(rows: int, epochs: int) -> None:
+    """100 steps at least, of 64 digits each."""
+    recipe = read_recipe(SMOKE, overrides=("training.least_steps=100",))
+    assert make_training(recipe, rows).settings.epochs == epochs
+
+
 def test_a_recipe_is_read_as_it_is_written() -> None:
     recipe = read_recipe(SMOKE)
     assert recipe.split.hold_out == 0.2
-    assert [layer.kind for layer in recipe.network.layers][:3] == ["avg_pool2d", "conv2d", "relu"]
+    assert [layer.kind for layer in recipe.network.layers][:3] == ["crop2d", "avg_pool2d", "conv2d"]
     assert recipe.optimizer.kind == "adamw"
     assert recipe.optimizer.learning_rate == 0.01
     assert (recipe.training.epochs, recipe.training.batch_size) == (3, 64)
@@ -94,7 +103,7 @@ def with_layers(recipe: Path, layers: str) -> Path:
 
 
 def test_a_convolutional_recipe_makes_a_training(recipe: Path) -> None:
-    training = make_training(read_recipe(with_layers(recipe, CONV_LAYERS)))
+    training = make_training(read_recipe(with_layers(recipe, CONV_LAYERS)), 42_000)
     shapes = [layer.output_shape for layer in training.network.layers]
     assert (shapes[0], shapes[3], shapes[4]) == ((14, 14, 6), (7, 7, 8), (3, 6, 8))
     assert shapes[-1] == (10,)
@@ -184,10 +193,10 @@ def test_a_fault_of_an_image_layer_is_named_by_its_key(
         (
             '"max_pool2d"',
             '"max_pool2d", size = [1, 13]',
-            r"layer 4 \(max_pool2d\): a window of 1x13",
+            r"layer 5 \(max_pool2d\): a window of 1x13",
         ),
-        ('{ kind = "flatten" },', "", r"layer 7 \(dense\): .*: flatten"),
-        ('{ kind = "avg_pool2d" },', '{ kind = "global_avg_pool" },', r"layer 2 \(conv2d\): "),
+        ('{ kind = "flatten" },', "", r"layer 8 \(dense\): .*: flatten"),
+        ('{ kind = "avg_pool2d" },', '{ kind = "global_avg_pool" },', r"layer 3 \(conv2d\): "),
     ],
 )
 def test_layers_that_do_not_fit_are_named_by_their_number(
@@ -195,7 +204,7 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
 ) -> None:
     edit(recipe, old, new)
     with pytest.raises(ValueError, match=f"^{expected}"):
-        make_training(read_recipe(recipe))
+        make_training(read_recipe(recipe), 42_000)
 
 
 # ---- what is wrong, by the keys of the file ----------------------------------------------------

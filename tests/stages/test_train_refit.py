@@ -66,9 +66,9 @@ def assert_same_models(first: RunFolder, second: RunFolder) -> None:
 def vector_trained_on_all_rows(plan: Plan, epochs: int) -> prediction.Array:
     """What the recipe makes of all rows, without any stage."""
     recipe = read_recipe(plan.recipe, seed=plan.seed, overrides=plan.overrides)
-    training = make_training(recipe, holds_out=False)
     digits = dataset.load(plan.workspace.processed(plan.source.name))
     rows = np.arange(len(digits.train_labels))
+    training = make_training(recipe, len(rows), holds_out=False)
     everything = Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
     with single_threaded_blas():
         for result in training.fit(everything, None, workers=1):
