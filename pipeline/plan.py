@@ -20,7 +20,7 @@ from pipeline.workspace import Workspace
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
 NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
-DEFAULT_RECIPE = "mlp"
+DEFAULT_RECIPE = "quick"
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 BLEND = Path("blend")  # stands where a blend has no recipe
 

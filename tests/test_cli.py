@@ -386,7 +386,7 @@ def test_empty_variables_are_defaults(
     monkeypatch.setenv("DIGITS_FORCE", "0")
     run("download")
     ((plan, force), (_, zero)) = given
-    assert (plan.run, plan.seed, plan.overrides) == ("practice-mlp", None, ())
+    assert (plan.run, plan.seed, plan.overrides) == ("practice-quick", None, ())
     assert plan.workspace == Workspace(Path("data"), Path("submissions"))
     assert not force
     assert not zero

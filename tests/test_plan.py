@@ -226,7 +226,7 @@ def test_what_differs_never_shares_a_run(plan_of: Callable[..., Plan], tmp_path:
 
 def test_a_run_s_name_says_what_it_is(plan_of: Callable[..., Plan]) -> None:
     assert plan_of(recipe="smoke").run == "practice-smoke"
-    assert plan_of(source="kaggle", seed=3).run == "kaggle-mlp-seed3"
+    assert plan_of(source="kaggle", seed=3).run == "kaggle-quick-seed3"
 
 
 @pytest.mark.parametrize("name", ["a", "1", "My.run_2+x-y", "prüfung"])

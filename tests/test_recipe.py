@@ -9,12 +9,14 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.fitting import make_training
+from pipeline.members import read_members
 from pipeline.nn import Network
 from pipeline.nn.network import LAYERS
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import Recipe, read_recipe
 
-BUILT_IN = sorted(RECIPE_FOLDER.glob("*.toml"))
+BUILT_IN = [path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(path) is None]
+ENSEMBLES = [path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(path)]
 SMOKE = RECIPE_FOLDER / "smoke.toml"
 
 
