@@ -167,7 +167,7 @@ def test_a_size_is_one_number_or_two(recipe: Path, layer: str, key: str, value: 
 def test_a_padding_is_one_number_or_two_and_may_be_0(recipe: Path, value: str) -> None:
     edit(recipe, "filters = 4", f"filters = 4, padding = {value}")
     assert message(recipe) == (
-        f"network.layers.1.padding: should be an integer from 0 on, "
+        f"network.layers.2.padding: should be an integer from 0 on, "
         f"or two as [rows, columns], got {value}"
     )
 
@@ -175,10 +175,10 @@ def test_a_padding_is_one_number_or_two_and_may_be_0(recipe: Path, value: str) -
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (", filters = 4", "", "network.layers.1.filters: missing key"),
-        ("filters = 4", "filters = 0", "network.layers.1.filters: should be greater than"),
-        ("filters = 4", "filters = 4, size = 2", "network.layers.1.size: unknown key"),
-        ("channels = true", "channels = 1", "network.layers.5.channels: should be a valid bool"),
+        (", filters = 4", "", "network.layers.2.filters: missing key"),
+        ("filters = 4", "filters = 0", "network.layers.2.filters: should be greater than"),
+        ("filters = 4", "filters = 4, size = 2", "network.layers.2.size: unknown key"),
+        ("channels = true", "channels = 1", "network.layers.6.channels: should be a valid bool"),
     ],
 )
 def test_a_fault_of_an_image_layer_is_named_by_its_key(
@@ -191,7 +191,7 @@ def test_a_fault_of_an_image_layer_is_named_by_its_key(
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("filters = 4", "filters = 4, kernel = 15", r"layer 2 \(conv2d\): a kernel of 15x15 does"),
+        ("filters = 4", "filters = 4, kernel = 15", r"layer 3 \(conv2d\): a kernel of 15x15 does"),
         (
             '"max_pool2d"',
             '"max_pool2d", size = [1, 13]',
@@ -265,28 +265,28 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
             "optimizer.kind: should be one of 'sgd', 'adamw', got 'adam'",
         ),
         ('kind = "adamw"', "", "optimizer.kind: missing key"),
-        ("units = 32 }", "unit = 32 }", "network.layers.7.units: missing key"),
-        ("units = 32 }", "units = -1 }", "network.layers.7.units: should be greater than"),
+        ("units = 32 }", "unit = 32 }", "network.layers.8.units: missing key"),
+        ("units = 32 }", "units = -1 }", "network.layers.8.units: should be greater than"),
         (
             '{ kind = "glorot" }',
             '{ kind = "normal" }',
-            "network.layers.9.weight.scale: missing key",
+            "network.layers.10.weight.scale: missing key",
         ),
         (
             '{ kind = "glorot" }',
             '{ kind = "uniform", low = 1.0, high = 0.0 }',
-            "network.layers.9.weight: low must be below high",
+            "network.layers.10.weight: low must be below high",
         ),
         (
             '{ kind = "glorot" }',
             '{ kind = "constant", value = nan }',
-            "network.layers.9.weight.value: should be a finite number, got nan",
+            "network.layers.10.weight.value: should be a finite number, got nan",
         ),
-        ('{ kind = "glorot" }', '"glorot"', "network.layers.9.weight: should be a table"),
-        ('{ kind = "batch_norm" }', "7", "network.layers.4: should be a table, got 7"),
-        ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.8.kind: should be one of"),
+        ('{ kind = "glorot" }', '"glorot"', "network.layers.10.weight: should be a table"),
+        ('{ kind = "batch_norm" }', "7", "network.layers.5: should be a table, got 7"),
+        ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.9.kind: should be one of"),
         ("[schedule]", "[schedul]", "schedul: unknown key"),
-        ("rate = 0.1", "rate = 1.0", "network.layers.5.rate: should be less than 1, got 1.0"),
+        ("rate = 0.1", "rate = 1.0", "network.layers.6.rate: should be less than 1, got 1.0"),
     ],
 )
 def test_a_fault_is_named_by_its_key(recipe: Path, old: str, new: str, expected: str) -> None:
@@ -349,12 +349,12 @@ def value_at(recipe: Recipe, key: str) -> Any:
         ('training.batch_size="all"', "training.batch_size", "all"),
         ("optimizer.learning_rate=1e-3", "optimizer.learning_rate", 0.001),
         ("optimizer.learning_rate=1", "optimizer.learning_rate", 1.0),
-        ("network.layers.7.units=7", "network.layers.7.units", 7),
-        ("network.layers.5.rate=0", "network.layers.5.rate", 0.0),
-        ("network.layers.1.kernel=5", "network.layers.1.kernel", 5),
-        ("network.layers.1.kernel=[5, 3]", "network.layers.1.kernel", [5, 3]),
-        ("network.layers.3.stride=1", "network.layers.3.stride", 1),
-        ("network.layers.7.bias.value=0.5", "network.layers.7.bias.value", None),
+        ("network.layers.8.units=7", "network.layers.8.units", 7),
+        ("network.layers.6.rate=0", "network.layers.6.rate", 0.0),
+        ("network.layers.2.kernel=5", "network.layers.2.kernel", 5),
+        ("network.layers.2.kernel=[5, 3]", "network.layers.2.kernel", [5, 3]),
+        ("network.layers.4.stride=1", "network.layers.4.stride", 1),
+        ("network.layers.8.bias.value=0.5", "network.layers.8.bias.value", None),
         ("description=two words", "description", "two words"),
         ("description='a = \"b\"'", "description", 'a = "b"'),
         ("schedule.kind=one_cycle", "schedule.kind", "one_cycle"),
@@ -370,7 +370,7 @@ def value_at(recipe: Recipe, key: str) -> Any:
 )
 def test_an_override_sets_one_value(override: str, key: str, value: Any) -> None:
     if value is None:  # a table that the recipe leaves to its default has no kind to keep
-        assert message(SMOKE, override) == "network.layers.7.bias.kind: missing key"
+        assert message(SMOKE, override) == "network.layers.8.bias.kind: missing key"
         return
     changed = read_recipe(SMOKE, overrides=(override,))
     assert value_at(changed, key) == value
