@@ -294,11 +294,13 @@ def test_check_says_how_many_rows_were_right() -> None:
 def test_results_counts_rows_and_names_what_was_left() -> None:
     one = Spread(0.9, None, 0.9, 0.9, 1)
     row = ResultRow("mlp", "practice", one, None, 1.0, 80, 20, (2,))
-    result = ResultsResult(False, Path("README.md"), {"notebooks": [], "recipes": [row]})
+    tables: dict[str, list[ResultRow]] = {"notebooks": [], "recipes": [row]}
+    result = ResultsResult(False, Path("README.md"), tables, ["mlp"])
     assert plain(lambda console: display.show_results(console, result)) == (
-        "results: README.md is written anew\n"
+        "results: README.md and the recipes' claims are written\n"
         "  notebooks  no runs yet; left as it was\n"
         "  recipes    1 rows\n"
+        "  claims     mlp\n"
     )
 
 

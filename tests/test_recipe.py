@@ -52,6 +52,13 @@ def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
     assert recipe.description
 
 
+@pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
+def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> None:
+    members = read_members(path)
+    assert members
+    assert {member.recipe for member in members} <= set(BUILT_IN)
+
+
 @pytest.mark.parametrize(
     ("rows", "epochs"), [(6400, 3), (640, 10), (641, 10), (704, 10), (705, 9), (1, 100)]
 )

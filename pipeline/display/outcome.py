@@ -89,13 +89,14 @@ def show_results(console: Console, result: ResultsResult) -> None:
     if result.unchanged:
         show_line(console, f"results: the tables of {result.readme} are up to date")
         return
-    show_headline(console, "results", f"{result.readme} is written anew")
+    show_headline(console, "results", f"{result.readme} and the recipes' claims are written")
     show_facts(
         console,
         [
             (name, f"{len(rows)} rows" if rows else "no runs yet; left as it was")
             for name, rows in result.tables.items()
-        ],
+        ]
+        + [("claims", ", ".join(result.claims) or "as they were")],
     )
 
 

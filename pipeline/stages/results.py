@@ -1,4 +1,4 @@
-"""Stage results: the README's tables, generated from run files so that no number is typed."""
+"""Stage results: the README's tables and the recipes' claims, made from run files: none is typed."""
 
 import json
 import math
@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
+from pipeline.plan import RECIPE_FOLDER
 from pipeline.runs import Score, score_of
 from pipeline.trained_run import known_accuracy, networks_of, read_training
 from pipeline.workspace import RunFolder, Workspace
@@ -29,6 +30,8 @@ REPORTED = {
     "notebook-class-unscaled": "0.845",
 }
 KINDS = ("competition", "mnist-csv", "practice")
+# How the line begins with which a recipe opens once it has been measured.
+CLAIM = "# Measured: "
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,21 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultsResult:
-    """tables: the rows of each table; one without rows was left as it stood in the file."""
+    """tables: the rows of each table; one without rows was left as it stood in the file.
+
+    claims: the recipes whose opening line was written anew.
+    """
 
     unchanged: bool
     readme: Path
     tables: Mapping[str, Sequence[ResultRow]]
+    claims: Sequence[str]
 
 
-def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
-    """Write both tables into ``readme``, between their markers.
+def results(
+    workspace: Workspace, *, readme: Path = README, recipes: Path = RECIPE_FOLDER
+) -> ResultsResult:
+    """Write both tables into ``readme``, between their markers, and each recipe's opening line.
 
     Only runs of built-in recipes without overrides count.  Of each recipe and kind of digits,
     the runs are those with the recipe and the data of the newest one, one for each seed.
@@ -96,7 +105,8 @@ def results(workspace: Workspace, *, readme: Path = README) -> ResultsResult:
     text = _replace(text, "recipes", recipe_table(tables["recipes"]), readme)
     if text != before:
         files.write_text(readme, text)
-    return ResultsResult(text == before, readme, tables)
+    claims = [row.recipe for row in _best_known(rows) if _write_claim(recipes, row)]
+    return ResultsResult(text == before and not claims, readme, tables, claims)
 
 
 def collect(workspace: Workspace) -> list[ResultRow]:
@@ -130,6 +140,38 @@ def notebook_table(rows: Sequence[ResultRow]) -> str:
 def recipe_table(rows: Sequence[ResultRow]) -> str:
     """Return the Markdown of all other recipes; "" if there are no rows."""
     return _markdown(rows, [("members", lambda row: str(row.networks))])
+
+
+def claim(row: ResultRow) -> str:
+    """Return what a recipe says of itself, as a comment of one line."""
+    found = row.hold_out
+    seeds = "one seed" if found.count == 1 else f"{found.count} seeds"
+    cores = "1 core" if row.cores == (1,) else f"{', '.join(map(str, row.cores))} cores"
+    return (
+        f"{CLAIM}{_mean(found)} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
+        f"{row.seconds:.0f} s on {cores}"
+    )
+
+
+def _best_known(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """One row for each recipe: of the kinds of digits that it was tried on, the first in KINDS."""
+    first: dict[str, ResultRow] = {}
+    for row in rows:  # which are in that order
+        first.setdefault(row.recipe, row)
+    return list(first.values())
+
+
+def _write_claim(recipes: Path, row: ResultRow) -> bool:
+    """Let the recipe open with its claim; return whether the file has changed."""
+    path = recipes / f"{row.recipe}.toml"
+    if not path.exists():  # the folds of one, or a recipe that is no longer there
+        return False
+    before = path.read_text(encoding="utf-8")
+    text = before.split("\n", 1)[1] if before.startswith(CLAIM) else before
+    text = f"{claim(row)}\n{text}"
+    if text != before:
+        files.write_text(path, text)
+    return text != before
 
 
 def _is_plain(folder: RunFolder) -> bool:

@@ -106,7 +106,7 @@ def test_overrides_and_recipes_of_the_user_stay_out(
     make_run(digits, **settings)
     assert collect(digits.workspace) == []
     with pytest.raises(PipelineError, match="no finished runs of built-in recipes"):
-        results(digits.workspace, readme=readme)
+        results(digits.workspace, readme=readme, recipes=readme.parent)
     assert readme.read_text(encoding="utf-8") == MARKED
 
 
@@ -138,7 +138,7 @@ def test_tables_stand_between_their_markers_and_nothing_else_moves(
 ) -> None:
     make_run(digits, name="m", recipe="mlp", accuracy=0.98)
     make_run(digits, name="n", recipe="notebook-100", accuracy=0.85)
-    result = results(digits.workspace, readme=readme)
+    result = results(digits.workspace, readme=readme, recipes=readme.parent)
     text = readme.read_text(encoding="utf-8")
     notebooks = notebook_table(result.tables["notebooks"])
     recipes = recipe_table(result.tables["recipes"])
@@ -150,13 +150,35 @@ def test_tables_stand_between_their_markers_and_nothing_else_moves(
         + "\n<!-- /results:recipes -->\nthe end\n"
     )
     assert not result.unchanged
-    assert results(digits.workspace, readme=readme).unchanged
+    assert results(digits.workspace, readme=readme, recipes=readme.parent).unchanged
     assert readme.read_text(encoding="utf-8") == text
+
+
+def test_recipes_open_with_what_was_measured(digits: Digits, readme: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mlp.toml"
+    recipe.write_text('description = "first line"\nrest = 1\n', encoding="utf-8")
+    for seed, accuracy in enumerate([0.9, 0.8, 1.0]):
+        make_run(digits, name=f"run{seed}", seed=seed, accuracy=accuracy, seconds=10.0, cores=2)
+    found = results(digits.workspace, readme=readme, recipes=tmp_path)
+    assert found.claims == ["mlp"]
+    assert recipe.read_text(encoding="utf-8") == (
+        "# Measured: 0.9000 ± 0.1000 of 20 held-out competition digits over 3 seeds; "
+        '10 s on 2 cores\ndescription = "first line"\nrest = 1\n'
+    )
+    again = results(digits.workspace, readme=readme, recipes=tmp_path)
+    assert again.unchanged
+    assert again.claims == []
+    # A new measurement takes the place of the line, and nothing else moves.
+    make_run(digits, name="run3", seed=3, accuracy=0.9, seconds=10.0, cores=2)
+    results(digits.workspace, readme=readme, recipes=tmp_path)
+    first, *others = recipe.read_text(encoding="utf-8").splitlines()
+    assert "over 4 seeds" in first
+    assert others == ['description = "first line"', "rest = 1"]
 
 
 def test_a_table_without_runs_stays_as_it_was(digits: Digits, readme: Path) -> None:
     make_run(digits, recipe="notebook-10")
-    result = results(digits.workspace, readme=readme)
+    result = results(digits.workspace, readme=readme, recipes=readme.parent)
     assert result.tables["recipes"] == []
     assert "\nold table\n" in readme.read_text(encoding="utf-8")
 
@@ -189,11 +211,11 @@ def test_markers_must_be_there_once_and_in_order(digits: Digits, readme: Path, b
     make_run(digits)
     readme.write_text(broken, encoding="utf-8")
     with pytest.raises(PipelineError, match="must hold the markers <!-- results:recipes -->"):
-        results(digits.workspace, readme=readme)
+        results(digits.workspace, readme=readme, recipes=readme.parent)
     assert readme.read_text(encoding="utf-8") == broken
 
 
 def test_a_missing_readme_is_one_line(digits: Digits, tmp_path: Path) -> None:
     make_run(digits)
     with pytest.raises(PipelineError, match=r"none.md: there is no such file"):
-        results(digits.workspace, readme=tmp_path / "none.md")
+        results(digits.workspace, readme=tmp_path / "none.md", recipes=tmp_path)
