@@ -5,7 +5,7 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-# What you may set: make all RECIPE=mlp SEED=3 SET="training.epochs=5"
+# What you may set: make all RECIPE=strong SEED=3 SET="training.epochs=5"
 SOURCE ?=
 RECIPE ?=
 RUN ?=
@@ -65,7 +65,7 @@ DIGITS = $(INTERPRETER) -m pipeline
 .PHONY: help
 help: ## List targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables (make all RECIPE=mlp SEED=3):\n'
+	@printf '\nVariables (make all RECIPE=strong SEED=3):\n'
 	@printf '  %-12s %s\n' \
 	  SOURCE 'auto, kaggle, kaggle-notebook, mnist-csv, practice, or a path to a folder or zip' \
 	  RECIPE 'a name from pipeline/recipes, or a path ending in .toml' \

@@ -1,4 +1,4 @@
-"""Stage results: the README's tables and the recipes' claims, made from run files: none is typed."""
+"""Stage results: the README's tables and the recipes' claims, from run files and never typed."""
 
 import json
 import math
