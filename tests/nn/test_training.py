@@ -107,10 +107,11 @@ def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> N
 
 
 def test_training_images_are_distorted_and_held_out_ones_are_not() -> None:
+    layers = [{"kind": "flatten"}, {"kind": "dense", "units": 10}]
     distortions = Augmentation(shift_pixels=5.0)
     plain, distorted = (
         Training(
-            make_network(PLAIN_LAYERS),
+            make_network(layers),
             SGD(learning_rate=1e-30),  # so that all see the same network
             Settings(epochs=2, batch_size=32, augmentation=augmentation),
             seed=0,

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline import files
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, Source
+from pipeline.plan import DEFAULT_RECIPE, Plan, Source
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import submit_command, summary
 from pipeline.stages.validate import validate
@@ -179,12 +179,12 @@ def test_a_default_run_needs_no_variables_to_submit(
     raw = default.raw("kaggle")
     raw.folder.mkdir(parents=True)
     files.write_json(raw.manifest, {"kind": "competition"})
-    recipe = Path("mlp.toml")
+    recipe = Path(f"{DEFAULT_RECIPE}.toml")
 
     def command(run: str, workspace: Workspace = default) -> str:
         return submit_command(Plan(workspace, Source("kaggle", "kaggle"), recipe, 0, (), run))
 
-    assert command("kaggle-mlp") == "make submit"
+    assert command(f"kaggle-{DEFAULT_RECIPE}") == "make submit"
     assert command("kaggle-smoke-seed3") == "make submit RUN=kaggle-smoke-seed3"
     elsewhere = Workspace(Path("my data"), Path("submissions"))
     assert command("mine", elsewhere) == "make submit RUN=mine DATA='my data'"
