@@ -107,7 +107,7 @@ def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> N
 
 
 def test_training_images_are_distorted_and_held_out_ones_are_not() -> None:
-    layers = [{"kind": "flatten"}, {"kind": "dense", "units": 10}]
+    layers: list[dict[str, Any]] = [{"kind": "flatten"}, {"kind": "dense", "units": 10}]
     distortions = Augmentation(shift_pixels=5.0)
     plain, distorted = (
         Training(
