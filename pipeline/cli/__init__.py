@@ -1,0 +1,38 @@
+"""The command line: thin commands, which parse, call and show.
+
+Stages and the libraries behind them are imported when a command runs, so that help is instant.
+"""
+
+import click
+
+from pipeline import __version__
+from pipeline.cli import records, stages
+from pipeline.cli.failures import Commands
+
+# In the order in which help lists them: the way of the data, then what one asks about it.
+COMMANDS = (
+    stages.download,
+    stages.preprocess,
+    stages.train,
+    stages.validate,
+    stages.submission,
+    stages.submit,
+    stages.summary,
+    stages.blend,
+    records.check,
+    records.runs,
+    records.results,
+)
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="digits")
+def main() -> None:
+    """From Kaggle's digits to a checked submission, around a network written in NumPy.
+
+    Every stage reads files and writes files; run them in this order, or all with `make all`.
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

@@ -1,0 +1,90 @@
+"""What commands share: their options, the console they show on, the line they tell."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.plan import make_plan, parse_folds, parse_seed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where artefacts are; the command takes data and submissions."""
+    for option in (
+        click.option("--data", envvar="DIGITS_DATA", default="data", help="Folder of artefacts."),
+        click.option(
+            "--submissions",
+            envvar="DIGITS_SUBMISSIONS",
+            default="submissions",
+            help="Folder of submission files.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that all stages share; the command takes the resulting plan and force."""
+
+    @functools.wraps(command)
+    def with_plan(
+        *,
+        source: str | None,
+        recipe: str | None,
+        run: str | None,
+        seed: str | None,
+        overrides: str | None,
+        folds: str | None,
+        data: str,
+        submissions: str,
+        force: str | None,
+        **others: Any,
+    ) -> None:
+        plan = make_plan(
+            source=source,
+            recipe=recipe,
+            run=run,
+            seed=parse_seed(seed),
+            overrides=overrides,
+            folds=parse_folds(folds),
+            data=data or "data",
+            submissions=submissions or "submissions",
+        )
+        command(plan, force=force not in (None, "", "0"), **others)
+
+    # Values that make exports are empty when unset, so all of them are texts here.
+    options = (
+        click.option("--source", envvar="DIGITS_SOURCE", help="auto, a named source, or a path."),
+        click.option("--recipe", envvar="DIGITS_RECIPE", help="A recipe's name or TOML file."),
+        click.option("--run", envvar="DIGITS_RUN", help="The run's name (default: made of these)."),
+        click.option("--seed", envvar="DIGITS_SEED", help="Seed (default: the recipe's)."),
+        click.option(
+            "--set", "overrides", envvar="DIGITS_SET", help='"key=value ...": override the recipe.'
+        ),
+        click.option(
+            "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
+        ),
+        click.option(
+            "--force", envvar="DIGITS_FORCE", is_flag=False, flag_value="1", help="Do it again."
+        ),
+    )
+    decorated: Callable[..., Any] = workspace_options(with_plan)
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
+def console() -> "Console":
+    """Return the console on which a command shows its result."""
+    from pipeline.display import make_console
+
+    return make_console()
+
+
+def tell(message: str) -> None:
+    """Print a line from a stage in mid-work."""
+    click.echo(f"  {message}")
