@@ -61,6 +61,8 @@ ifneq ($(filter-out help clean distclean,$(MAKECMDGOALS)),)
 endif
 INTERPRETER = $(call quote,$(RUNNER))
 DIGITS = $(INTERPRETER) -m pipeline
+# What is imported is compiled then; compiling everything takes longer than fetching it.
+INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 
 .PHONY: help
 help: ## List targets and variables
@@ -166,13 +168,13 @@ bench: $(BENCH_VENV)/.installed ## Compare the network's speed with PyTorch's an
 $(BENCH_VENV)/.installed: pyproject.toml constraints.txt
 	@echo "Installing into $(BENCH_VENV) (PyTorch is some hundred megabytes) ..."
 	@$(call quote,$(PYTHON)) -m venv $(BENCH_VENV)
-	@$(BENCH_RUNNER) -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
+	@$(BENCH_RUNNER) $(INSTALL) '.[bench]'
 	@touch "$@"
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
-	@$(INTERPRETER) -m pip install --quiet --editable . --constraint constraints.txt
+	@$(INTERPRETER) $(INSTALL) .
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
@@ -180,12 +182,12 @@ $(RUNNER):
 
 $(INSTALLED): pyproject.toml constraints.txt | $(RUNNER)
 	@echo "Installing into $(VENV) (about a minute) ..."
-	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	@$(INTERPRETER) $(INSTALL) .
 	@touch "$@"
 
 $(INSTALLED_DEV): $(INSTALLED)
 	@echo "Installing what the tests need ..."
-	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@$(INTERPRETER) $(INSTALL) '.[dev]'
 	@touch "$@"
 endif
 
