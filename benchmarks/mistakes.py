@@ -89,7 +89,7 @@ class Digits:
 class Outcome:
     """early, late: accuracies (training part, held out) after the iterations; None if it stopped.
 
-    failure: what stopped the training, or made its numbers none, and when.
+    failure: what stopped the training, or left nothing to train.
     """
 
     gradient_error: float
@@ -121,6 +121,8 @@ def measure(case: Case, data: Digits, seed: int) -> Outcome:
             failure = f"NaN from iteration {iteration}"
         if iteration in (EARLY, case.iterations):
             found[iteration] = (network.accuracy(inputs, labels), network.accuracy(tests, answers))
+    if not failure and not network.sums(inputs)[1].any():
+        failure = "all units off"
     return Outcome(error, found[EARLY], found[case.iterations], failure)
 
 
