@@ -150,13 +150,13 @@ def row(case: Case, outcomes: list[Outcome]) -> tuple[str, ...]:
     error = max(outcome.gradient_error for outcome in outcomes)
     check = "no number" if np.isnan(error) else f"{error:.1g}" if error < 1e-3 else f"{error:.2f}"
     line = f"`{case.network.wrong}`" if case.network.wrong else ""
-    stops = [outcome.failure for outcome in outcomes if outcome.failure]
+    stops = "; ".join(dict.fromkeys(outcome.failure for outcome in outcomes if outcome.failure))
     if any(outcome.late is None for outcome in outcomes):
-        return case.name, line, check, stops[0], "", ""
+        return case.name, line, check, stops, "", ""
     early = [outcome.early[1] for outcome in outcomes if outcome.early]
     late = [outcome.late[1] for outcome in outcomes if outcome.late]
     own = [outcome.late[0] for outcome in outcomes if outcome.late]
-    end = _spread(late) + (f" ({stops[0]})" if stops else "")
+    end = _spread(late) + (f" ({stops})" if stops else "")
     return case.name, line, check, _spread(early), end, _spread(own)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import notebook_mistakes as mistakes
+from benchmarks.mistakes import CASES, COLUMNS, gradient_error
 from pipeline.nn import SGD, Network, softmax, softmax_cross_entropy
 from pipeline.nn.initializers import Array
 
@@ -97,3 +99,59 @@ def test_the_code_to_play_with_gives_the_same(told: dict[str, Array]) -> None:
             )
     last = float(printed.getvalue().splitlines()[-1])
     assert last == pytest.approx(float(told["new_loss"]), abs=5.001e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "is_right"),
+    [
+        (mistakes.Notebook, True),
+        (mistakes.Unshifted, True),
+        (mistakes.LocalName, True),
+        (mistakes.BiasOverAllUnits, False),
+        (mistakes.FileSize, False),
+        (mistakes.MaskOfTheOutput, False),
+        (mistakes.NoTranspose, False),
+    ],
+)
+def test_the_gradient_check_sees_wrong_gradients(
+    network: type[mistakes.Notebook], is_right: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(20) % 10
+    made = network(100, rng=rng, inputs=12)
+    error = gradient_error(made, 10.0 * rng.random((12, 20)), labels)
+    assert error < 1e-6 if is_right else error > 0.1
+
+
+def test_a_notebook_takes_the_step_that_our_layers_take() -> None:
+    rng = np.random.default_rng(0)
+    notebook = mistakes.Notebook(100, rng=rng, inputs=12)
+    layers: list[dict[str, Any]] = [
+        {"kind": "dense", "units": 10},
+        {"kind": "relu"},
+        {"kind": "dense", "units": 10},
+    ]
+    network = Network(layers, (12,), dtype=np.float64)
+    first, _, second = network.layers
+    for layer, weight, bias in (
+        (first, notebook.W1, notebook.b1),
+        (second, notebook.W2, notebook.b2),
+    ):
+        layer.values["weight"][...] = weight.T
+        layer.values["bias"][...] = bias[:, 0]
+    inputs, labels = rng.random((20, 12)), rng.integers(0, 10, 20)
+    notebook.iterate(inputs.T, labels, RATE)
+    network.backward(softmax_cross_entropy(network.forward(inputs), labels)[1])
+    network.parameters[...] -= RATE * network.gradients
+    np.testing.assert_allclose(notebook.W1.T, first.values["weight"], rtol=1e-12)
+    np.testing.assert_allclose(notebook.b2[:, 0], second.values["bias"], rtol=1e-12)
+
+
+def test_the_table_has_every_mistake() -> None:
+    table = PAGE.partition("<!-- mistakes -->\n")[2].partition("<!-- /mistakes -->")[0]
+    head, _, *rows = table.strip().splitlines()
+    assert head == f"| {' | '.join(COLUMNS)} |"
+    told = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows]
+    assert told == [
+        (case.name, f"`{case.network.wrong}`" if case.network.wrong else "") for case in CASES
+    ]
