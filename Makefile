@@ -149,13 +149,15 @@ results: $(INSTALLED) ## Write the README's tables of results from the runs
 	@$(DIGITS) results
 
 # ---- working on the pipeline itself ----------------------------------------------------------
-.PHONY: test lint
+.PHONY: test lint figures
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff check .
 	@$(INTERPRETER) -m ruff format --check .
 	@$(INTERPRETER) -m mypy
+figures: $(INSTALLED) ## Make the pictures of the documents
+	@$(INTERPRETER) docs/make_figures.py
 
 # PyTorch is large, and nothing else needs it: it has an environment of its own.
 BENCH_VENV ?= .venv-bench
@@ -197,7 +199,7 @@ SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
 	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
-	@find $(wildcard pipeline tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }

@@ -1,5 +1,6 @@
 """What the documentation tells people to type exists, and what it links to is there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -68,3 +69,27 @@ def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8").replace("\\_", "_")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_code_that_a_link_names_is_in_its_file(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for name, target in re.findall(r"\[`([A-Za-z_][\w.]*)`\]\(([^)#]+\.py)\)", text):
+        assert name in _definitions(document.parent / target), f"{name} in {target}"
+
+
+def _definitions(path: Path) -> set[str]:
+    """Classes, functions, and methods as Class.method."""
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    top = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, kinds)]
+    methods = {
+        f"{node.name}.{item.name}" for node in top for item in node.body if isinstance(item, kinds)
+    }
+    return {node.name for node in top} | methods
+
+
+def test_the_page_on_learning_names_its_code() -> None:
+    text = (ROOT / "docs" / "how-it-learns.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\[`([\w.]+)`\]\(\.\./pipeline/nn/", text))
+    passes = {"Dense.forward", "Dense.backward", "ReLU.forward", "ReLU.backward"}
+    assert passes | {"softmax", "softmax_cross_entropy", "SGD.apply", "check_gradient"} <= named

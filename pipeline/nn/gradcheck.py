@@ -30,6 +30,22 @@ def check_gradient(
         raise ValueError(
             f"{name}: expected a gradient of shape {array.shape}, got {gradient.shape}"
         )
+    numeric = numeric_gradient(function, array, step=step)
+    scale = max(1.0, float(np.abs(numeric).max(initial=0.0)))
+    errors = np.abs(gradient - numeric) / scale
+    if errors.size and errors.max() > tolerance:
+        worst = np.unravel_index(int(errors.argmax()), errors.shape)
+        raise ValueError(
+            f"{name}{list(map(int, worst))}: analytic {gradient[worst]:.9g}, "
+            f"numeric {numeric[worst]:.9g}, relative error {errors[worst]:.2g}"
+        )
+
+
+def numeric_gradient(function: Callable[[], float], array: Array, *, step: float = 1e-5) -> Array:
+    """Return the central differences of ``function`` in each value of ``array``, of its shape.
+
+    function, array: as in ``check_gradient``.
+    """
     numeric = np.empty_like(array)
     for index in np.ndindex(array.shape):
         kept = array[index]
@@ -39,11 +55,4 @@ def check_gradient(
         below = function()
         array[index] = kept
         numeric[index] = (above - below) / (2.0 * step)
-    scale = max(1.0, float(np.abs(numeric).max(initial=0.0)))
-    errors = np.abs(gradient - numeric) / scale
-    if errors.size and errors.max() > tolerance:
-        worst = np.unravel_index(int(errors.argmax()), errors.shape)
-        raise ValueError(
-            f"{name}{list(map(int, worst))}: analytic {gradient[worst]:.9g}, "
-            f"numeric {numeric[worst]:.9g}, relative error {errors[worst]:.2g}"
-        )
+    return numeric
