@@ -27,13 +27,14 @@ def now() -> str:
 def environment() -> dict[str, Any]:
     """Return the code's commit, the versions and the machine, as a record keeps them.
 
+    Where git tells no commit, DIGITS_COMMIT may, as it does in the image of a container.
     commit and dirty are None outside of a clone, or without git; dirty counts tracked files only.
     cores: those that this process may use.
     """
     commit = _git("rev-parse", "HEAD") if _is_clone() else None
     changes = None if commit is None else _git("status", "--porcelain", "--untracked-files=no")
     return {
-        "commit": commit,
+        "commit": commit or os.environ.get("DIGITS_COMMIT") or None,
         "dirty": None if changes is None else bool(changes),
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},

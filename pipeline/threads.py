@@ -1,17 +1,37 @@
 """How many cores there are, and BLAS kept to one thread while shards run on all of them."""
 
+import math
 import os
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import threadpoolctl
 
+# Two numbers, microseconds of work allowed in each period of so many; or "max" for no limit.
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
 
 def available_cores() -> int:
-    """Return how many cores this process may use, which in a container may be fewer than exist."""
+    """Return how many cores this process may use, which in a container may be fewer than exist.
+
+    A container's share of time counts as well (docker run --cpus, Linux control groups version 2).
+    """
     if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    # A share of 1.5 is used up by two threads; one alone would leave the half unused.
+    return max(1, math.ceil(min(cores, _share())))
+
+
+def _share() -> float:
+    """How many cores' time a control group allows; infinity where nothing limits it."""
+    try:
+        quota, period = map(int, _QUOTA.read_text(encoding="ascii").split())
+        return quota / period
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
 
 
 def single_threaded_blas() -> AbstractContextManager[Any]:

@@ -71,6 +71,19 @@ def test_without_git_there_is_no_commit(clone: Path, monkeypatch: pytest.MonkeyP
     assert provenance.environment()["commit"] is None
 
 
+def test_without_git_a_variable_may_name_the_commit(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = provenance.environment()["commit"]
+    monkeypatch.setenv("DIGITS_COMMIT", "1" * 40)
+    assert provenance.environment()["commit"] == commit
+    monkeypatch.setenv("PATH", str(clone / "nothing"))
+    assert provenance.environment()["commit"] == "1" * 40
+    assert provenance.environment()["dirty"] is None
+    monkeypatch.setenv("DIGITS_COMMIT", "")
+    assert provenance.environment()["commit"] is None
+
+
 def test_a_record_is_current_only_with_its_inputs_and_outputs(tmp_path: Path) -> None:
     record, output = tmp_path / "record.json", tmp_path / "model.npz"
     inputs = {"sha": "abc", "shape": (28, 28)}

@@ -1,0 +1,39 @@
+"""A process counts the cores that it may use, not those that exist."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline import threads
+
+
+@pytest.fixture
+def quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which a control group tells its share of time; the process may use 8 cores."""
+    monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    return tmp_path / "cpu.max"
+
+
+@pytest.mark.parametrize(
+    ("told", "cores"),
+    [
+        ("max 100000\n", 8),
+        ("100000 100000\n", 1),
+        ("150000 100000\n", 2),
+        ("400000 200000\n", 2),
+        ("5000 100000\n", 1),
+        ("1600000 100000\n", 8),
+        ("", 8),
+        ("100000 0\n", 8),
+        ("a few", 8),
+    ],
+)
+def test_cores_within_a_share_of_time(quota: Path, told: str, cores: int) -> None:
+    quota.write_text(told)
+    assert threads.available_cores() == cores
+
+
+def test_cores_without_a_control_group(quota: Path) -> None:
+    assert threads.available_cores() == 8
