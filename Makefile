@@ -140,9 +140,11 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
-.PHONY: runs results
+.PHONY: runs reproduce results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
+reproduce: $(INSTALLED) ## Train RUN again from its record, and compare the bits
+	@$(DIGITS) reproduce
 results: $(INSTALLED) ## Write the README's tables of results from the runs
 	@$(DIGITS) results
 
@@ -194,7 +196,7 @@ DATA_FOLDER = $(call quote,$(or $(DATA),data))
 SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
-	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	@find $(wildcard pipeline tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \

@@ -40,6 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_faults",
             "recipe_layers",
             "recipe_values",
+            "reproduction",
             "runs",
             "sources",
             "submission",

@@ -1,0 +1,25 @@
+"""The way back: from a score to what it was made of, and making it again."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import console, workspace_options
+from pipeline.workspace import Workspace
+
+
+@click.command()
+@click.argument("run", envvar="DIGITS_RUN")
+@click.option("--keep", is_flag=True, help="Leave the second training in data/reproductions.")
+@workspace_options
+def reproduce(run: str, keep: bool, data: str, submissions: str) -> None:
+    """Train a run again from its record, and compare the bits."""
+    from pipeline.display import TrainingDisplay, show_reproduce
+    from pipeline.stages.reproduce import reproduce as run_stage
+
+    workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
+    with TrainingDisplay(console()) as watcher:
+        result = run_stage(workspace, run, keep=keep, tell=watcher.tell, watcher=watcher)
+    show_reproduce(console(), result)
+    if not result.agrees:
+        click.get_current_context().exit(1)
