@@ -140,9 +140,11 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
-.PHONY: runs reproduce results
+.PHONY: runs trace reproduce results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
+trace: $(INSTALLED) ## Show what RUN (or a CSV, a submission's number, a score) was made of
+	@$(DIGITS) trace
 reproduce: $(INSTALLED) ## Train RUN again from its record, and compare the bits
 	@$(DIGITS) reproduce
 results: $(INSTALLED) ## Write the README's tables of results from the runs

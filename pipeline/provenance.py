@@ -99,6 +99,13 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tu
     }
 
 
+def as_text(value: Any) -> str:
+    """Return a value of an environment as people read it."""
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    return str(value)
+
+
 def has_commit(commit: str) -> bool:
     """Whether the clone in which this code lies knows a commit."""
     return _is_clone() and _git("cat-file", "-e", f"{commit}^{{commit}}") is not None

@@ -189,6 +189,10 @@ class Workspace:
         """From which run, data and commit the CSV beside it was predicted."""
         return self.submissions / f"{run}.json"
 
+    def all_submission_records(self) -> list[Path]:
+        """The record of every CSV, by name."""
+        return sorted(self.submissions.glob("*.json"))
+
     @property
     def ledger(self) -> Path:
         """One line for each submission that was sent."""

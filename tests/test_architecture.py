@@ -45,6 +45,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "sources",
             "submission",
             "threads",
+            "trace",
+            "trace_links",
             "trained_run",
         }
     ),

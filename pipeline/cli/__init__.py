@@ -21,6 +21,7 @@ COMMANDS = (
     stages.blend,
     records.check,
     records.runs,
+    tracing.trace,
     tracing.reproduce,
     records.results,
 )

@@ -9,6 +9,21 @@ from pipeline.workspace import Workspace
 
 
 @click.command()
+@click.argument("what", metavar="RUN|CSV|NUMBER|SCORE", envvar="DIGITS_RUN")
+@workspace_options
+def trace(what: str, data: str, submissions: str) -> None:
+    """Show what a score was made of, and whether it is still there.
+
+    Give a run, a CSV, Kaggle's number of a submission, or a score.
+    """
+    from pipeline.display import show_trace
+    from pipeline.trace import trace as follow
+
+    workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
+    show_trace(console(), follow(workspace, what))
+
+
+@click.command()
 @click.argument("run", envvar="DIGITS_RUN")
 @click.option("--keep", is_flag=True, help="Leave the second training in data/reproductions.")
 @workspace_options

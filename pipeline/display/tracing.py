@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
-from pipeline.display.console import show_facts, show_headline, show_line
+from pipeline.display.console import show_blank, show_facts, show_headline, show_line
+from pipeline.provenance import as_text
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
     from pipeline.reproduction import HoldOutAgreement, ModelAgreement
     from pipeline.stages.reproduce import ReproduceResult
+    from pipeline.trace import Trace
+
+# For a link that holds, that does not, and that can't be told; (in plain letters, in colour).
+MARKS = {True: ("✓", "ok", "green"), False: ("✗", "!!", "bold red"), None: ("·", "--", "dim")}
+
+
+def show_trace(console: Console, found: Trace) -> None:
+    """Print each link of the way back with a mark, and how to make the run again."""
+    show_headline(console, "trace", f"{found.run}, from its score back to what it was made of")
+    width = max(len(link.name) for link in found.links)
+    plain = not console.encoding.lower().startswith("utf")
+    for link in found.links:
+        *marks, style = MARKS[link.holds]
+        wrong = style if link.holds is False else ""
+        name = (f"{link.name:<{width}}", "cyan")
+        show_line(
+            console,
+            Text.assemble("  ", (marks[plain], style), " ", name, "  ", (link.text, wrong)),
+        )
+    if found.commands:
+        show_blank(console)
+        show_line(console, "  To make it again:")
+    for command in found.commands:
+        show_line(console, f"    {command}")
 
 
 def show_reproduce(console: Console, result: ReproduceResult) -> None:
@@ -38,7 +64,7 @@ def show_reproduce(console: Console, result: ReproduceResult) -> None:
     show_facts(
         console,
         [
-            (f"  {name}", f"{_plain(then)} then, {_plain(now)} now")
+            (f"  {name}", f"{as_text(then)} then, {as_text(now)} now")
             for name, (then, now) in result.making.items()
         ],
     )
@@ -64,9 +90,3 @@ def _hold_out(found: HoldOutAgreement) -> str:
         f"by at most {found.largest:.2g}; accuracy {found.accuracy_then:.4f} then, "
         f"{found.accuracy_now:.4f} now"
     )
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(str(item) for item in value.values())
-    return str(value)
