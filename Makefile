@@ -14,6 +14,7 @@ SET ?=
 FOLDS ?=
 RUNS ?=
 FORCE ?=
+TRACK ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
 VENV ?= .venv
@@ -29,6 +30,7 @@ export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
 export DIGITS_RUNS = $(RUNS)
 export DIGITS_FORCE = $(FORCE)
+export DIGITS_TRACK = $(TRACK)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
 
@@ -46,7 +48,11 @@ ifeq ($(strip $(VENV)),)
   INSTALLED_DEV :=
 else
   RUNNER := $(VENV)/bin/python
-  INSTALLED := $(VENV)/.installed
+  INSTALLED_BASE := $(VENV)/.installed
+  INSTALLED := $(INSTALLED_BASE)
+  ifneq ($(filter mlflow wandb,$(TRACK)),)
+    INSTALLED := $(VENV)/.installed-$(TRACK)
+  endif
   INSTALLED_DEV := $(VENV)/.installed-dev
   ifeq ($(wildcard $(RUNNER)),)
     PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
@@ -75,6 +81,7 @@ help: ## List targets and variables
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend: names of finished runs, "a b c"' \
 	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
+	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -176,18 +183,23 @@ $(BENCH_VENV)/.installed: pyproject.toml constraints.txt
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
-	@$(INTERPRETER) -m pip install --quiet --editable . --constraint constraints.txt
+	@$(INTERPRETER) -m pip install --quiet --editable '.$(addsuffix ],$(addprefix [,$(filter mlflow wandb,$(TRACK))))' --constraint constraints.txt
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
 	@$(call quote,$(PYTHON)) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
 
-$(INSTALLED): pyproject.toml constraints.txt | $(RUNNER)
+$(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 	@echo "Installing into $(VENV) (about a minute) ..."
 	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
 	@touch "$@"
 
-$(INSTALLED_DEV): $(INSTALLED)
+$(VENV)/.installed-mlflow $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
+	@echo "Installing what TRACK=$* needs ..."
+	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[$*]' --constraint constraints.txt
+	@touch "$@"
+
+$(INSTALLED_DEV): $(INSTALLED_BASE)
 	@echo "Installing what the tests need ..."
 	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch "$@"

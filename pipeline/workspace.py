@@ -148,6 +148,13 @@ class RunFolder:
         return self.folder / "reproduction.json"
 
     @property
+    def artefacts(self) -> tuple[Path, ...]:
+        """What a tracking service is given of a run, as far as it is there."""
+        report = self.folder / "report.html"
+        outcome = (self.training, self.validation, report)
+        return (self.request, self.recipe, self.history, self.model, self.refit, *outcome)
+
+    @property
     def tracking(self) -> Path:
         """Under which number each tracking service knows the run, and what it has been told."""
         return self.folder / "tracking.json"

@@ -47,6 +47,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "threads",
             "trace",
             "trace_links",
+            "tracking",
             "trained_run",
         }
     ),
