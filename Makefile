@@ -14,6 +14,7 @@ SET ?=
 FOLDS ?=
 RUNS ?=
 FORCE ?=
+TRACK ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
 VENV ?= .venv
@@ -29,6 +30,7 @@ export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
 export DIGITS_RUNS = $(RUNS)
 export DIGITS_FORCE = $(FORCE)
+export DIGITS_TRACK = $(TRACK)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
 
@@ -46,7 +48,11 @@ ifeq ($(strip $(VENV)),)
   INSTALLED_DEV :=
 else
   RUNNER := $(VENV)/bin/python
-  INSTALLED := $(VENV)/.installed
+  INSTALLED_BASE := $(VENV)/.installed
+  INSTALLED := $(INSTALLED_BASE)
+  ifneq ($(filter mlflow wandb,$(TRACK)),)
+    INSTALLED := $(VENV)/.installed-$(TRACK)
+  endif
   INSTALLED_DEV := $(VENV)/.installed-dev
   ifeq ($(wildcard $(RUNNER)),)
     PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
@@ -77,6 +83,7 @@ help: ## List targets and variables
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend: names of finished runs, "a b c"' \
 	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
+	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -142,9 +149,13 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
-.PHONY: runs results
+.PHONY: runs trace reproduce results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
+trace: $(INSTALLED) ## Show what RUN (or a CSV, a submission's number, a score) was made of
+	@$(DIGITS) trace
+reproduce: $(INSTALLED) ## Train RUN again from its record, and compare the bits
+	@$(DIGITS) reproduce
 results: $(INSTALLED) ## Write the README's tables of results from the runs
 	@$(DIGITS) results
 
@@ -177,17 +188,23 @@ $(BENCH_VENV)/.installed: pyproject.toml constraints.txt
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
 	@$(INTERPRETER) $(INSTALL) .
+	@$(INTERPRETER) -m pip install --quiet --editable '.$(addsuffix ],$(addprefix [,$(filter mlflow wandb,$(TRACK))))' --constraint constraints.txt
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
 	@$(call quote,$(PYTHON)) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
 
-$(INSTALLED): pyproject.toml constraints.txt | $(RUNNER)
+$(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 	@echo "Installing into $(VENV) (about a minute) ..."
 	@$(INTERPRETER) $(INSTALL) .
 	@touch "$@"
 
-$(INSTALLED_DEV): $(INSTALLED)
+$(VENV)/.installed-mlflow $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
+	@echo "Installing what TRACK=$* needs ..."
+	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[$*]' --constraint constraints.txt
+	@touch "$@"
+
+$(INSTALLED_DEV): $(INSTALLED_BASE)
 	@echo "Installing what the tests need ..."
 	@$(INTERPRETER) $(INSTALL) '.[dev]'
 	@touch "$@"
@@ -200,6 +217,8 @@ SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
 	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	@find $(wildcard pipeline tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }

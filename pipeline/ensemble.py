@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,13 @@ class MemberMetrics:
         """Read back what ``to_json`` wrote."""
         values = {key: value for key, value in record.items() if key != "gain"}
         return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
+
+
+def read_held_out(path: Path) -> HeldOut:
+    """Read what the stage validate kept; one network stands behind each row, if it says none."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return HeldOut(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
 
 
 def combine(members: Sequence[HeldOut]) -> HeldOut:

@@ -22,6 +22,7 @@ class LedgerLine:
     status: SENDING until Kaggle has given it a number (``ref``); then Kaggle's own.
         ERROR without a ref: it never reached Kaggle.
     message: the description that Kaggle shows; unique to the submission, so it names the line.
+    commit, dirty, model_sha256: of the run's training, as its record says.
     Times are UTC in ISO format.  Scores are accuracies, None while unknown.
     """
 
@@ -39,6 +40,8 @@ class LedgerLine:
     seed: int | None = None
     source: str | None = None
     commit: str | None = None
+    dirty: bool | None = None
+    model_sha256: str | None = None
     error: str | None = None
 
     @property
@@ -89,6 +92,8 @@ def new_line(record: Mapping[str, Any], csv: Path, earlier: Sequence[LedgerLine]
         seed=record.get("seed"),
         source=record["source"],
         commit=commit,
+        dirty=record.get("dirty"),
+        model_sha256=record.get("inputs", {}).get("model"),
     )
 
 

@@ -51,14 +51,15 @@ def train_network(
     force: bool,
     tell: Callable[[str], None] | None,
     watcher: Watcher | None,
+    recipe: Recipe | None = None,
 ) -> bool:
     """Train one network's run, or go on with it; return whether it was trained already.
 
+    recipe: that of a record, to train by instead of what the plan's file says today.
     After an interruption at any time the weights end with the same bits as without one.
     Raises PipelineError if the arrays are missing, the recipe is wrong or training diverges.
     """
-    fold = None if plan.fold is None or plan.folds is None else (plan.fold, plan.folds)
-    recipe = read_recipe(plan.recipe, seed=plan.seed, overrides=plan.overrides, fold=fold)
+    recipe = recipe or resolve_recipe(plan)
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
@@ -68,7 +69,7 @@ def train_network(
                 name: manifest["arrays"][name]["sha256"]
                 for name in ("train_images", "train_labels")
             },
-            "recipe": recipe.model_dump(mode="json", exclude={"description"}),
+            "recipe": identifying(recipe),
             "code": code_checksum(),
         }
         outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
@@ -83,6 +84,17 @@ def train_network(
             split = find_split(processed, recipe.split.record)
             _Work(plan, recipe, inputs, split, tell, watcher).run_all(manifest["raw"])
     return unchanged
+
+
+def resolve_recipe(plan: Plan) -> Recipe:
+    """Return the recipe that the plan's file, seed, overrides and fold make today."""
+    fold = None if plan.fold is None or plan.folds is None else (plan.fold, plan.folds)
+    return read_recipe(plan.recipe, seed=plan.seed, overrides=plan.overrides, fold=fold)
+
+
+def identifying(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as a record's inputs keep it: all that makes it another experiment."""
+    return recipe.model_dump(mode="json", exclude={"description"})
 
 
 def remove_checkpoints(run: RunFolder) -> None:
@@ -109,6 +121,7 @@ class _Work:
         costs nothing of the first.
         """
         run, recipe, split = self.folder, self.recipe, self.split
+        environment = provenance.environment()  # of the code that is loaded, not of a later one
         training = self._make_training()
         self.plan.record_request()
         history = resume(training, run.checkpoint, self.inputs, self.tell)
@@ -128,6 +141,8 @@ class _Work:
                 "inputs": self.inputs,
                 "run": run.name,
                 "recipe_name": self.plan.recipe_name,
+                "recipe_file": provenance.file_record(self.plan.recipe),
+                "overrides": list(self.plan.overrides),
                 "seed": recipe.seed,
                 "model_sha256": files.sha256(run.model),
                 "refit": refit,
@@ -137,6 +152,7 @@ class _Work:
                     "training_rows": len(split.training_rows),
                     "hold_out_rows": len(split.hold_out_rows),
                     "file": split.path.name,
+                    "sha256": files.sha256(split.path),
                 },
                 "epochs": epochs,
                 "hold_out_accuracy": nn.accuracy(probabilities, labels),
@@ -144,7 +160,7 @@ class _Work:
                 "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
                 "images_per_second": history.images_per_second,
                 "data": raw_manifest,
-                "environment": provenance.environment(),
+                "environment": environment,
                 "finished_at": provenance.now(),
             },
         )

@@ -147,6 +147,34 @@ def make_plan(
     return Plan(workspace, chosen, recipe_path, seed, settings, name, folds, fold, blend)
 
 
+def recorded_plan(workspace: Workspace, run: str) -> Plan:
+    """Return the plan of a run as its folder tells it.
+
+    Its recipe's file and the user's digits need not be there any more.
+    Raises PipelineError if there is no such run.
+    """
+    check_run_name(run)
+    request = _recorded_request(workspace, run)
+    if not request:
+        raise PipelineError(
+            f"There is no run {run} ({workspace.run(run).folder})", remedy="See: make runs"
+        )
+    text = request.get("recipe", "")
+    recipe = Path(text) if text.endswith(".toml") else RECIPE_FOLDER / f"{text}.toml"
+    blend = tuple(request.get("blend", ()))
+    return Plan(
+        workspace,
+        _source_of(request["source"]),
+        BLEND if blend else recipe,
+        request.get("seed"),
+        split_overrides(request.get("set", "")),
+        run,
+        request.get("folds"),
+        request.get("fold"),
+        blend,
+    )
+
+
 def parse_seed(text: str | None) -> int | None:
     """Return SEED as a number, None if it was not given. Raises PipelineError for other texts."""
     return _whole_number("SEED", text, 0)
@@ -169,18 +197,23 @@ def find_source(text: str, workspace: Workspace, environment: Mapping[str, str])
     """Return the source that ``text`` names: auto, a named source, or a path."""
     if text == "auto":
         return _automatic_source(workspace, environment)
-    for kind in NAMED_SOURCES:
-        if text == kind:
-            return Source(kind, kind)
-    path = Path(text).expanduser().absolute()
-    source = Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
+    source = _source_of(text)
     # Once taken in, the user's files may be deleted.
-    if not path.exists() and not workspace.raw(source.name).manifest.exists():
+    if source.path and not (source.path.exists() or workspace.raw(source.name).manifest.exists()):
         raise PipelineError(
             f"SOURCE={text}: no such file or folder, and no source of that name",
             remedy=f"Give auto, {', '.join(NAMED_SOURCES)}, or a path to a folder or zip.",
         )
     return source
+
+
+def _source_of(text: str) -> Source:
+    """The source that a text names; whether a path is there is not looked at."""
+    for kind in NAMED_SOURCES:
+        if text == kind:
+            return Source(kind, kind)
+    path = Path(text).expanduser().absolute()
+    return Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
 
 
 def find_recipe(text: str) -> Path:

@@ -14,7 +14,7 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_toml
+from pipeline.files import read_json, read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -226,6 +226,22 @@ def read_recipe(
             remedy="pipeline/recipe.py lists all settings with their ranges."
             if not overrides
             else f"Look at the recipe and at SET: {' '.join(overrides)}",
+        ) from None
+
+
+def recipe_of_record(path: Path) -> Recipe:
+    """Read a resolved recipe back from the JSON file in a run's folder.
+
+    Raises PipelineError if the file is damaged, or of a version with other settings.
+    """
+    values = read_json(path)
+    try:
+        return Recipe.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise PipelineError(
+            f"{path} is no recipe that this version reads: "
+            f"{'; '.join(explain_faults(error, values)[:3])}",
+            remedy="Check out the commit with which the run was trained, or train it again.",
         ) from None
 
 

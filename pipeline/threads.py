@@ -1,4 +1,4 @@
-"""How many cores there are, and BLAS kept to one thread while shards run on all of them."""
+"""How many cores there are, which BLAS, and how to keep BLAS to one thread for each shard."""
 
 import math
 import os
@@ -41,3 +41,20 @@ def single_threaded_blas() -> AbstractContextManager[Any]:
     """
     limits: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, "blas")
     return limits
+
+
+def blas_library() -> dict[str, Any] | None:
+    """Return name, version, threads and kernels of NumPy's BLAS; None if it can't be told.
+
+    threads: how many it uses where nothing limits it; training always limits it to one.
+    """
+    # In the order of loading, and NumPy's comes before SciPy's own.
+    found = [item for item in threadpoolctl.threadpool_info() if item["user_api"] == "blas"]
+    if not found:
+        return None
+    return {
+        "name": found[0]["internal_api"],
+        "version": found[0]["version"],
+        "threads": found[0]["num_threads"],
+        "kernels": found[0].get("architecture"),
+    }

@@ -142,6 +142,23 @@ class RunFolder:
     def summary(self) -> Path:
         return self.folder / "summary.txt"
 
+    @property
+    def reproduction(self) -> Path:
+        """Whether the run, trained again, ended with the same bits."""
+        return self.folder / "reproduction.json"
+
+    @property
+    def artefacts(self) -> tuple[Path, ...]:
+        """What a tracking service is given of a run, as far as it is there."""
+        report = self.folder / "report.html"
+        outcome = (self.training, self.validation, report)
+        return (self.request, self.recipe, self.history, self.model, self.refit, *outcome)
+
+    @property
+    def tracking(self) -> Path:
+        """Under which number each tracking service knows the run, and what it has been told."""
+        return self.folder / "tracking.json"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -167,6 +184,11 @@ class Workspace:
         """Every finished run, by name."""
         return [RunFolder(path.parent) for path in sorted(self.data.glob("runs/*/training.json"))]
 
+    def scratch(self, run: str) -> "Workspace":
+        """A place to train a run again: with its own run folders, on the digits of this one."""
+        folder = self.data / "reproductions" / run
+        return _Scratch(folder, folder, self)
+
     def submission(self, run: str) -> Path:
         return self.submissions / f"{run}.csv"
 
@@ -174,7 +196,22 @@ class Workspace:
         """From which run, data and commit the CSV beside it was predicted."""
         return self.submissions / f"{run}.json"
 
+    def all_submission_records(self) -> list[Path]:
+        """The record of every CSV, by name."""
+        return sorted(self.submissions.glob("*.json"))
+
     @property
     def ledger(self) -> Path:
         """One line for each submission that was sent."""
         return self.submissions / "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class _Scratch(Workspace):
+    digits: Workspace
+
+    def raw(self, source: str) -> RawFolder:
+        return self.digits.raw(source)
+
+    def processed(self, source: str) -> ProcessedFolder:
+        return self.digits.processed(source)

@@ -18,6 +18,9 @@ from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import Built, make_all_from_nothing
 
+# Settings of ours, and of the services that must never be reached from here.
+FOREIGN = ("KAGGLE_", "DIGITS_", "MLFLOW_", "WANDB_")
+
 
 @pytest.fixture(autouse=True)
 def _strict_arithmetic() -> Iterator[None]:
@@ -31,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """An empty home and an environment without credentials, proxies or settings of ours."""
     folder = tmp_path_factory.mktemp("home")
     for variable in list(os.environ):
-        if variable.startswith(("KAGGLE_", "DIGITS_")) or variable.lower().endswith("_proxy"):
+        if variable.startswith(FOREIGN) or variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DIGITS_KAGGLE_INPUT", str(folder / "no-kaggle-input"))

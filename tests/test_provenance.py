@@ -1,14 +1,17 @@
 """Records say where they come from, and tell when they no longer hold."""
 
+import platform
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline import provenance
-from pipeline.files import write_json
+from pipeline.files import sha256, write_json
+from tests.practice_case import REPOSITORY
 
 COMMIT_AS = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
 
@@ -38,7 +41,50 @@ def test_commit_versions_and_machine(clone: Path) -> None:
     assert found["dirty"] is False
     assert found["numpy"] == np.__version__
     assert found["cores"] >= 1
-    assert set(found) >= {"python", "scipy", "scikit-learn", "platform"}
+    assert found["python"] == platform.python_version()
+    assert found["blas"]["version"] in str(np.show_config(mode="dicts"))
+    assert found["blas"]["threads"] >= 1
+    assert found["cpu"]
+    assert found["memory_bytes"] > 2**28
+
+
+def test_every_package_that_is_asked_for_is_on_record(clone: Path) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked_for = [re.match(r"[\w-]+", text) for text in project["dependencies"]]
+    found = provenance.environment()
+    for name in asked_for:
+        assert name
+        assert re.match(r"\d+\.", found[name.group()]), name
+
+
+def test_a_file_of_the_clone_and_one_that_git_does_not_keep(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    code, mine = clone / "code.py", clone / "mine.toml"
+    mine.write_text("seed = 1\n")
+    assert provenance.file_record(code) == {
+        "path": "code.py",
+        "sha256": sha256(code),
+        "in_git": True,
+    }
+    assert provenance.file_record(mine)["in_git"] is False
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "gone.toml"
+    assert provenance.file_record(elsewhere) == {
+        "path": str(elsewhere),
+        "sha256": None,
+        "in_git": False,
+    }
+
+
+def test_which_commits_are_in_the_clone(clone: Path) -> None:
+    assert provenance.has_commit(provenance.environment()["commit"])
+    assert not provenance.has_commit("0" * 40)
+
+
+def test_differences_are_of_what_both_records_tell() -> None:
+    then = {"numpy": "1", "cpu": "a", "commit": "x", "memory_bytes": 1, "six": None}
+    now = {"numpy": "2", "cpu": "a", "commit": "y", "memory_bytes": 2, "rich": "3", "six": "1"}
+    assert provenance.differences(then, now) == {"numpy": ("1", "2"), "six": (None, "1")}
 
 
 def test_a_changed_file_is_dirty_and_a_new_one_is_not(clone: Path) -> None:

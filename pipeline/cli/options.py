@@ -78,6 +78,14 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+def track_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that names a tracking service; the command takes it as track."""
+    decorated: Callable[..., Any] = click.option(
+        "--track", envvar="DIGITS_TRACK", help="Tell a tracking service: mlflow or wandb."
+    )(command)
+    return decorated
+
+
 def console() -> "Console":
     """Return the console on which a command shows its result."""
     from pipeline.display import make_console

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import console, plan_options, tell, workspace_options
+from pipeline.cli.options import console, plan_options, tell, track_option, workspace_options
 from pipeline.plan import Plan
 
 
@@ -31,24 +31,33 @@ def preprocess(plan: Plan, *, force: bool) -> None:
 
 @click.command()
 @plan_options
-def train(plan: Plan, *, force: bool) -> None:
+@track_option
+def train(plan: Plan, *, force: bool, track: str | None) -> None:
     """Train the recipe's network; goes on where it was interrupted."""
     from pipeline.display import TrainingDisplay, show_train
     from pipeline.stages.train import train as run_stage
+    from pipeline.tracking.session import Tracking
 
-    with TrainingDisplay(console()) as watcher:
-        result = run_stage(plan, force=force, tell=watcher.tell, watcher=watcher)
+    with (
+        TrainingDisplay(console()) as display,
+        Tracking(track, plan, tell=display.tell, watcher=display) as watcher,
+    ):
+        result = run_stage(plan, force=force, tell=display.tell, watcher=watcher)
     show_train(console(), result)
 
 
 @click.command()
 @plan_options
-def validate(plan: Plan, *, force: bool) -> None:
+@track_option
+def validate(plan: Plan, *, force: bool, track: str | None) -> None:
     """Measure the run on the digits held out of training."""
     from pipeline.display import show_validate
     from pipeline.stages.validate import validate as run_stage
+    from pipeline.tracking.session import Tracking
 
-    show_validate(console(), run_stage(plan, force=force, tell=tell))
+    with Tracking(track, plan, tell=tell):
+        result = run_stage(plan, force=force, tell=tell)
+    show_validate(console(), result)
 
 
 @click.command()
@@ -63,24 +72,31 @@ def submission(plan: Plan, *, force: bool) -> None:
 
 @click.command()
 @plan_options
+@track_option
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait for the score.")
-def submit(plan: Plan, *, force: bool, timeout: float) -> None:
+def submit(plan: Plan, *, force: bool, track: str | None, timeout: float) -> None:
     """Send the CSV to Kaggle and show the score."""
     from pipeline.display import show_submit
     from pipeline.stages.submit import submit as run_stage
+    from pipeline.tracking.session import Tracking
 
-    show_submit(console(), run_stage(plan, force=force, timeout_seconds=timeout, tell=tell))
+    with Tracking(track, plan, tell=tell):
+        result = run_stage(plan, force=force, timeout_seconds=timeout, tell=tell)
+    show_submit(console(), result)
 
 
 @click.command()
 @plan_options
+@track_option
 @click.option("--quiet", is_flag=True, help="Write the summary without showing it.")
-def summary(plan: Plan, *, force: bool, quiet: bool) -> None:
+def summary(plan: Plan, *, force: bool, track: str | None, quiet: bool) -> None:
     """Sum the run up, and say what to do next."""
     from pipeline.display import show_summary
     from pipeline.stages.summary import summary as run_stage
+    from pipeline.tracking.session import Tracking
 
-    result = run_stage(plan, force=force, tell=tell)
+    with Tracking(track, plan, tell=tell):
+        result = run_stage(plan, force=force, tell=tell)
     if not quiet:
         show_summary(console(), result)
 

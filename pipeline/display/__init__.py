@@ -13,6 +13,7 @@ from pipeline.display.outcome import (
     show_summary,
 )
 from pipeline.display.preparation import show_download, show_preprocess
+from pipeline.display.tracing import show_reproduce, show_trace
 from pipeline.display.training import TrainingDisplay, show_train
 from pipeline.display.validation import show_validate
 
@@ -24,11 +25,13 @@ __all__ = [
     "show_facts",
     "show_line",
     "show_preprocess",
+    "show_reproduce",
     "show_results",
     "show_runs",
     "show_submission",
     "show_submit",
     "show_summary",
+    "show_trace",
     "show_train",
     "show_unchanged",
     "show_validate",

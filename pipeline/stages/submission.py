@@ -75,7 +75,7 @@ def submission(
 
 
 def _origin(run: TrainedRun) -> dict[str, Any]:
-    """What the record says of the CSV before there is one."""
+    """What the record says of the CSV before there is one; commit and dirty are of training."""
     training, raw = run.training, run.raw
     return {
         "stage": "submission",
@@ -143,6 +143,7 @@ def _write(
             "csv_sha256": files.sha256(csv),
             "rows": rows,
             "seconds": round(time.perf_counter() - started, 3),
+            "environment": provenance.environment(),
             "finished_at": provenance.now(),
         },
     )

@@ -118,6 +118,8 @@ def _train_ensemble(
                 **record,
                 "run": run.name,
                 "recipe_name": _ensemble_name(plan),
+                "recipe_file": None if plan.blend else provenance.file_record(plan.recipe),
+                "overrides": list(plan.overrides),
                 "data": trained[0].raw,
                 "environment": provenance.environment(),
                 "finished_at": provenance.now(),

@@ -92,14 +92,18 @@ def test_the_record_says_from_what_and_how(trained: Workspace) -> None:
     assert record["data"] == files.read_json(trained.raw("practice").manifest)
     assert record["model_sha256"] == files.sha256(run.model)
     assert record["parameters"] == checkpoint.load_model(run.model).network.parameter_count
+    split = folds.hold_out(processed, size=0.2, seed=0).path
     assert record["split"] == {
         "kind": "hold_out",
         "size": 0.2,
         "seed": 0,
         "training_rows": 2400,
         "hold_out_rows": 600,
-        "file": folds.hold_out(processed, size=0.2, seed=0).path.name,
+        "file": split.name,
+        "sha256": files.sha256(split),
     }
+    assert record["recipe_file"]["sha256"] == files.sha256(RECIPE_FOLDER / "smoke.toml")
+    assert record["overrides"] == []
     assert record["epochs"] == EPOCHS
     assert record["environment"]["numpy"] == np.__version__
     assert record["finished_at"].endswith("+00:00")

@@ -1,0 +1,214 @@
+"""Bringing a tracking service up to date with a run's folder, whatever happens to either.
+
+What the service was told stands in the run's tracking.json; so nothing is told twice, and what
+could not be told is told by the next command.
+"""
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from pipeline import files
+from pipeline.errors import PipelineError
+from pipeline.network_run import TrainStart, Watcher
+from pipeline.nn import EpochResult
+from pipeline.plan import Plan
+from pipeline.tracking import Tracker
+from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
+from pipeline.workspace import RunFolder
+
+SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
+
+
+class Tracking:
+    """Tells a service of the plan's run and its members; use it in a ``with`` block.
+
+    It is a watcher of training, which passes on what it is told to ``watcher``. When the block
+    ends well, the service knows all of the plan's run that there is. Without a service it does
+    nothing. A service that fails is given up with a line for the user; the work goes on.
+
+    service: "mlflow", "wandb", or nothing.
+    Raises PipelineError for another service, and for one whose package is not installed.
+    """
+
+    def __init__(
+        self,
+        service: str | None,
+        plan: Plan,
+        *,
+        tell: Callable[[str], None],
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._service = service or ""
+        self._plan, self._tell, self._watcher = plan, tell, watcher
+        self._tracker: Tracker | None = None
+        self._failed = False
+        self._run: RunFolder | None = None  # the one that is open at the service
+        self._known: dict[str, Any] = {}  # what it was told of it
+        self._refit = False
+        if self._service:
+            _require(self._service)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._service:
+            return
+        if kind is None:
+            self._finish()
+            self._catch_up(self._plan.workspace.run(self._plan.run))
+        elif self._run is not None and self._tracker is not None:
+            with self._guarded():
+                self._tracker.stop()
+        if self._failed:
+            self._tell(
+                f"Tracking is incomplete: {SERVICES[self._service]} failed. The next command "
+                f"with TRACK={self._service} tells it the rest."
+            )
+
+    def start(self, start: TrainStart) -> None:
+        """Open the tracked run, an earlier one if training goes on."""
+        self._refit = start.refit
+        if self._service and not start.refit:
+            self._finish()  # of the member before
+            self._open(self._plan.workspace.run(start.run), anew=not start.epochs_done)
+        if self._watcher:
+            self._watcher.start(start)
+
+    def epoch(self, result: EpochResult) -> None:
+        """Tell of what history.csv has more than the service."""
+        if self._watcher:
+            self._watcher.epoch(result)
+        if not self._refit:  # whose evaluations are in no file
+            self._send_epochs()
+
+    def _open(self, folder: RunFolder, *, anew: bool) -> None:
+        """Open a run at the service; anew: another training than that which it was told of."""
+        if self._failed:
+            return
+        known = self._read(folder)
+        recipe = files.sha256(folder.recipe)
+        if (anew and known.get("epochs")) or known.get("recipe") != recipe:
+            known = {}
+        params = params_of(self._plan.workspace, folder.name, self._plan.source.name)
+        with self._guarded():
+            if self._tracker is None:
+                self._tracker = _make(self._service)
+            tracked = self._tracker.start(folder.name, known.get("id"), params)
+            if tracked.id != known.get("id"):
+                known = {}
+            epochs = max(known.get("epochs", 0), tracked.epochs)
+            self._known = known | {"id": tracked.id, "recipe": recipe, "epochs": epochs}
+            self._run = folder
+            self._write()
+            self._tell(f"Tracked by {self._tracker.name}: {tracked.where}")
+
+    def _send_epochs(self) -> None:
+        if self._run is None or self._tracker is None:
+            return
+        with self._guarded():
+            for epoch, metrics in epochs_of(self._run, after=self._known["epochs"]):
+                self._tracker.epoch(metrics, epoch)
+                self._known["epochs"] = epoch
+                self._write()
+
+    def _finish(self) -> None:
+        """Tell the rest of the run that is open, and close it."""
+        self._send_epochs()
+        if self._run is None or self._tracker is None:
+            return
+        due = self._due(self._run, self._known)
+        with self._guarded():
+            self._tracker.finish(
+                {name: due["results"][name] for name in due["new_results"]},
+                [path for path in self._run.artefacts if path.name in due["new_files"]],
+            )
+            self._known |= {key: due[key] for key in ("model", "results", "files")}
+            self._write()
+        self._run = None
+
+    def _catch_up(self, folder: RunFolder) -> None:
+        """Tell the service what it does not know yet of a finished run."""
+        if not folder.training.exists():
+            return
+        known = self._read(folder)
+        model = files.read_json(folder.training)["model_sha256"]
+        other = known.get("model") not in (None, model)
+        due = self._due(folder, known)
+        epochs = any(True for _ in epochs_of(folder, after=known.get("epochs", 0)))
+        if other or epochs or due["new_results"] or due["new_files"]:
+            self._open(folder, anew=other)
+            self._finish()
+
+    def _due(self, folder: RunFolder, known: dict[str, Any]) -> dict[str, Any]:
+        """What there is of a finished run, and which of it is new to the service."""
+        results = results_of(self._plan.workspace, folder.name)
+        checksums = {path.name: files.sha256(path) for path in folder.artefacts if path.exists()}
+        told, sent = known.get("results", {}), known.get("files", {})
+        return {
+            "model": files.read_json(folder.training)["model_sha256"],
+            "results": results,
+            "files": checksums,
+            "new_results": [name for name in results if told.get(name) != results[name]],
+            "new_files": [name for name in checksums if sent.get(name) != checksums[name]],
+        }
+
+    def _read(self, folder: RunFolder) -> dict[str, Any]:
+        record = files.read_json(folder.tracking) if folder.tracking.exists() else {}
+        return dict(record.get(self._service, {}))
+
+    def _write(self) -> None:
+        assert self._run is not None
+        path = self._run.tracking
+        record = files.read_json(path) if path.exists() else {}
+        files.write_json(path, record | {self._service: self._known})
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Give the service up if it fails; a run is worth more than the telling of it."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the service's own, which mean nothing to users
+                yield
+        except PipelineError:
+            raise
+        except Exception as error:  # whatever a service may raise
+            self._failed, self._tracker, self._run = True, None, None
+            lines = without_secrets(str(error)).splitlines() or [type(error).__name__]
+            self._tell(
+                f"{SERVICES[self._service]} failed ({lines[0][:200]}); "
+                "the work goes on without tracking."
+            )
+
+
+def _require(service: str) -> None:
+    if service not in SERVICES:
+        raise PipelineError(
+            f"TRACK={service}: no such tracking service", remedy=f"Give {' or '.join(SERVICES)}."
+        )
+    if importlib.util.find_spec(service) is None:
+        raise PipelineError(
+            f"TRACK={service}: the package {service} is not installed",
+            remedy=f"Run: make install TRACK={service} "
+            f"(or, into the interpreter at hand: pip install -e '.[{service}]')",
+        )
+
+
+def _make(service: str) -> Tracker:
+    """Import the service's package, which takes seconds."""
+    if service == "mlflow":
+        from pipeline.tracking.mlflow_tracker import MlflowTracker  # noqa: PLC0415
+
+        return MlflowTracker()
+    from pipeline.tracking.wandb_tracker import WandbTracker  # noqa: PLC0415
+
+    return WandbTracker()

@@ -1,0 +1,296 @@
+"""A service is told everything once, whatever happens on the way; and no failure of it matters."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline import files
+from pipeline.cli import main
+from pipeline.nn import EpochResult
+from pipeline.plan import Plan
+from pipeline.stages.train import train
+from pipeline.stages.validate import validate
+from pipeline.tracking import Tracked, Tracker, session
+from pipeline.tracking.facts import without_secrets
+from pipeline.tracking.session import Tracking
+from pipeline.workspace import Workspace
+from tests.practice_case import (
+    REPOSITORY,
+    assert_same_model,
+    copy_practice,
+    environment,
+    plan_of,
+)
+
+TWO = """
+description = "Two members"
+[ensemble]
+members = [{ recipe = "smoke", seed = 1 }, { recipe = "smoke", seed = 2 }]
+"""
+
+
+@dataclass
+class Entry:
+    """A run as the service below has it."""
+
+    run: str
+    params: dict[str, str]
+    steps: list[int] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    status: str = "open"
+
+
+class Service:
+    """A tracking service in memory, which may fail."""
+
+    name = "MLflow"
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.fails: set[str] = set()
+        self.opened = 0
+
+    def _call(self, name: str) -> None:
+        if name in self.fails:
+            raise ConnectionError("http://me:hidden@host/x?token=hidden is down\nat length")
+
+    def start(self, run: str, known: str | None, params: Mapping[str, str]) -> Tracked:
+        self._call("start")
+        self.opened += 1
+        number = int(known) if known else len(self.entries)
+        if number == len(self.entries):
+            self.entries.append(Entry(run, dict(params)))
+        self.entries[number].status = "open"
+        self._open = self.entries[number]
+        return Tracked(str(number), max(self._open.steps, default=0), "here")
+
+    def epoch(self, metrics: Mapping[str, float], step: int) -> None:
+        self._call("epoch")
+        assert set(metrics) >= {"training_loss", "hold_out_accuracy", "learning_rate"}
+        self._open.steps.append(step)
+
+    def finish(self, metrics: Mapping[str, float], artefacts: Sequence[Path]) -> None:
+        self._call("finish")
+        self._open.metrics |= metrics
+        self._open.files += [path.name for path in artefacts]
+        self._open.status = "finished"
+
+    def stop(self) -> None:
+        self._call("stop")
+        self._open.status = "stopped"
+
+
+class Stopping:
+    """A watcher that stops the training after an epoch."""
+
+    def __init__(self, after: int) -> None:
+        self._after = after
+
+    def start(self, start: object) -> None:
+        pass
+
+    def epoch(self, result: EpochResult) -> None:
+        if result.epoch == self._after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    found = Service()
+
+    def make(_name: str) -> Tracker:
+        return found
+
+    monkeypatch.setattr(session, "_make", make)
+    return found
+
+
+@pytest.fixture
+def plan(practice_workspace: Workspace, tmp_path: Path) -> Plan:
+    return plan_of(copy_practice(practice_workspace, tmp_path))
+
+
+def silent(_line: str) -> None:
+    """Say nothing."""
+
+
+def tracked_train(
+    plan: Plan, *, force: bool = False, stop_after: int = 0, service: str | None = "mlflow"
+) -> list[str]:
+    """Train under the eyes of the service; return what the user was told."""
+    told: list[str] = []
+    watcher = Stopping(stop_after)
+    with Tracking(service, plan, tell=told.append, watcher=watcher) as tracking:
+        train(plan, force=force, watcher=tracking)
+    return told
+
+
+def test_a_run_is_told_of_whole(plan: Plan, service: Service) -> None:
+    assert tracked_train(plan) == ["Tracked by MLflow: here"]
+    (entry,) = service.entries
+    assert (entry.run, entry.steps, entry.status) == (plan.run, [1, 2, 3], "finished")
+    record = files.read_json(plan.workspace.run(plan.run).training)
+    assert entry.metrics["final/hold_out_accuracy"] == record["hold_out_accuracy"]
+    expected = {
+        "run": plan.run,
+        "source": "practice",
+        "request.recipe": "smoke",
+        "recipe.seed": "0",
+        "recipe.training.epochs": "3",
+        "recipe.network.layers.0.kind": record["inputs"]["recipe"]["network"]["layers"][0]["kind"],
+        "data.train_images": record["inputs"]["data"]["train_images"],
+        "environment.numpy": record["environment"]["numpy"],
+        "environment.blas.name": record["environment"]["blas"]["name"],
+    }
+    assert expected.items() <= entry.params.items()
+    names = ["request.json", "recipe.json", "history.csv", "model.npz", "training.json"]
+    assert entry.files == names
+
+
+def test_what_is_up_to_date_is_not_told_again(plan: Plan, service: Service) -> None:
+    tracked_train(plan)
+    assert tracked_train(plan) == []
+    assert service.opened == 1
+    with Tracking("mlflow", plan, tell=silent):
+        measured = validate(plan).metrics
+    (entry,) = service.entries
+    assert entry.steps == [1, 2, 3]
+    assert entry.metrics["validation/accuracy"] == measured.accuracy.value
+    assert entry.files[-1] == "validation.json"
+    assert len(entry.files) == len(set(entry.files))
+
+
+def test_a_training_that_goes_on_is_the_same_tracked_run(plan: Plan, service: Service) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        tracked_train(plan, stop_after=2)
+    (entry,) = service.entries
+    assert entry.status == "stopped"
+    tracked_train(plan)
+    assert service.entries == [entry]
+    assert (entry.steps, entry.status) == ([1, 2, 3], "finished")
+
+
+def test_an_epoch_that_was_told_but_not_noted_is_not_told_twice(
+    plan: Plan, service: Service
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        tracked_train(plan, stop_after=3)
+    path = plan.workspace.run(plan.run).tracking
+    record = files.read_json(path)
+    service.entries[0].steps = [1, 2]
+    files.write_json(path, {"mlflow": record["mlflow"] | {"epochs": 1}})
+    tracked_train(plan)
+    assert service.entries[0].steps == [1, 2, 3]
+
+
+def test_another_training_is_another_tracked_run(plan: Plan, service: Service) -> None:
+    tracked_train(plan)
+    tracked_train(plan, force=True)
+    assert [entry.steps for entry in service.entries] == [[1, 2, 3]] * 2
+    plan = plan_of(plan.workspace, run=plan.run, overrides="training.epochs=2")
+    tracked_train(plan, service=None)
+    assert len(service.entries) == 2
+    with Tracking("mlflow", plan, tell=silent):
+        validate(plan)
+    assert service.entries[2].steps == [1, 2]
+    assert "model.npz" in service.entries[2].files
+
+
+@pytest.mark.parametrize("method", ["start", "epoch", "finish"])
+def test_a_service_that_fails_is_given_up_and_told_the_rest_later(
+    plan: Plan, service: Service, tmp_path: Path, method: str
+) -> None:
+    service.fails = {method, "stop"}
+    told = tracked_train(plan)
+    assert len([line for line in told if "failed (" in line]) == 1
+    assert "the work goes on without tracking" in "".join(told)
+    assert told[-1].startswith("Tracking is incomplete: MLflow failed.")
+    text = "".join(told) + (plan.workspace.run(plan.run).folder / "training.json").read_text()
+    assert "hidden" not in text
+    untracked = plan_of(copy_practice(plan.workspace, tmp_path / "other"), run="untracked")
+    train(untracked)
+    runs = [place.workspace.run(place.run) for place in (plan, untracked)]
+    assert_same_model(*runs)
+    service.fails = set()
+    with Tracking("mlflow", plan, tell=told.append):
+        validate(plan)
+    assert service.entries[-1].steps == [1, 2, 3]
+    assert "validation/accuracy" in service.entries[-1].metrics
+    assert len(service.entries) == 1
+
+
+def test_a_failed_service_is_not_asked_again_for_the_next_member(
+    plan: Plan, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "two.toml").write_text(TWO, encoding="utf-8")
+    both = plan_of(plan.workspace, recipe=str(tmp_path / "two.toml"), run="both")
+    service.fails = {"start"}
+    assert len(tracked_train(both)) == 2
+    service.fails = set()
+    shutil.rmtree(plan.workspace.run("both").folder.parent)
+    tracked_train(both)
+    runs = ["practice-smoke-seed1", "practice-smoke-seed2", "both"]
+    assert [entry.run for entry in service.entries] == runs
+    assert [entry.steps for entry in service.entries] == [[1, 2, 3], [1, 2, 3], []]
+    assert {entry.status for entry in service.entries} == {"finished"}
+
+
+# ---- what the user got wrong, or did not ask for -------------------------------------------------
+@pytest.mark.parametrize("stage", ["train", "validate", "summary", "submit"])
+def test_an_unknown_service(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [stage, "--source", "practice", "--track", "comet"])
+    assert result.exit_code == 1
+    expected = "Error: TRACK=comet: no such tracking service\nGive mlflow or wandb.\n"
+    assert result.stderr == expected
+
+
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_package_that_is_not_installed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    arguments = ["train", "--source", "practice", "--track", name]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert f"TRACK={name}: the package {name} is not installed" in result.stderr
+    assert f"Run: make install TRACK={name}" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+IMPORTS = """
+import sys
+from pipeline.cli import main
+main(sys.argv[1:], standalone_mode=False)
+print("imported:", sorted({"mlflow", "wandb"} & set(sys.modules)))
+"""
+
+
+def test_without_the_variable_no_service_is_imported(plan: Plan) -> None:
+    places = ["--data", str(plan.workspace.data)]
+    given = ["train", "--source", "practice", "--recipe", "smoke", *places]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, *given],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.endswith("imported: []\n")
+    assert not plan.workspace.run(plan.run).tracking.exists()
+
+
+def test_secrets_are_cut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "abc123")
+    text = "http://me:p@ss@host:5000/x?token=1 said abc123; sqlite:///mlflow.db is well"
+    assert without_secrets(text) == "http://host:5000/x said ***; sqlite:///mlflow.db is well"
