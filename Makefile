@@ -187,8 +187,7 @@ $(BENCH_VENV)/.installed: pyproject.toml constraints.txt
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
-	@$(INTERPRETER) $(INSTALL) .
-	@$(INTERPRETER) -m pip install --quiet --editable '.$(addsuffix ],$(addprefix [,$(filter mlflow wandb,$(TRACK))))' --constraint constraints.txt
+	@$(INTERPRETER) $(INSTALL) '.$(addsuffix ],$(addprefix [,$(filter mlflow wandb,$(TRACK))))'
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
@@ -201,7 +200,7 @@ $(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 
 $(VENV)/.installed-mlflow $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
 	@echo "Installing what TRACK=$* needs ..."
-	@$(INTERPRETER) -m pip install --quiet --disable-pip-version-check --editable '.[$*]' --constraint constraints.txt
+	@$(INTERPRETER) $(INSTALL) '.[$*]'
 	@touch "$@"
 
 $(INSTALLED_DEV): $(INSTALLED_BASE)
@@ -215,10 +214,8 @@ DATA_FOLDER = $(call quote,$(or $(DATA),data))
 SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
 clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
-	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
-	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
 	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
-	@find $(wildcard pipeline tests benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
