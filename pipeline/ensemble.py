@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import PipelineError
 from pipeline.folds import Rows, find_split
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.trained_run import TrainedRun, models_of
-from pipeline.workspace import ProcessedFolder
+from pipeline.workspace import ProcessedFolder, RunFolder
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -61,6 +63,22 @@ class MemberMetrics:
         """Read back what ``to_json`` wrote."""
         values = {key: value for key, value in record.items() if key != "gain"}
         return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
+
+
+def read_held_out(folder: RunFolder) -> HeldOut:
+    """Return what the stage validate left of a run; PipelineError if the file is damaged."""
+    path = folder.hold_out
+    try:
+        # Opened here, because np.load leaves the file of a damaged zip open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        one_each = np.ones(len(arrays["rows"]), np.int64)
+        return HeldOut(**{"networks": one_each} | arrays)
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise PipelineError(
+            f"{path} is damaged: {error}",
+            remedy=f"Run: make validate RUN={folder.name} FORCE=1",
+        ) from None
 
 
 def combine(members: Sequence[HeldOut]) -> HeldOut:

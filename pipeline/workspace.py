@@ -159,6 +159,10 @@ class Workspace:
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.data / "runs" / name)
 
+    def comparison(self, name: str) -> Path:
+        """The page that shows several runs side by side."""
+        return self.data / "comparisons" / f"{name}.html"
+
     def all_raw(self) -> list[RawFolder]:
         """Every source that has been downloaded, by name."""
         return [RawFolder(path.parent) for path in sorted(self.data.glob("raw/*/manifest.json"))]
