@@ -140,6 +140,10 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
+.PHONY: report
+report: $(INSTALLED) ## Write a page about the run, to open in a browser
+	@$(DIGITS) report
+
 .PHONY: runs results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs

@@ -142,6 +142,21 @@ class RunFolder:
     def summary(self) -> Path:
         return self.folder / "summary.txt"
 
+    @property
+    def train_probabilities(self) -> Path:
+        """What the run says of all labelled digits, those it learnt from included."""
+        return self.folder / "train_probabilities.npy"
+
+    @property
+    def train_record(self) -> Path:
+        """From which model and digits the probabilities of all labelled digits were predicted."""
+        return self.folder / "train_probabilities.json"
+
+    @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.folder / "report.html"
+
 
 @dataclass(frozen=True)
 class Workspace:

@@ -43,6 +43,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_faults",
             "recipe_layers",
             "recipe_values",
+            "report",
             "runs",
             "sources",
             "submission",

@@ -12,6 +12,7 @@ from pipeline.display.outcome import (
     show_submit,
     show_summary,
 )
+from pipeline.display.pages import show_report
 from pipeline.display.preparation import show_download, show_preprocess
 from pipeline.display.training import TrainingDisplay, show_train
 from pipeline.display.validation import show_validate
@@ -24,6 +25,7 @@ __all__ = [
     "show_facts",
     "show_line",
     "show_preprocess",
+    "show_report",
     "show_results",
     "show_runs",
     "show_submission",
