@@ -20,6 +20,8 @@ from pipeline.paired_accuracy import (
     mcnemar,
 )
 
+SPOKEN_OF = 3  # pairs; of more, only those that differ get a sentence
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -156,9 +158,24 @@ def verdict(pair: Pair, names: Mapping[str, str], *, pairs: int) -> str:
     )
 
 
+def verdicts(comparison: Comparison, names: Mapping[str, str]) -> list[str]:
+    """Return what is to be said of all pairs: of each one, or of many only those that differ."""
+    pairs = comparison.pairs
+    few = len(pairs) <= SPOKEN_OF
+    told = [pair for pair in pairs if few or pair.differ]
+    sentences = [verdict(pair, names, pairs=len(pairs)) for pair in told]
+    if not told:
+        sentences.append(f"No two of these {len(names)} runs differ more than chance would do.")
+    elif len(told) < len(pairs):
+        rest = len(pairs) - len(told)
+        other = "other pair differs" if rest == 1 else f"other {rest} pairs differ"
+        sentences.append(f"The {other} no more than chance would do.")
+    return sentences
+
+
 def p_text(value: float) -> str:
     """Return a p-value in two digits that count, as it is written everywhere."""
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+    return "< 0.0001" if value < 1e-4 else f"{value:#.2g}"
 
 
 def _of(value: float) -> str:

@@ -128,7 +128,7 @@ def test_a_correction_can_take_a_verdict_back() -> None:
     assert alone.differ
     assert not among_three.differ
     assert verdict(among_three, NAMES, pairs=3).endswith(
-        "p = 0.013 (corrected for 3 pairs: 0.06), no more than chance would do."
+        "p = 0.013 (corrected for 3 pairs: 0.060), no more than chance would do."
     )
 
 
@@ -138,7 +138,7 @@ def test_runs_that_are_right_alike_need_no_test() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "1"), (0.146, "0.15"), (0.00034, "0.00034"), (0.0001, "0.0001"), (9e-5, "< 0.0001")],
+    [(1.0, "1.0"), (0.3, "0.30"), (0.146, "0.15"), (0.00034, "0.00034"), (9e-5, "< 0.0001")],
 )
 def test_p_values_are_short(value: float, text: str) -> None:
     assert p_text(value) == text

@@ -20,6 +20,7 @@ COMMANDS = (
     stages.summary,
     stages.blend,
     reports.report,
+    reports.compare,
     records.check,
     records.runs,
     records.results,

@@ -3,6 +3,7 @@
 On a terminal there are colours; elsewhere plain aligned lines, never cut to a width.
 """
 
+from pipeline.display.comparison import show_compare
 from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
 from pipeline.display.outcome import (
     show_check,
@@ -21,6 +22,7 @@ __all__ = [
     "TrainingDisplay",
     "make_console",
     "show_check",
+    "show_compare",
     "show_download",
     "show_facts",
     "show_line",

@@ -30,7 +30,7 @@ COLOURS: Mapping[str, Colour] = {
     "notice": Colour("#fdf0d5", "#3a2f16"),
     "hollow": Colour("#efede8", "#272c34"),
     "series-1": Colour("#0072b2", "#56b4e9"),
-    "series-2": Colour("#c75500", "#f5a25d"),
+    "series-2": Colour("#b54d00", "#f5a25d"),
     "series-3": Colour("#007f5f", "#2fc29a"),
     "series-4": Colour("#a8497f", "#e392bf"),
     "series-5": Colour("#7a6a00", "#e5d84a"),
