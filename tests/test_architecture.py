@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "ensemble",
             "fitting",
             "folds",
+            "inspection",
             "kaggle_answers",
             "kaggle_client",
             "kaggle_errors",
@@ -142,6 +143,7 @@ def test_few_modules_know_the_network() -> None:
     assert users == {
         "pipeline.checkpoint",
         "pipeline.fitting",
+        "pipeline.inspection",
         "pipeline.prediction",
         "pipeline.network_run",
     }

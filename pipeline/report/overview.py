@@ -72,7 +72,7 @@ def summarize(evidence: RunEvidence) -> Summary:
         headline.append(_score(evidence.score.value, evidence.score.origin))
     return Summary(
         accuracy=f"{percent(accuracy.value)} of held-out digits right",
-        description=str(evidence.recipe.get("description", "")),
+        description=evidence.description,
         notice=evidence.notice,
         headline=headline,
         facts=_facts(evidence),

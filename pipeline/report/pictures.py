@@ -31,13 +31,20 @@ def to_data_uri(images: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def diverging(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+def diverging(weights: NDArray[np.floating[Any]], *, largest: float) -> NDArray[np.uint8]:
     """Return weights (H, W) as a picture (H, W, 4): hue for the sign, opacity for the size.
 
-    The largest one is opaque; 0 is transparent, so that it shows the page's own colour.
+    largest: the size that is opaque, as larger ones are; 0 is transparent, so that it shows the
+    page's own colour.
     """
-    largest = float(np.abs(weights).max()) or 1.0
     picture = np.empty((*weights.shape, 4), np.uint8)
-    picture[..., :3] = np.where((weights < 0)[..., None], NEGATIVE, POSITIVE)
-    picture[..., 3] = np.round(np.abs(weights) / largest * 255)
+    picture[..., :3] = np.where((weights < 0)[..., np.newaxis], NEGATIVE, POSITIVE)
+    picture[..., 3] = np.round(np.clip(np.abs(weights) / largest, 0, 1) * 255)
     return picture
+
+
+def side_by_side(images: NDArray[np.uint8], *, gap: int = 2) -> NDArray[np.uint8]:
+    """Return images (N, H, W) as one picture (H, N W + (N - 1) gap), with empty pixels between."""
+    padded = np.pad(images, ((0, 0), (0, 0), (0, gap)))
+    row = np.concatenate(list(padded), axis=1)
+    return row[:, : row.shape[1] - gap]

@@ -1,10 +1,26 @@
 """The page of one run: its sections in order."""
 
+from pipeline.report.confidence import calibration_of, test_digits_of
 from pipeline.report.evidence import RunEvidence
+from pipeline.report.insides import augmented, filters_of
+from pipeline.report.making import making_of
+from pipeline.report.mistakes import classes_of, confusion_of, suspects, worst_errors
 from pipeline.report.overview import draw_curves, summarize
 from pipeline.report.page import render
 
-CONTENTS = (("summary", "Summary"), ("curves", "How it learnt"))
+CONTENTS = (
+    ("summary", "Summary"),
+    ("curves", "How it learnt"),
+    ("confusion", "What it takes for what"),
+    ("classes", "Each digit"),
+    ("calibration", "How sure it is"),
+    ("errors", "Its worst errors"),
+    ("suspects", "Labels that look wrong"),
+    ("augmentation", "Digits as it saw them"),
+    ("filters", "What it looks for"),
+    ("test", "The test digits"),
+    ("making", "How it was made"),
+)
 
 
 def run_page(evidence: RunEvidence) -> str:
@@ -13,6 +29,18 @@ def run_page(evidence: RunEvidence) -> str:
         "run.html.jinja",
         name=evidence.name,
         contents=CONTENTS,
+        headings=dict(CONTENTS),
+        is_ensemble=evidence.is_ensemble,
         summary=summarize(evidence),
         curves=draw_curves(evidence),
+        confusion=confusion_of(evidence.metrics),
+        classes=classes_of(evidence.metrics),
+        calibration=calibration_of(evidence),
+        errors=worst_errors(evidence),
+        suspects=suspects(evidence),
+        network=evidence.network.name,
+        augmented=augmented(evidence.network),
+        filters=filters_of(evidence.network),
+        test=test_digits_of(evidence),
+        making=making_of(evidence),
     )
