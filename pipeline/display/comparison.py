@@ -88,12 +88,12 @@ def _cells(result: CompareResult, number: int) -> dict[str, str]:
 
 
 def _show_pairs(console: Console, result: CompareResult) -> None:
-    """All pairs, as numbers."""
-    from pipeline.comparison import p_text  # noqa: PLC0415
+    """All pairs as numbers: a table, or a sentence each where the terminal is too narrow."""
+    from pipeline.comparison import p_text, verdict  # noqa: PLC0415
 
     short = {run.name: run.short for run in result.runs}
-    headers = ["first", "second", "only first right", "only second", "p", "corrected", "difference"]
-    table = make_table([*headers, "95 % interval"], left=PAIR_LEFT)
+    headers = ["first", "second", "first alone right", "second alone", "p", "corrected"]
+    table = make_table([*headers, "difference", "95 % interval"], left=PAIR_LEFT)
     for pair in result.comparison.pairs:
         found = pair.difference
         table.add_row(
@@ -108,4 +108,8 @@ def _show_pairs(console: Console, result: CompareResult) -> None:
             style="bold" if pair.differ else None,
         )
     show_blank(console)
-    show_table(console, table)
+    if fits(console, table):
+        show_table(console, table)
+        return
+    for pair in result.comparison.pairs:
+        show_line(console, f"  {verdict(pair, short, pairs=len(result.comparison.pairs))}")
