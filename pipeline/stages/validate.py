@@ -111,7 +111,7 @@ def _measure_ensemble(
     found = []
     for member in run.members:
         validate(member_plan(plan, member.folder.name), force=force, tell=tell)
-        found.append(_read_held_out(member.folder))
+        found.append(HeldOut.read(member.folder.hold_out))
     combined = ensemble.combine(found)
     measured = metrics.measure(combined.labels, combined.probabilities, rows=combined.rows)
     with files.atomic_write(run.folder.hold_out) as stream:
@@ -134,12 +134,6 @@ def _measure_ensemble(
             "finished_at": provenance.now(),
         },
     )
-
-
-def _read_held_out(folder: RunFolder) -> HeldOut:
-    with np.load(folder.hold_out, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return HeldOut(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
 
 
 def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
