@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.folds import Rows, find_split
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.trained_run import TrainedRun, models_of
-from pipeline.workspace import ProcessedFolder, RunFolder
+from pipeline.workspace import ProcessedFolder
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -31,6 +32,23 @@ class HeldOut:
     labels: npt.NDArray[np.uint8]
     probabilities: Probabilities
     networks: npt.NDArray[np.int64]
+
+    @classmethod
+    def read(cls, path: Path) -> "HeldOut":
+        """Read what the stage validate wrote; PipelineError if it is missing or damaged."""
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            # A network's file says nothing of networks.
+            return cls(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
+        except FileNotFoundError:
+            raise PipelineError(
+                f"There is no {path}", remedy="Run: make validate FORCE=1"
+            ) from None
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise PipelineError(
+                f"{path} is damaged: {error}", remedy="Run: make validate FORCE=1"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -63,22 +81,6 @@ class MemberMetrics:
         """Read back what ``to_json`` wrote."""
         values = {key: value for key, value in record.items() if key != "gain"}
         return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
-
-
-def read_held_out(folder: RunFolder) -> HeldOut:
-    """Return what the stage validate left of a run; PipelineError if the file is damaged."""
-    path = folder.hold_out
-    try:
-        # Opened here, because np.load leaves the file of a damaged zip open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        one_each = np.ones(len(arrays["rows"]), np.int64)
-        return HeldOut(**{"networks": one_each} | arrays)
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise PipelineError(
-            f"{path} is damaged: {error}",
-            remedy=f"Run: make validate RUN={folder.name} FORCE=1",
-        ) from None
 
 
 def combine(members: Sequence[HeldOut]) -> HeldOut:

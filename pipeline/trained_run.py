@@ -17,6 +17,7 @@ _NEEDED = (
     "recipe_name",
     "seed",
     "model_sha256",
+    "parameters",
     "split",
     "hold_out_accuracy",
     "seconds",

@@ -110,10 +110,11 @@ def visit(browser: "Browser", path: Path, width: int, mode: Any) -> Iterator[Vis
 
 
 def assert_sound(found: Visit, path: Path) -> None:
-    """Assert what holds for each of our pages on each screen."""
+    """Assert what holds for each of our pages on each screen, with all its details unfolded."""
     assert found.messages == []
     assert found.failed == []
     assert found.requests == [path.as_uri()]
+    found.check("unfold")
     for name in ("broken_images", "overflow", "clipped", "without_text", "headings", "contrast"):
         assert found.check(name) == [], name
 

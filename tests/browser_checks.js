@@ -1,8 +1,7 @@
 // What is wrong with a page: each check returns a list of faults, empty if there are none.
 const checks = (() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const isShown = (element) => element.getClientRects().length > 0 &&
-    getComputedStyle(element).visibility !== "hidden";
+  const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
   const name = (element) => {
     const kind = element.tagName.toLowerCase() + (element.classList.length ? "." + [...element.classList].join(".") : "");
     return [kind, element.getAttribute("href") ?? element.getAttribute("aria-label") ?? ""].join(" ").trim();
@@ -109,6 +108,8 @@ const checks = (() => {
 
     // Where Tab must stop, in order: links, summaries, and each box whose content is wider than it.
     focusable: () => all("a[href], summary, [tabindex='0']").filter(isShown).map(name),
+
+    unfold: () => all("details").map((details) => { details.open = true; return ""; }),
 
     focused: () => document.activeElement === document.body ? "" : name(document.activeElement),
   };

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from pipeline.metrics import CLASSES, Accuracy
@@ -65,7 +65,7 @@ def confidence_histogram(confidences: NDArray[np.floating[Any]], right: Any) -> 
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7)
         axes.set_xlim(0, 1)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("confidence")
         axes.set_ylabel("digits (log scale)")

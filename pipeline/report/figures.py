@@ -16,7 +16,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from pipeline.report.palette import STAND_INS, series, stand_in
 
@@ -107,9 +107,9 @@ def learning_curves(runs: Mapping[str, History]) -> list[Figure]:
             _draw(axes, history, "training_loss", number, dashed=True)
             _draw(axes, history, "hold_out_loss", number)
         axes.set_yscale("log")
-        plain = LogFormatter(minor_thresholds=(2, 0.6))
-        axes.yaxis.set_major_formatter(plain)
-        axes.yaxis.set_minor_formatter(plain)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("cross-entropy (log scale)")
         ink = stand_in("ink")
         styles = [Line2D([], [], color=ink, linestyle=style) for style in ("--", "-")]

@@ -9,12 +9,13 @@ from pipeline.report.pictures import diverging, side_by_side, to_data_uri
 
 # How each setting of a recipe's augmentation reads.
 WORDS = {
-    "shift_pixels": "shifted by up to {:g} pixels",
+    "shift_pixels": "shifted by up to {:g} px",
     "angle_degrees": "turned by up to {:g} degrees",
     "scale": "scaled by up to {:.0%}",
     "shear": "slanted by up to {:.0%}",
-    "elastic_pixels": "bent by about {:g} pixels",
+    "elastic_pixels": "bent by about {:g} px",
 }
+STRONG = 0.98  # the share of the weights that are not drawn in the full colour
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def filters_of(network: FirstNetwork) -> Filters | None:
     layer = network.layer
     if layer is None:
         return None
-    largest = float(np.abs(layer.pictures).max()) or 1.0
+    # A few weights are far larger than the others, which would all be pale beside them.
+    largest = float(np.quantile(np.abs(layer.pictures), STRONG)) or 1.0
     _, height, width = layer.pictures.shape
     return Filters(
         layer.kind,

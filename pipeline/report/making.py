@@ -11,12 +11,13 @@ from pipeline.report.evidence import RunEvidence
 
 @dataclass(frozen=True)
 class Making:
-    """commands: lines for a shell.  recipes: names and texts, one for each network.
+    """commands: lines for a shell.  is_dirty: whether the code differed from the commit.
 
-    environment, checksums: names and values.
+    recipes: names and texts, one for each network.  environment, checksums: names and values.
     """
 
     commands: list[str]
+    is_dirty: bool
     recipes: list[tuple[str, str]]
     environment: list[tuple[str, str]]
     checksums: list[tuple[str, str]]
@@ -32,6 +33,7 @@ def making_of(evidence: RunEvidence) -> Making:
     files = training["data"]["files"]
     return Making(
         commands=commands,
+        is_dirty=bool(environment.get("dirty")),
         recipes=[(name, readable(recipe)) for name, recipe in evidence.recipes.items()],
         environment=[
             (_name(key), _value(value)) for key, value in environment.items() if value is not None

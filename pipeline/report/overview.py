@@ -81,7 +81,7 @@ def summarize(evidence: RunEvidence) -> Summary:
 
 def _score(value: float, origin: str) -> Number:
     if origin == "leaderboard":
-        return Number("Score on Kaggle", percent(value), "public leaderboard")
+        return Number("Score on Kaggle", f"{100 * value:.3f} %", "public leaderboard")
     return Number("Test accuracy", percent(value), "by the source's own answer key")
 
 
@@ -109,8 +109,17 @@ def _facts(evidence: RunEvidence) -> list[tuple[str, str]]:
         ("Finished", f"{training['finished_at'][:16].replace('T', ' ')} UTC"),
     ]
     if evidence.score is None:
-        facts.append(("Score on Kaggle", "not submitted; see: make submit"))
+        facts.append(_no_score(evidence))
     return facts
+
+
+def _no_score(evidence: RunEvidence) -> tuple[str, str]:
+    if evidence.training["data"]["kind"] == "practice":
+        return "Test accuracy", "not measured yet: make all"
+    return (
+        "Score on Kaggle",
+        "these digits have none" if evidence.notice else "none yet: make submit",
+    )
 
 
 def _cores(count: int) -> str:

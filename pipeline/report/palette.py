@@ -25,8 +25,6 @@ COLOURS: Mapping[str, Colour] = {
     "line": Colour("#dcdad4", "#353b44"),
     "grid": Colour("#e6e4df", "#2c323a"),
     "link": Colour("#0a5c94", "#6cbcf0"),
-    "right": Colour("#2b7a57", "#5cc396"),
-    "wrong": Colour("#b3400d", "#ff9a6b"),
     "notice": Colour("#fdf0d5", "#3a2f16"),
     "hollow": Colour("#efede8", "#272c34"),
     "heat-1": Colour("#fbe6da", "#3a2a24"),

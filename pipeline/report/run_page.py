@@ -10,15 +10,15 @@ from pipeline.report.page import render
 
 CONTENTS = (
     ("summary", "Summary"),
-    ("curves", "How it learnt"),
-    ("confusion", "What it takes for what"),
+    ("curves", "Learning curves"),
+    ("confusion", "Confusions"),
     ("classes", "Each digit"),
-    ("calibration", "How sure it is"),
-    ("errors", "Its worst errors"),
-    ("suspects", "Labels that look wrong"),
-    ("augmentation", "Digits as it saw them"),
-    ("filters", "What it looks for"),
-    ("test", "The test digits"),
+    ("calibration", "Calibration"),
+    ("errors", "Worst errors"),
+    ("suspects", "Suspect labels"),
+    ("augmentation", "Augmentation"),
+    ("filters", "First layer"),
+    ("test", "Test predictions"),
     ("making", "How it was made"),
 )
 

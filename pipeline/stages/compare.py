@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline import comparison, dataset, files
 from pipeline.comparison import Comparison
-from pipeline.ensemble import HeldOut, read_held_out
+from pipeline.ensemble import HeldOut
 from pipeline.errors import PipelineError
 from pipeline.fitting import History
 from pipeline.folds import Rows
@@ -145,7 +145,7 @@ def _find(workspace: Workspace, name: str, tell: Callable[[str], None] | None) -
                 files.read_json(folder.recipe),
                 None if run.members else History.read(folder.history),
                 accuracy,
-                read_held_out(folder),
+                HeldOut.read(folder.hold_out),
             )
     except PipelineError as error:
         raise PipelineError(error.message, remedy=_for_run(error.remedy, name)) from None

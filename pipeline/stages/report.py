@@ -10,16 +10,16 @@ import numpy as np
 from pipeline import checkpoint, dataset, files, folds, inspection, prediction, provenance
 from pipeline.dataset import Dataset
 from pipeline.ensemble import HeldOut
+from pipeline.errors import PipelineError
 from pipeline.fitting import History
 from pipeline.ledger import read_ledger
-from pipeline.metrics import Accuracy, Metrics
+from pipeline.metrics import CLASSES, Accuracy, Metrics
 from pipeline.plan import Plan
 from pipeline.report.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
 from pipeline.report.making import command_of
 from pipeline.report.run_page import run_page
 from pipeline.runs import notice_of, score_of
 from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
-from pipeline.workspace import RunFolder
 
 VIEWS = 1  # of labelled digits: the suspects among them are clear in one, and it is the quickest
 COPIES = 7  # distorted ones of each digit
@@ -77,8 +77,7 @@ def _read_labelled(
             folder.train_record,
             {"stage": "report", "inputs": inputs, "finished_at": provenance.now()},
         )
-    found: Probabilities = np.load(kept, allow_pickle=False)
-    return found
+    return _load(kept, len(digits.train_labels), remedy="Run: make report FORCE=1")
 
 
 def _gather(
@@ -96,7 +95,7 @@ def _gather(
         training=run.training,
         description=_description(plan, recipes),
         metrics=Metrics.from_json(files.read_json(folder.validation)),
-        held_out=_read_held_out(folder),
+        held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={
             network.folder.name: History.read(network.folder.history) for network in networks
@@ -105,7 +104,7 @@ def _gather(
         train_images=digits.train_images,
         train_labels=digits.train_labels,
         train_probabilities=train_probabilities,
-        test_probabilities=_read_test_probabilities(run),
+        test_probabilities=_read_test_probabilities(run, len(digits.test_images)),
         network=_look_into(plan, networks[0], recipes[networks[0].folder.name], digits),
     )
 
@@ -118,18 +117,22 @@ def _networks_of(run: TrainedRun) -> list[TrainedRun]:
     return list({network.folder.name: network for network in found}.values())
 
 
-def _read_held_out(folder: RunFolder) -> HeldOut:
-    with np.load(folder.hold_out, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return HeldOut(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
-
-
-def _read_test_probabilities(run: TrainedRun) -> Probabilities | None:
+def _read_test_probabilities(run: TrainedRun, test_rows: int) -> Probabilities | None:
+    """None if the stage submission has not predicted them with this very model."""
     folder = run.folder
     kept = folder.test_probabilities
     if not provenance.is_current(folder.test_record, run.test_inputs, [kept]):
         return None
-    found: Probabilities = np.load(kept, allow_pickle=False)
+    return _load(kept, test_rows, remedy="Run: make submission FORCE=1")
+
+
+def _load(path: Path, rows: int, *, remedy: str) -> Probabilities:
+    try:
+        found: Probabilities = np.load(path, allow_pickle=False)
+        if found.shape != (rows, CLASSES):
+            raise ValueError(f"it is {found.shape}, not ({rows}, {CLASSES})")
+    except (OSError, EOFError, ValueError) as error:
+        raise PipelineError(f"{path} is damaged: {error}", remedy=remedy) from None
     return found
 
 

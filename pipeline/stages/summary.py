@@ -163,6 +163,7 @@ def _text(
     facts.append(
         ("submission", f"{plan.workspace.submission(plan.run)} ({rows['test.csv']:,} rows)")
     )
+    facts.append(("page", f"{command(plan, 'report')} writes one about this run"))
     width = max(len(name) for name, _ in facts)
     lines = [f"  {name:<{width}}  {value}" for name, value in facts]
     if notice:
@@ -206,7 +207,12 @@ def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
 
 
 def submit_command(plan: Plan) -> str:
-    """Return what to type to submit this run: ``make submit``, and what differs from default."""
+    """Return what to type to submit this run."""
+    return command(plan, "submit")
+
+
+def command(plan: Plan, target: str) -> str:
+    """Return what to type for a target on this run: it, and the variables that are not default."""
     variables = []
     workspace = plan.workspace
     try:
@@ -221,7 +227,7 @@ def submit_command(plan: Plan) -> str:
     ):
         if folder != Path(default):
             variables.append((name, str(folder)))
-    return " ".join(["make submit", *(f"{name}={shlex.quote(text)}" for name, text in variables)])
+    return " ".join(["make", target, *(f"{name}={shlex.quote(text)}" for name, text in variables)])
 
 
 def _same(path: Path, text: str) -> bool:

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ from tests.browser import (
     SCREENS,
     assert_keyboard_reaches_everything,
     assert_sound,
-    open_browser,
     visit,
 )
 from tests.comparison_case import ROWS, many_runs, resolved, two_runs
@@ -25,12 +23,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("comparison") / "many.html"
     path.write_text(comparison_page(many_runs()), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with open_browser() as opened:
-        yield opened
 
 
 def texts_of(page: str) -> str:

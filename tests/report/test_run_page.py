@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,13 +7,7 @@ from pipeline.stages.report import report
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.workspace import Workspace
-from tests.browser import (
-    SCREENS,
-    assert_keyboard_reaches_everything,
-    assert_sound,
-    open_browser,
-    visit,
-)
+from tests.browser import SCREENS, assert_keyboard_reaches_everything, assert_sound, visit
 from tests.practice_case import copy_practice, plan_of
 
 if TYPE_CHECKING:
@@ -29,12 +22,6 @@ def page(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
     train(plan)
     validate(plan)
     return report(plan).path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(("width", "mode"), SCREENS)
