@@ -32,7 +32,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class TestDigits:
+class Predictions:
     """What is predicted for the test digits.  unsure: how many with a confidence below 0.9."""
 
     figure: Markup
@@ -88,7 +88,7 @@ def calibration_of(evidence: RunEvidence) -> Calibration:
     )
 
 
-def test_digits_of(evidence: RunEvidence) -> TestDigits | None:
+def predictions_of(evidence: RunEvidence) -> Predictions | None:
     """Return how predictions of the test digits are spread; None if there are none yet."""
     probabilities = evidence.test_probabilities
     if probabilities is None:
@@ -101,7 +101,7 @@ def test_digits_of(evidence: RunEvidence) -> TestDigits | None:
         for digit, (label, found) in enumerate(zip(labels, predicted, strict=True))
     )
     unsure = int((probabilities.max(axis=1) < UNSURE_BELOW).sum())
-    return TestDigits(
+    return Predictions(
         to_svg(
             figure,
             title=str(figure.get_label()),

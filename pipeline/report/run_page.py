@@ -1,6 +1,6 @@
 """The page of one run: its sections in order."""
 
-from pipeline.report.confidence import calibration_of, test_digits_of
+from pipeline.report.confidence import calibration_of, predictions_of
 from pipeline.report.evidence import RunEvidence
 from pipeline.report.insides import augmented, filters_of
 from pipeline.report.making import making_of
@@ -41,6 +41,6 @@ def run_page(evidence: RunEvidence) -> str:
         network=evidence.network.name,
         augmented=augmented(evidence.network),
         filters=filters_of(evidence.network),
-        test=test_digits_of(evidence),
+        test=predictions_of(evidence),
         making=making_of(evidence),
     )
