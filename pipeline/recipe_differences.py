@@ -38,8 +38,8 @@ def differences(recipes: Sequence[Mapping[str, Any]]) -> tuple[Setting, ...]:
         [_settings(network, whole_layers=len(kinds) > 1) for network in run] for run in runs
     ]
     keys = dict.fromkeys(key for run in settings for network in run for key in network)
-    rows = [Setting("ensemble.members", tuple(_members(recipe) for recipe in recipes))]
-    rows += [Setting(key, tuple(_value(key, run) for run in settings)) for key in keys]
+    rows = [Setting(key, tuple(_value(key, run) for run in settings)) for key in keys]
+    rows.append(Setting("ensemble.members", tuple(_members(recipe) for recipe in recipes)))
     return tuple(row for row in rows if len(set(row.values)) > 1)
 
 

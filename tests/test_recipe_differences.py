@@ -124,8 +124,8 @@ def test_a_blend_of_ensembles_is_looked_through() -> None:
     inner = {"members": [resolved("mlp", "training.epochs=3")]}
     rows = differences([resolved("mlp", "training.epochs=2"), ensemble(x=copy.deepcopy(inner))])
     assert rows == (
-        Setting("ensemble.members", ("", "x")),
         Setting("training.epochs", ("2", "3")),
+        Setting("ensemble.members", ("", "x")),
     )
 
 

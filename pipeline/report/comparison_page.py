@@ -131,6 +131,11 @@ def notes(runs: Sequence[ComparedRun], rows: int) -> list[str]:
                 f"{run.short} reads each of these digits with {readers} of its {run.networks} "
                 f"networks, those that never saw it; a test digit is read by all {run.networks}."
             )
+        if run.training.get("refit"):
+            found.append(
+                f"{run.short} was trained once more, on all labelled digits, to read the test "
+                "digits: its score is that of this second network, all else that of the first."
+            )
     return found
 
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,8 @@ def test_what_must_be_known_to_be_fair() -> None:
         "best reads each of these digits with 1 to 6 of its 6 networks, those that never saw it; "
         "a test digit is read by all 6."
     ]
+    refit = replace(runs[0], training={**runs[0].training, "refit": {"model_sha256": "x"}})
+    assert notes([refit], ROWS)[0].startswith(f"{refit.short} was trained once more, on all")
     assert notes(runs[:1], 900)[0].startswith(
         f"{runs[0].short} held out 1,000 digits; 100 of them were not held out by every run"
     )
