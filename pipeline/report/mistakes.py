@@ -112,6 +112,8 @@ def confusion_of(metrics: Metrics) -> Confusion:
 
 
 def _most_frequent(errors: NDArray[np.int64], shown: int = 3) -> str:
+    if errors.max() == 1 < errors.sum():
+        return f"{errors.sum():,} errors, no two alike."
     order = np.argsort(-errors, axis=None, kind="stable")[:shown]
     found = [
         f"{place // CLASSES} read as {place % CLASSES}: {_times(int(errors.flat[place]))}"

@@ -27,7 +27,7 @@ COLOURS: Mapping[str, Colour] = {
     "link": Colour("#0a5c94", "#6cbcf0"),
     "notice": Colour("#fdf0d5", "#3a2f16"),
     "hollow": Colour("#efede8", "#272c34"),
-    "heat-1": Colour("#fbe6da", "#3a2a24"),
+    "heat-1": Colour("#fadfcd", "#40302a"),
     "heat-2": Colour("#f7cbb0", "#553626"),
     "heat-3": Colour("#f1a881", "#744327"),
     "heat-4": Colour("#e88655", "#92502a"),

@@ -23,6 +23,9 @@ def test_frequent_confusions_are_named_and_coloured() -> None:
 def test_single_errors_are_no_alarm_and_none_is_said() -> None:
     one = measure(np.array([0, 1]), readings({0: 0.9}, {2: 0.9}), rows=np.arange(2))
     assert confusion_of(one).rows[1][2].heat == 1
+    assert confusion_of(one).sentence == "The most frequent errors: 1 read as 2: once."
+    two = measure(np.array([0, 1]), readings({3: 0.9}, {2: 0.9}), rows=np.arange(2))
+    assert confusion_of(two).sentence == "2 errors, no two alike."
     none = measure(np.array([0, 1]), readings({0: 0.9}, {1: 0.9}), rows=np.arange(2))
     assert confusion_of(none).sentence == "Every held-out digit is read right."
 

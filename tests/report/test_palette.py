@@ -9,7 +9,8 @@ SURFACES = ("paper", "card", "hollow")
 TEXTS = [(text, surface) for text in ("ink", "quiet", "link") for surface in SURFACES] + [
     ("ink", surface) for surface in ("notice", "heat-1", "heat-2", "heat-3", "heat-4")
 ]
-DRAWN = [(colour, surface) for colour in SERIES for surface in ("paper", "card")]
+# Lines and bars could do with 3, but their markers stand in legends as text.
+TEXTS += [(colour, surface) for colour in SERIES for surface in ("paper", "card")]
 
 
 def luminance(colour: str) -> float:
@@ -37,12 +38,6 @@ def test_contrast_is_that_of_the_standard() -> None:
 @pytest.mark.parametrize(("text", "surface"), TEXTS)
 def test_text_stands_out(text: str, surface: str, mode: Mode) -> None:
     assert contrast(text, surface, mode) >= 4.5
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize(("colour", "surface"), DRAWN)
-def test_what_is_drawn_stands_out(colour: str, surface: str, mode: Mode) -> None:
-    assert contrast(colour, surface, mode) >= 3
 
 
 def test_every_colour_has_a_stand_in_of_its_own() -> None:
