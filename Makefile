@@ -81,7 +81,7 @@ help: ## List targets and variables
 	  SET '"key=value ...": override single values of the recipe' \
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
-	  RUNS 'for blend: names of finished runs, "a b c"' \
+	  RUNS 'for blend and compare: names of finished runs, "a b c"' \
 	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
 	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
@@ -149,6 +149,12 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
+.PHONY: report compare
+report: $(INSTALLED) ## Write a page about the run, to open in a browser
+	@$(DIGITS) report
+compare: $(INSTALLED) ## Put the validated RUNS="a b c" side by side, on a page and here
+	@$(DIGITS) compare
+
 .PHONY: runs trace reproduce results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
@@ -213,8 +219,8 @@ endif
 DATA_FOLDER = $(call quote,$(or $(DATA),data))
 SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
-clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor submissions)
-	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+clean: ## Remove what can be rebuilt: arrays, runs, pages, caches (never raw data nor submissions)
+	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/comparisons $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \

@@ -10,6 +10,7 @@ Read it in the order in which the data flows:
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
 8. ``nn``          the network itself: layers, losses, optimizers, training
+9. ``report``      pages about runs: figures, digits, templates
 
 docs/how-it-learns.md explains ``nn`` to those who come from a notebook.
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.

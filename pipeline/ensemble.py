@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import PipelineError
 from pipeline.folds import Rows, find_split
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.trained_run import TrainedRun, models_of
@@ -30,6 +32,23 @@ class HeldOut:
     labels: npt.NDArray[np.uint8]
     probabilities: Probabilities
     networks: npt.NDArray[np.int64]
+
+    @classmethod
+    def read(cls, path: Path) -> "HeldOut":
+        """Read what the stage validate wrote; PipelineError if it is missing or damaged."""
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            # A network's file says nothing of networks.
+            return cls(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
+        except FileNotFoundError:
+            raise PipelineError(
+                f"There is no {path}", remedy="Run: make validate FORCE=1"
+            ) from None
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise PipelineError(
+                f"{path} is damaged: {error}", remedy="Run: make validate FORCE=1"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -62,13 +81,6 @@ class MemberMetrics:
         """Read back what ``to_json`` wrote."""
         values = {key: value for key, value in record.items() if key != "gain"}
         return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
-
-
-def read_held_out(path: Path) -> HeldOut:
-    """Read what the stage validate kept; one network stands behind each row, if it says none."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return HeldOut(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
 
 
 def combine(members: Sequence[HeldOut]) -> HeldOut:

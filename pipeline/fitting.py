@@ -63,6 +63,27 @@ class History:
             writer.writerow([int(epoch), *(f"{value:.6g}" for value in values)])
         files.write_text(path, text.getvalue())
 
+    @classmethod
+    def read(cls, path: Path) -> "History":
+        """Read back what ``write`` wrote, to six digits.
+
+        Raises PipelineError if the file is missing or is no such CSV.
+        """
+        try:
+            header, *lines = csv.reader(path.read_text(encoding="utf-8").splitlines())
+            if tuple(header) != COLUMNS:
+                raise ValueError(f"its header is not {','.join(COLUMNS)}")
+            rows = [[float(value) for value in line] for line in lines]
+            if not rows or any(len(row) != len(COLUMNS) for row in rows):
+                raise ValueError("it has no rows, or one that was cut short")
+        except FileNotFoundError:
+            raise PipelineError(f"There is no {path}", remedy="Run: make train FORCE=1") from None
+        except ValueError as error:
+            raise PipelineError(
+                f"{path} is damaged: {error}", remedy="Run: make train FORCE=1"
+            ) from None
+        return cls(rows)
+
 
 def epochs_of(recipe: Recipe, rows: int) -> int:
     """Return how many epochs a training part of so many rows is gone through."""

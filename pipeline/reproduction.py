@@ -171,7 +171,7 @@ def _held_out(
 ) -> HeldOut:
     """What the run reads with the models of a workspace, or what its own validation kept."""
     if kept and _is_validated(run):
-        return ensemble.read_held_out(run.folder.hold_out)
+        return HeldOut.read(run.folder.hold_out)
     if run.members:
         return ensemble.combine(
             [_held_out(member, processed, workspace, kept=kept) for member in run.members]

@@ -6,8 +6,14 @@ from typing import Any, Literal
 
 from pipeline import files
 from pipeline.ledger import LedgerLine, read_ledger
+from pipeline.submission import COMPETITION_ROWS
 from pipeline.trained_run import known_accuracy, predicted_by, read_training
 from pipeline.workspace import RunFolder, Workspace
+
+NOTICES = {
+    "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
+    "mnist-csv": "MNIST's own test digits, not the competition's: this CSV cannot be submitted.",
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,22 @@ def score_of(
     if record.get("inputs", {}).get("csv") == csv_sha256:
         return Score(record["accuracy"]["value"], "answer key")
     return None
+
+
+def notice_of(raw: dict[str, Any]) -> str:
+    """Return what must not be overlooked about a source; "" for the competition's digits.
+
+    raw: the manifest of its CSV files.
+    """
+    if raw["kind"] != "competition":
+        return NOTICES[raw["kind"]]
+    rows = raw["files"]["test.csv"]["rows"]
+    if rows != COMPETITION_ROWS:
+        return (
+            f"{rows:,} test digits, not the competition's {COMPETITION_ROWS:,}: "
+            "this CSV cannot be submitted to Kaggle."
+        )
+    return ""
 
 
 def short_commit(environment: dict[str, Any]) -> str | None:

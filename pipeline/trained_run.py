@@ -17,6 +17,7 @@ _NEEDED = (
     "recipe_name",
     "seed",
     "model_sha256",
+    "parameters",
     "split",
     "hold_out_accuracy",
     "seconds",
@@ -57,6 +58,22 @@ class TrainedRun:
     def raw(self) -> dict[str, Any]:
         """The manifest of the CSV files behind the arrays."""
         return dict(self.processed["raw"])
+
+    @property
+    def test_inputs(self) -> dict[str, str]:
+        """What the probabilities of the test digits are predicted from."""
+        return {
+            **models_of(self.training),
+            "test_images": self.processed["arrays"]["test_images"]["sha256"],
+        }
+
+    @property
+    def train_inputs(self) -> dict[str, str]:
+        """What the probabilities of all labelled digits are predicted from."""
+        return {
+            "model": self.model_sha256,
+            "train_images": self.processed["arrays"]["train_images"]["sha256"],
+        }
 
     @property
     def data_sha256(self) -> dict[str, str]:

@@ -159,6 +159,21 @@ class RunFolder:
         """Under which number each tracking service knows the run, and what it has been told."""
         return self.folder / "tracking.json"
 
+    @property
+    def train_probabilities(self) -> Path:
+        """What the run says of all labelled digits, those it learnt from included."""
+        return self.folder / "train_probabilities.npy"
+
+    @property
+    def train_record(self) -> Path:
+        """From which model and digits the probabilities of all labelled digits were predicted."""
+        return self.folder / "train_probabilities.json"
+
+    @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.folder / "report.html"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -175,6 +190,10 @@ class Workspace:
 
     def run(self, name: str) -> RunFolder:
         return RunFolder(self.data / "runs" / name)
+
+    def comparison(self, name: str) -> Path:
+        """The page that shows several runs side by side."""
+        return self.data / "comparisons" / f"{name}.html"
 
     def all_raw(self) -> list[RawFolder]:
         """Every source that has been downloaded, by name."""

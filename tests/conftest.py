@@ -4,6 +4,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,9 +15,13 @@ from pipeline.plan import make_plan
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.workspace import Workspace
+from tests.browser import open_browser
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import Built, make_all_from_nothing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Settings of ours, and of the services that must never be reached from here.
 FOREIGN = ("KAGGLE_", "DIGITS_", "MLFLOW_", "WANDB_")
@@ -59,6 +64,13 @@ def kaggle_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggl
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A browser for the tests of one module."""
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

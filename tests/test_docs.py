@@ -34,7 +34,17 @@ def test_every_make_command_names_targets_and_variables_that_exist() -> None:
 
 
 def test_every_stage_of_the_command_line_is_a_target() -> None:
-    stages = {"download", "preprocess", "train", "validate", "submission", "submit", "runs"}
+    stages = {
+        "download",
+        "preprocess",
+        "train",
+        "validate",
+        "submission",
+        "submit",
+        "report",
+        "compare",
+        "runs",
+    }
     assert stages <= set(main.commands) & TARGETS
     for stage in stages:
         assert f"make {stage}" in README

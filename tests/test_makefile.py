@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_json
+from pipeline.files import read_json, write_text
 from pipeline.makefile import escape
 from pipeline.workspace import Workspace
 from tests.make_case import Built, Checkout, copy_checkout
@@ -332,6 +332,9 @@ def test_folds_from_the_digits_to_the_summary(checkout: Checkout) -> None:
 def test_a_blend_of_finished_runs(checkout: Checkout) -> None:
     assert checkout.make("all", "SEED=1").code == 0
     given = "RUNS=practice-smoke practice-smoke-seed1"
+    outcome = checkout.make("compare", given)
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert "compare: on the 600 digits that both runs held out" in outcome.output
     outcome = checkout.make("blend", given, "RUN=both")
     assert (outcome.code, outcome.errors) == (0, "")
     assert outcome.stages == ["validate", "submission"]
@@ -349,6 +352,7 @@ def test_a_blend_of_finished_runs(checkout: Checkout) -> None:
 
 def test_clean_keeps_raw_data_and_submissions(checkout: Checkout) -> None:
     kept = checkout.state("data", "raw") | checkout.state("submissions")
+    write_text(checkout.workspace.comparison("a~b"), "a page")
     outcome = checkout.make("clean")
     assert (outcome.code, outcome.errors) == (0, "")
     assert checkout.state() == kept
@@ -359,7 +363,8 @@ def test_clean_keeps_raw_data_and_submissions(checkout: Checkout) -> None:
 def test_clean_removes_nothing_elsewhere(checkout: Checkout, data: str) -> None:
     folder = data.removeprefix("DATA=").replace("$$", "$") or "data"
     quoted = "'" + folder.replace("'", "'\\''") + "'"
-    assert f"rm -rf {quoted}/processed {quoted}/runs " in checkout.make("-n", "clean", data).output
+    removed = f"rm -rf {quoted}/processed {quoted}/runs {quoted}/comparisons "
+    assert removed in checkout.make("-n", "clean", data).output
 
 
 def test_distclean_asks(checkout: Checkout) -> None:

@@ -3,6 +3,7 @@
 On a terminal there are colours; elsewhere plain aligned lines, never cut to a width.
 """
 
+from pipeline.display.comparison import show_compare
 from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
 from pipeline.display.outcome import (
     show_check,
@@ -12,6 +13,7 @@ from pipeline.display.outcome import (
     show_submit,
     show_summary,
 )
+from pipeline.display.pages import show_report
 from pipeline.display.preparation import show_download, show_preprocess
 from pipeline.display.tracing import show_reproduce, show_trace
 from pipeline.display.training import TrainingDisplay, show_train
@@ -21,10 +23,12 @@ __all__ = [
     "TrainingDisplay",
     "make_console",
     "show_check",
+    "show_compare",
     "show_download",
     "show_facts",
     "show_line",
     "show_preprocess",
+    "show_report",
     "show_reproduce",
     "show_results",
     "show_runs",

@@ -16,7 +16,6 @@ from pipeline.submission import COMPETITION_ROWS, check_submission, write_submis
 from pipeline.trained_run import (
     TrainedRun,
     hold_out_accuracy,
-    models_of,
     read_run,
     require_run,
 )
@@ -79,7 +78,7 @@ def _origin(run: TrainedRun) -> dict[str, Any]:
     training, raw = run.training, run.raw
     return {
         "stage": "submission",
-        "inputs": _inputs(run),
+        "inputs": run.test_inputs,
         "run": run.folder.name,
         "recipe": training["recipe_name"],
         "seed": training["seed"],
@@ -160,7 +159,7 @@ def _predict(
 
     An ensemble's are the mean of its members', which are kept and found in theirs.
     """
-    folder, inputs = run.folder, _inputs(run)
+    folder, inputs = run.folder, run.test_inputs
     if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
         found: ensemble.Probabilities = np.load(folder.test_probabilities, allow_pickle=False)
         return found
@@ -179,10 +178,3 @@ def _predict(
         {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
     )
     return probabilities
-
-
-def _inputs(run: TrainedRun) -> dict[str, Any]:
-    return {
-        **models_of(run.training),
-        "test_images": run.processed["arrays"]["test_images"]["sha256"],
-    }

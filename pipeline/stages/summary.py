@@ -4,15 +4,14 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline import credentials, files, provenance
 from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.plan import Plan, make_plan
-from pipeline.runs import score_of
-from pipeline.submission import COMPETITION_ROWS, read_submission
+from pipeline.runs import notice_of, score_of
+from pipeline.submission import read_submission
 from pipeline.trained_run import (
     TrainedRun,
     hold_out_accuracy,
@@ -23,10 +22,6 @@ from pipeline.trained_run import (
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
 SHOWN = 5  # members of an ensemble that are named
-NOTICES = {
-    "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
-    "mnist-csv": "MNIST's own test digits, not the competition's: this CSV cannot be submitted.",
-}
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ def summary(
         answer_key = _score(plan, run, csv_sha256, force=force)
         score = score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger))
         leaderboard = score.value if score and score.origin == "leaderboard" else None
-        notice = _notice(run.raw)
+        notice = notice_of(run.raw)
         text = _text(
             plan,
             run,
@@ -137,18 +132,6 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
     return accuracy
 
 
-def _notice(raw: dict[str, Any]) -> str:
-    if raw["kind"] != "competition":
-        return NOTICES[raw["kind"]]
-    rows = raw["files"]["test.csv"]["rows"]
-    if rows != COMPETITION_ROWS:
-        return (
-            f"{rows:,} test digits, not the competition's {COMPETITION_ROWS:,}: "
-            "this CSV cannot be submitted to Kaggle."
-        )
-    return ""
-
-
 def _text(
     plan: Plan,
     run: TrainedRun,
@@ -180,6 +163,7 @@ def _text(
     facts.append(
         ("submission", f"{plan.workspace.submission(plan.run)} ({rows['test.csv']:,} rows)")
     )
+    facts.append(("page", f"{command(plan, 'report')} writes one about this run"))
     width = max(len(name) for name, _ in facts)
     lines = [f"  {name:<{width}}  {value}" for name, value in facts]
     if notice:
@@ -223,7 +207,12 @@ def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
 
 
 def submit_command(plan: Plan) -> str:
-    """Return what to type to submit this run: ``make submit``, and what differs from default."""
+    """Return what to type to submit this run."""
+    return command(plan, "submit")
+
+
+def command(plan: Plan, target: str) -> str:
+    """Return what to type for a target on this run: it, and the variables that are not default."""
     variables = []
     workspace = plan.workspace
     try:
@@ -238,7 +227,7 @@ def submit_command(plan: Plan) -> str:
     ):
         if folder != Path(default):
             variables.append((name, str(folder)))
-    return " ".join(["make submit", *(f"{name}={shlex.quote(text)}" for name, text in variables)])
+    return " ".join(["make", target, *(f"{name}={shlex.quote(text)}" for name, text in variables)])
 
 
 def _same(path: Path, text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import checkpoint, dataset, ensemble, files, folds, metrics, prediction, provenance
-from pipeline.ensemble import MemberMetrics
+from pipeline.ensemble import HeldOut, MemberMetrics
 from pipeline.errors import PipelineError
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
@@ -111,7 +111,7 @@ def _measure_ensemble(
     found = []
     for member in run.members:
         validate(member_plan(plan, member.folder.name), force=force, tell=tell)
-        found.append(ensemble.read_held_out(member.folder.hold_out))
+        found.append(HeldOut.read(member.folder.hold_out))
     combined = ensemble.combine(found)
     measured = metrics.measure(combined.labels, combined.probabilities, rows=combined.rows)
     with files.atomic_write(run.folder.hold_out) as stream:

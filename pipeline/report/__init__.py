@@ -1,0 +1,5 @@
+"""One self-contained HTML page for what a run, or several, came to: no network, no script.
+
+``palette`` and ``style.css`` say how it looks; ``figures`` and ``charts`` draw, ``pictures`` shows
+digits, ``page`` fills the templates.
+"""

@@ -1,0 +1,148 @@
+"""The first sections of a run's page: what it reached, and how it came there."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pipeline.metrics import Accuracy
+from pipeline.report.evidence import RunEvidence
+from pipeline.report.figures import MARKERS, learning_curves, to_svg
+from pipeline.report.palette import series
+from pipeline.runs import short_commit
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the few numbers that a page begins with."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The card at the top.  accuracy: on held-out digits, in a few words, for the page's title."""
+
+    accuracy: str
+    description: str
+    notice: str
+    headline: list[Number]
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with the sentence below it."""
+
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Learning curves.  legend: name, series and marker of each run in them."""
+
+    sentence: str
+    legend: list[tuple[str, str, str]]
+    figures: list[Drawn]
+
+
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 as it is written on pages, "99.60 %"."""
+    return f"{100 * share:.2f} %"
+
+
+def interval(accuracy: Accuracy) -> str:
+    """Return the 95 % interval of a share as it is written on pages."""
+    return f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f} %"
+
+
+def summarize(evidence: RunEvidence) -> Summary:
+    """Return the card's texts."""
+    accuracy = evidence.metrics.accuracy
+    headline = [
+        Number(
+            "Hold-out accuracy",
+            percent(accuracy.value),
+            f"{accuracy.correct:,} of {accuracy.rows:,} digits; 95 % interval {interval(accuracy)}",
+        )
+    ]
+    if evidence.score:
+        headline.append(_score(evidence.score.value, evidence.score.origin))
+    return Summary(
+        accuracy=f"{percent(accuracy.value)} of held-out digits right",
+        description=evidence.description,
+        notice=evidence.notice,
+        headline=headline,
+        facts=_facts(evidence),
+    )
+
+
+def _score(value: float, origin: str) -> Number:
+    if origin == "leaderboard":
+        return Number("Score on Kaggle", f"{100 * value:.3f} %", "public leaderboard")
+    return Number("Test accuracy", percent(value), "by the source's own answer key")
+
+
+def _facts(evidence: RunEvidence) -> list[tuple[str, str]]:
+    training = evidence.training
+    split, environment = training["split"], training["environment"]
+    seed = training["seed"]
+    facts = [
+        ("Source", evidence.source),
+        ("Recipe", training["recipe_name"]),
+        ("Seed", "none of its own" if seed is None else str(seed)),
+    ]
+    if evidence.overrides:
+        facts.append(("Changed in the recipe", " ".join(evidence.overrides)))
+    if evidence.is_ensemble:
+        facts.append(("Networks", str(training.get("networks", len(evidence.histories)))))
+    facts += [
+        ("Trained on", f"{split['training_rows']:,} digits"),
+        ("Held out", f"{split['hold_out_rows']:,} digits"),
+        ("Parameters", f"{training['parameters']:,}"),
+        ("Log-loss", f"{evidence.metrics.log_loss:.4f}"),
+        ("Training", f"{training['seconds']:,.1f} s on {_cores(environment['cores'])}"),
+        ("Commit", short_commit(environment) or "outside of a clone"),
+        ("Model", f"SHA-256 {training['model_sha256'][:12]}"),
+        ("Finished", f"{training['finished_at'][:16].replace('T', ' ')} UTC"),
+    ]
+    if evidence.score is None:
+        facts.append(_no_score(evidence))
+    return facts
+
+
+def _no_score(evidence: RunEvidence) -> tuple[str, str]:
+    if evidence.training["data"]["kind"] == "practice":
+        return "Test accuracy", "not measured yet: make all"
+    return (
+        "Score on Kaggle",
+        "these digits have none" if evidence.notice else "none yet: make submit",
+    )
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
+
+
+def draw_curves(evidence: RunEvidence) -> Curves:
+    """Return the learning curves of the run, or of an ensemble's members."""
+    figures = []
+    names = ", ".join(evidence.histories)
+    for figure in learning_curves(evidence.histories):
+        title = str(figure.get_label())
+        svg = to_svg(figure, title=title, description=f"{title} over the epochs of {names}.")
+        figures.append(Drawn(svg, ""))
+    return Curves(
+        sentence=(
+            "An ensemble learns nothing itself; these are its members."
+            if evidence.is_ensemble
+            else ""
+        ),
+        legend=[
+            (name, series(number), MARKERS[number % len(MARKERS)][1])
+            for number, name in enumerate(evidence.histories)
+        ],
+        figures=figures,
+    )
