@@ -74,7 +74,7 @@ help: ## List targets and variables
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend: names of finished runs, "a b c"' \
-	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
+	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -140,6 +140,14 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
 
+# A new push is of the code as it is now.
+.PHONY: notebook push
+notebook: $(INSTALLED) ## Write a notebook that runs all of this at Kaggle
+	@$(DIGITS) notebook
+push: $(INSTALLED) ## Write the notebook and send it to Kaggle, where it runs
+	@$(DIGITS) notebook
+	@$(DIGITS) push
+
 .PHONY: runs results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
@@ -199,5 +207,5 @@ clean: ## Remove what can be rebuilt: arrays, runs, caches (never raw data nor s
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
+	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(DATA_FOLDER)/notebook $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
 	@$(MAKE) --no-print-directory clean

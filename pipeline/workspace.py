@@ -144,6 +144,27 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class NotebookFolder:
+    """A notebook for Kaggle, as its client takes it."""
+
+    folder: Path
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / "digit-recognizer-numpy.ipynb"
+
+    @property
+    def metadata(self) -> Path:
+        """What Kaggle is to know of it; the name is the client's own."""
+        return self.folder / "kernel-metadata.json"
+
+    @property
+    def push(self) -> Path:
+        """When it was pushed last, to which address, and as which version."""
+        return self.folder / "push.json"
+
+
+@dataclass(frozen=True)
 class Workspace:
     """The two folders that hold artefacts, and the layout inside them."""
 
@@ -166,6 +187,9 @@ class Workspace:
     def all_runs(self) -> list[RunFolder]:
         """Every finished run, by name."""
         return [RunFolder(path.parent) for path in sorted(self.data.glob("runs/*/training.json"))]
+
+    def notebook(self, name: str) -> NotebookFolder:
+        return NotebookFolder(self.data / "notebook" / name)
 
     def submission(self, run: str) -> Path:
         return self.submissions / f"{run}.csv"

@@ -6,7 +6,7 @@ Stages and the libraries behind them are imported when a command runs, so that h
 import click
 
 from pipeline import __version__
-from pipeline.cli import records, stages
+from pipeline.cli import on_kaggle, records, stages
 from pipeline.cli.failures import Commands
 
 # In the order in which help lists them: the way of the data, then what one asks about it.
@@ -19,6 +19,8 @@ COMMANDS = (
     stages.submit,
     stages.summary,
     stages.blend,
+    on_kaggle.notebook,
+    on_kaggle.push,
     records.check,
     records.runs,
     records.results,
