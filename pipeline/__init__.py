@@ -10,6 +10,7 @@ Read it in the order in which the data flows:
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
 8. ``nn``          the network itself: layers, losses, optimizers, training
+9. ``notebook``    all of it as one notebook, which runs at Kaggle
 
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.
 """
