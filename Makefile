@@ -82,8 +82,8 @@ help: ## List targets and variables
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend and compare: names of finished runs, "a b c"' \
-	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
 	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
+	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -155,6 +155,14 @@ report: $(INSTALLED) ## Write a page about the run, to open in a browser
 compare: $(INSTALLED) ## Put the validated RUNS="a b c" side by side, on a page and here
 	@$(DIGITS) compare
 
+# A new push is of the code as it is now.
+.PHONY: notebook push
+notebook: $(INSTALLED) ## Write a notebook that runs all of this at Kaggle
+	@$(DIGITS) notebook
+push: $(INSTALLED) ## Write the notebook and send it to Kaggle, where it runs
+	@$(DIGITS) notebook
+	@$(DIGITS) push
+
 .PHONY: runs trace reproduce results
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
@@ -225,5 +233,5 @@ clean: ## Remove what can be rebuilt: arrays, runs, pages, caches (never raw dat
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
+	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(DATA_FOLDER)/notebook $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
 	@$(MAKE) --no-print-directory clean

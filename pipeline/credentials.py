@@ -40,6 +40,16 @@ def find_unused_credentials(environment: Mapping[str, str] | None = None) -> lis
     return list(_all_credentials(environment))[1:]
 
 
+def find_username(environment: Mapping[str, str] | None = None) -> str | None:
+    """Return the account's name where it stands beside the credentials; a token alone has none."""
+    variables = os.environ if environment is None else environment
+    credentials = find_credentials(variables)
+    if credentials is None or credentials.style != "key":
+        return None
+    file = _read_json_object(key_folder(variables) / "kaggle.json")
+    return str(variables.get("KAGGLE_USERNAME") or file["username"])
+
+
 def key_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Return the one folder in which the package looks for kaggle.json."""
     variables = os.environ if environment is None else environment

@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,6 +79,11 @@ class Kaggle:
         path = into / f"{slug.rpartition('/')[2]}.zip"
         return self._download(f"downloading the data set {slug}", path, fetch, dataset=slug)
 
+    @property
+    def username(self) -> str:
+        """The account's name at Kaggle, as it stands in addresses."""
+        return str(self._api.config_values["username"])
+
     def competition_files(self) -> dict[str, int]:
         """Return the competition's files with their sizes in bytes, 0 where Kaggle tells none."""
         page = self._call(
@@ -113,9 +119,8 @@ class Kaggle:
                 ) from None
             raise explained from None
         if not answer.ref:
-            said = kaggle_errors.redact(" ".join(answer.message.split()), self._secrets)
             raise kaggle_errors.UnclearSubmissionError(
-                f'Kaggle gave the submission no number; it said: "{said}".',
+                f'Kaggle gave the submission no number; it said: "{self.quote(answer.message)}".',
                 remedy=f"See {COMPETITION_PAGE}/submissions",
             )
         return int(answer.ref)
@@ -165,6 +170,38 @@ class Kaggle:
             pause = min(pause * 1.5, LIMITS.longest_poll_seconds)
             submission = self.submission(ref)
         return submission
+
+    def once(self, doing: str, request: Callable[[Any], T], *, subject: str, page: str) -> T:
+        """Make a request that must not be made twice, and return its answer.
+
+        request: takes the package's API.  subject, page: what it is about, and its address.
+        It is repeated only where Kaggle did certainly not do it.
+        """
+        unclear = False
+
+        def attempt() -> T:
+            nonlocal unclear
+            try:
+                return request(self._api)
+            except Exception as error:
+                unclear = kaggle_errors.may_have_arrived(error)
+                raise
+
+        try:
+            return self._repeat(doing, attempt, unless=lambda: unclear)
+        except (Exception, SystemExit) as error:
+            about = replace(self._request(doing), subject=subject, page=page)
+            explained = kaggle_errors.explain(error, about)
+            if not unclear:
+                raise explained from None
+            raise PipelineError(
+                f"{explained.message} Whether it was done all the same is not known.",
+                remedy=f"Look at {page} ; if it was not, run the same command again.",
+            ) from None
+
+    def quote(self, said: str) -> str:
+        """Return what Kaggle says as one line without secrets."""
+        return kaggle_errors.redact(" ".join(said.split()), self._secrets)
 
     def _download(
         self, doing: str, zip_path: Path, fetch: Callable[..., None], dataset: str | None = None

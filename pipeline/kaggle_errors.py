@@ -28,7 +28,8 @@ class UnclearSubmissionError(PipelineError):
 class Request:
     """What was being asked of Kaggle when something failed.
 
-    doing: "downloading ...".  subject: "the competition x" or "the data set x".  page: its address.
+    doing: "downloading ...".  subject: "the competition x", "the data set x" or "the notebook x".
+    page: the subject's address.
     secrets: texts that must not be shown, wherever they turn up.
     """
 
@@ -75,6 +76,17 @@ def is_refusal(error: BaseException) -> bool:
     """Whether Kaggle certainly did not do what it was asked."""
     code = status_code(error)
     return code is not None and 400 <= code < 500 and code != 408
+
+
+def may_have_arrived(error: BaseException) -> bool:
+    """Whether Kaggle may have done what it was asked, although the request failed."""
+    import requests  # noqa: PLC0415
+
+    if is_refusal(error) or (isinstance(error, ValueError) and _is_about_headers(error)):
+        return False
+    never_connected = isinstance(error, requests.exceptions.ConnectTimeout)
+    never_connected |= bool(re.search("(NewConnection|NameResolution)Error", repr(error)))
+    return not never_connected
 
 
 def retry_after_seconds(error: BaseException) -> float | None:
@@ -136,8 +148,8 @@ def _refused(error: BaseException, code: int, request: Request) -> PipelineError
         )
     if code == 401:
         return rejected_credentials(request)
-    if code == 403 and "/competitions/" in request.page:
-        return _rules(said, context, quoted, request)
+    if code == 403 and ("/competitions/" in request.page or "/code/" in request.page):
+        return _forbidden(said, context, quoted, request)
     if code in (403, 404):
         return PipelineError(
             f"Kaggle has no such thing as {request.subject} for this account {context}{quoted}",
@@ -157,8 +169,13 @@ def _refused(error: BaseException, code: int, request: Request) -> PipelineError
     return PipelineError(message, remedy=remedy)
 
 
-def _rules(said: str, context: str, quoted: str, request: Request) -> PipelineError:
+def _forbidden(said: str, context: str, quoted: str, request: Request) -> PipelineError:
     """Kaggle answers so before the rules are accepted, and seldom says that this is why."""
+    if "/code/" in request.page:
+        return PipelineError(
+            f"Kaggle does not let this account save {request.subject} {context}{quoted}",
+            remedy=f"See in {SETTINGS} whether it asks for something, such as a phone number.",
+        )
     if "rule" in said.lower():
         message = f"The rules of {request.subject} are not accepted yet {context}{quoted}"
     else:

@@ -176,6 +176,27 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class NotebookFolder:
+    """A notebook for Kaggle, as its client takes it."""
+
+    folder: Path
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / "digit-recognizer-numpy.ipynb"
+
+    @property
+    def metadata(self) -> Path:
+        """What Kaggle is to know of it; the name is the client's own."""
+        return self.folder / "kernel-metadata.json"
+
+    @property
+    def push(self) -> Path:
+        """When it was pushed last, to which address, and as which version."""
+        return self.folder / "push.json"
+
+
+@dataclass(frozen=True)
 class Workspace:
     """The two folders that hold artefacts, and the layout inside them."""
 
@@ -207,6 +228,9 @@ class Workspace:
         """A place to train a run again: with its own run folders, on the digits of this one."""
         folder = self.data / "reproductions" / run
         return _Scratch(folder, folder, self)
+
+    def notebook(self, name: str) -> NotebookFolder:
+        return NotebookFolder(self.data / "notebook" / name)
 
     def submission(self, run: str) -> Path:
         return self.submissions / f"{run}.csv"

@@ -77,6 +77,9 @@ class Kaggle:
     error: why a submission cannot be scored; "" means that it can.
     gives_ref: whether CreateSubmission gives a number; without one nothing is created.
     allowed: submissions left today; None until the team's first, when Kaggle tells only zeros.
+    rules_accepted: whether notebooks get the competition's data.
+    notebook_error: why a notebook is not taken; "" means that it is.
+    notebooks: the versions of each, as they were sent, by "owner/name".
     """
 
     competition_zip: Path | None = None
@@ -91,6 +94,9 @@ class Kaggle:
     error: str = ""
     gives_ref: bool = True
     submissions: list[dict[str, Any]] = field(default_factory=list)
+    rules_accepted: bool = True
+    notebook_error: str = ""
+    notebooks: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     uploads: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
@@ -174,6 +180,22 @@ class Methods:
         return self._of_competition(
             body, limits | {"limitedByTotal": self._kaggle.limited_by_total}
         )
+
+    def save_kernel(self, body: dict[str, Any]) -> Any:
+        kaggle, name = self._kaggle, body["slug"]
+        if name.partition("/")[0] != USERNAME:
+            return Status(403, "Permission 'kernels.update' was denied")
+        if kaggle.notebook_error:
+            return {"error": kaggle.notebook_error}
+        kaggle.notebooks[name].append(body)
+        return {
+            "ref": f"/code/{name}",
+            "url": f"https://www.kaggle.com/code/{name}",
+            "versionNumber": len(kaggle.notebooks[name]),
+            "invalidCompetitionSources": (
+                [] if kaggle.rules_accepted else body["competitionDataSources"]
+            ),
+        }
 
     def _told(self, submission: dict[str, Any]) -> dict[str, Any]:
         told = {

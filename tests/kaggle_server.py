@@ -31,6 +31,7 @@ SERVICES = (
     "security.OAuthService",
     "competitions.CompetitionApiService",
     "datasets.DatasetApiService",
+    "kernels.KernelsApiService",
 )
 
 

@@ -65,7 +65,7 @@ def test_every_command_and_option_has_help(run: Callable[..., Result], name: str
             assert parameter.help, f"{name} {parameter.name}"
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", [*STAGES, "notebook", "push"])
 def test_every_stage_takes_the_same_options(name: str) -> None:
     expected = {
         "source",
@@ -108,7 +108,7 @@ print("imported:", sorted(heavy & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("name", ["train", "submit"])
+@pytest.mark.parametrize("name", ["train", "submit", "push"])
 def test_help_imports_nothing_that_takes_long(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HELP_AND_IMPORTS.format(command=name)],

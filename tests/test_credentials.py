@@ -9,6 +9,7 @@ from pipeline.credentials import (
     Credentials,
     find_credentials,
     find_unused_credentials,
+    find_username,
     key_folder,
 )
 
@@ -112,6 +113,18 @@ def test_a_token_goes_before_a_key_which_then_is_unused(home: Path) -> None:
     put(home / ".kaggle" / "kaggle.json", KEY)
     assert find_credentials() == Credentials("token", "~/.kaggle/access_token")
     assert find_unused_credentials() == [Credentials("key", "~/.kaggle/kaggle.json")]
+
+
+def test_the_account_is_known_where_its_name_stands(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_username() is None
+    put(home / ".kaggle" / "kaggle.json", KEY)
+    assert find_username() == "ada"
+    monkeypatch.setenv("KAGGLE_USERNAME", "grace")
+    assert find_username() == "grace"
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "planted-token")  # which may be somebody else's
+    assert find_username() is None
 
 
 def test_unreadable_files_are_none(home: Path) -> None:

@@ -241,6 +241,7 @@ def test_what_is_wrong_stops_all_with_a_line(checkout: Checkout) -> None:
 def test_every_stage_runs_alone(checkout: Checkout) -> None:
     outcome = checkout.make("-n", "download", "preprocess", "train", "validate", "submission")
     assert outcome.stages == ["download", "preprocess", "train", "validate", "submission"]
+    assert checkout.make("-n", "push").stages == ["notebook", "push"]
 
 
 # ---- interpreters and environments -------------------------------------------------------------

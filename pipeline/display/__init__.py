@@ -5,6 +5,7 @@ On a terminal there are colours; elsewhere plain aligned lines, never cut to a w
 
 from pipeline.display.comparison import show_compare
 from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
+from pipeline.display.on_kaggle import show_notebook, show_push
 from pipeline.display.outcome import (
     show_check,
     show_results,
@@ -27,7 +28,9 @@ __all__ = [
     "show_download",
     "show_facts",
     "show_line",
+    "show_notebook",
     "show_preprocess",
+    "show_push",
     "show_report",
     "show_reproduce",
     "show_results",

@@ -192,6 +192,11 @@ def _accuracy(accuracy: Accuracy) -> str:
 def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
     if sent:
         return ["Submitted. `make runs` lists runs and submissions."]
+    if competition and plan.source.kind == "kaggle-notebook":
+        return [
+            "Next: save a version of this notebook; beside submission.csv in its output, choose "
+            "Submit to Competition."
+        ]
     found = credentials.find_credentials()
     if competition and found:
         return [f"Next: {submit_command(plan)}"]

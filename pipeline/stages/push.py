@@ -1,0 +1,76 @@
+"""Stage push: send the notebook to Kaggle, where it runs by itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import files, provenance
+from pipeline.errors import PipelineError
+from pipeline.kaggle_client import Kaggle
+from pipeline.kaggle_kernels import push_notebook
+from pipeline.notebook import kernel_metadata, notebook_name
+from pipeline.plan import Plan
+from pipeline.workspace import NotebookFolder
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """A notebook at Kaggle.
+
+    unchanged: nothing was sent, because this very notebook had been pushed before.
+    url: of its page.  version: the number that Kaggle gave it.  pushed_at: in UTC, ISO format.
+    """
+
+    unchanged: bool
+    url: str
+    version: int
+    pushed_at: str
+
+
+def push(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> PushResult:
+    """Save the plan's notebook at Kaggle as a new version, unless this very one is there.
+
+    force: push it although it was pushed before.
+    Raises PipelineError if there is no notebook, or Kaggle does not take it.
+    """
+    name = notebook_name(plan)
+    folder = plan.workspace.notebook(name)
+    if not folder.notebook.exists():
+        raise PipelineError(
+            f"There is no notebook of the recipe {plan.recipe_name} ({folder.notebook})",
+            remedy="Run: make notebook",
+        )
+    with files.locked(folder.folder, waiting=tell):
+        checksum = files.sha256(folder.notebook)
+        record = _earlier(folder)
+        unchanged = not force and record.get("notebook_sha256") == checksum
+        if not unchanged:
+            record = _push(name, folder, checksum, tell or (lambda _: None))
+    return PushResult(unchanged, record["url"], record["version"], record["pushed_at"])
+
+
+def _earlier(folder: NotebookFolder) -> dict[str, Any]:
+    return files.read_json(folder.push) if folder.push.exists() else {}
+
+
+def _push(
+    name: str, folder: NotebookFolder, checksum: str, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    kaggle = Kaggle(tell)
+    # Of a token, only Kaggle knows whose it is.
+    metadata = kernel_metadata(name, kaggle.username, folder.notebook.name)
+    files.write_json(folder.metadata, metadata)
+    pushed = push_notebook(kaggle, folder.folder, metadata["id"])
+    record = {
+        "stage": "push",
+        "pushed_at": provenance.now(),
+        "id": metadata["id"],
+        "url": pushed.url,
+        "version": pushed.version,
+        "notebook_sha256": checksum,
+        "commit": provenance.environment()["commit"],
+    }
+    files.write_json(folder.push, record)
+    return record
