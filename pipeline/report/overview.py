@@ -10,6 +10,18 @@ from pipeline.report.figures import MARKERS, learning_curves, to_svg
 from pipeline.report.palette import series
 from pipeline.runs import short_commit
 
+# By the labels of the figures of learning curves: what each shows, and its column in the history.
+CAPTIONS = {
+    "Loss": "Loss by epochs; digits that are distorted in training are harder to read.",
+    "Accuracy": "Share of the held-out digits that are read right, by epochs.",
+    "Learning rate": "Learning rate by epochs, as the schedule gave it.",
+}
+COLUMN = {
+    "Loss": "hold_out_loss",
+    "Accuracy": "hold_out_accuracy",
+    "Learning rate": "learning_rate",
+}
+
 
 @dataclass(frozen=True)
 class Number:
@@ -43,7 +55,6 @@ class Drawn:
 class Curves:
     """Learning curves.  legend: name, series and marker of each run in them."""
 
-    sentence: str
     legend: list[tuple[str, str, str]]
     figures: list[Drawn]
 
@@ -129,17 +140,15 @@ def _cores(count: int) -> str:
 def draw_curves(evidence: RunEvidence) -> Curves:
     """Return the learning curves of the run, or of an ensemble's members."""
     figures = []
-    names = ", ".join(evidence.histories)
     for figure in learning_curves(evidence.histories):
         title = str(figure.get_label())
-        svg = to_svg(figure, title=title, description=f"{title} over the epochs of {names}.")
-        figures.append(Drawn(svg, ""))
+        ends = "; ".join(
+            f"{name} {history.column(COLUMN[title])[-1]:.4g}"
+            for name, history in evidence.histories.items()
+        )
+        svg = to_svg(figure, title=title, description=f"{CAPTIONS[title]} At the end: {ends}.")
+        figures.append(Drawn(svg, CAPTIONS[title]))
     return Curves(
-        sentence=(
-            "An ensemble learns nothing itself; these are its members."
-            if evidence.is_ensemble
-            else ""
-        ),
         legend=[
             (name, series(number), MARKERS[number % len(MARKERS)][1])
             for number, name in enumerate(evidence.histories)

@@ -10,7 +10,8 @@ from tests.report.evidence_case import make_evidence, readings
 def test_bins_are_those_of_the_calibration_error() -> None:
     rng = np.random.default_rng(1)
     probabilities = rng.dirichlet(np.full(10, 0.2), 500)
-    labels = rng.integers(0, 10, 500).astype(np.uint8)
+    # Drawn as probable as said: some bins are too sure and some too careful.
+    labels = np.array([rng.choice(10, p=row) for row in probabilities], np.uint8)
     bins = calibration_bins(labels, probabilities.astype(np.float32))
     assert sum(item.right.rows for item in bins) == 500
     error = sum(abs(item.right.value - item.confidence) * item.right.rows for item in bins) / 500

@@ -41,4 +41,4 @@ def test_an_ensemble_shows_the_curves_of_its_networks() -> None:
         ("two", "series-2"),
     ]
     assert len(curves.figures) == 3
-    assert "Loss over the epochs of one, two." in curves.figures[0].svg
+    assert "At the end: one 0.5; two 0.3." in curves.figures[0].svg
