@@ -27,9 +27,9 @@ WORKDIR /app
 COPY Makefile pyproject.toml constraints.txt LICENSE DATA_LICENSES.md ./
 COPY pipeline pipeline
 # Readable whatever the umask of the checkout was. Only the folders of artefacts can be written,
-# and by anybody: a volume that is mounted there takes over their mode.
+# and by anybody: a volume that is mounted there takes over their mode. The code is not compiled
+# in advance, because `make clean` could not remove what that leaves.
 RUN chmod -R a+rX . \
-    && python -m compileall -q pipeline \
     && mkdir -m 777 data submissions
 
 # ---- the competition's digits, if the build is given a token -----------------------------------

@@ -220,6 +220,7 @@ def try_run(image: Image, work: Path, user: str, server: Mapping[str, str]) -> N
         submit = ("make", "submit", "RECIPE=smoke")
         print(f"== as {user}: {shlex.join(submit)}", flush=True)
         image.run(submit, mounts=mounts, variables=variables)
+    image.run(("make", "help"), mounts=mounts, variables={})
     (record,) = artefacts.glob("data/runs/*/training.json")
     told = json.loads(record.read_text(encoding="utf-8"))
     assert COMMIT in json.dumps(told), "the record names no commit"
@@ -229,11 +230,13 @@ def try_run(image: Image, work: Path, user: str, server: Mapping[str, str]) -> N
     assert changed(before, image.root) == [], "written outside of the mounted folders"
     print(f"   in /tmp: {sorted(path.name for path in (image.root / 'tmp').iterdir())}")
     assert not holding(TOKEN, artefacts)
+    image.run(("make", "clean"), mounts=mounts, variables={})
+    assert [path.name for path in (artefacts / "data").iterdir()] == ["raw"]
 
 
 def holding(text: str, *folders: Path) -> list[str]:
     """The files in which a text stands."""
-    search = ["grep", "-rlFI", "--devices=skip", "--exclude-dir=proc", "-e", text]
+    search = ["grep", "-rlF", "--devices=skip", "--exclude-dir=proc", "-e", text]
     done = subprocess.run(
         [*search, *map(str, folders)], capture_output=True, text=True, check=False
     )
