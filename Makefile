@@ -13,6 +13,8 @@ SEED ?=
 SET ?=
 FOLDS ?=
 RUNS ?=
+INDEX ?=
+IMAGE ?=
 FORCE ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
@@ -28,6 +30,8 @@ export DIGITS_SEED = $(SEED)
 export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
 export DIGITS_RUNS = $(RUNS)
+export DIGITS_INDEX = $(INDEX)
+export DIGITS_IMAGE = $(IMAGE)
 export DIGITS_FORCE = $(FORCE)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
@@ -74,6 +78,8 @@ help: ## List targets and variables
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend: names of finished runs, "a b c"' \
+	  INDEX 'for look: a row of train.csv, from 0' \
+	  IMAGE 'for predict: a picture file' \
 	  FORCE '1: do the stage again though nothing changed (submit: send again)' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
@@ -139,6 +145,14 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 .PHONY: blend
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
+
+.PHONY: look errors predict
+look: $(INSTALLED) ## Show the digit in row INDEX=42 of train.csv, and what the run reads in it
+	@$(DIGITS) look
+errors: $(INSTALLED) ## Show the held-out digits that the run misreads
+	@$(DIGITS) errors
+predict: $(INSTALLED) ## Read the digit in a picture of your own: IMAGE=my-digit.png
+	@$(DIGITS) predict
 
 .PHONY: runs results
 runs: $(INSTALLED) ## List runs and submissions

@@ -6,7 +6,7 @@ Stages and the libraries behind them are imported when a command runs, so that h
 import click
 
 from pipeline import __version__
-from pipeline.cli import records, stages
+from pipeline.cli import digits, records, stages
 from pipeline.cli.failures import Commands
 
 # In the order in which help lists them: the way of the data, then what one asks about it.
@@ -19,6 +19,9 @@ COMMANDS = (
     stages.submit,
     stages.summary,
     stages.blend,
+    digits.look,
+    digits.errors,
+    digits.predict,
     records.check,
     records.runs,
     records.results,

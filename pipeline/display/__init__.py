@@ -4,6 +4,7 @@ On a terminal there are colours; elsewhere plain aligned lines, never cut to a w
 """
 
 from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
+from pipeline.display.digits import show_errors, show_look, show_picture
 from pipeline.display.outcome import (
     show_check,
     show_results,
@@ -21,8 +22,11 @@ __all__ = [
     "make_console",
     "show_check",
     "show_download",
+    "show_errors",
     "show_facts",
     "show_line",
+    "show_look",
+    "show_picture",
     "show_preprocess",
     "show_results",
     "show_runs",
