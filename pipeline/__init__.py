@@ -9,7 +9,7 @@ Read it in the order in which the data flows:
 5. ``recipe``      one experiment as a typed value; ``recipes/*.toml`` are the experiments
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
-8. ``reading``     what a run reads in single digits; ``picture`` and ``ink`` turn any image into one
+8. ``reading``     what a run reads in a digit; ``picture`` and ``ink`` make one of any picture
 9. ``nn``          the network itself: layers, losses, optimizers, training
 
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.

@@ -49,7 +49,7 @@ def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
 @click.option("--label", type=DIGIT, help="Only digits that are this one.")
 @click.option("--as", "read_as", type=DIGIT, help="Only digits that were read as this one.")
 def errors(plan: Plan, *, count: int, label: int | None, read_as: int | None) -> None:
-    """Show the held-out digits that the run misreads, the surest answers first."""
+    """Show the held-out digits that the run misreads."""
     from pipeline.display import show_errors
     from pipeline.reading import errors as run_errors
 
