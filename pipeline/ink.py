@@ -22,7 +22,11 @@ BOX = 20
 CENTRE = 14  # the pixel on which the centre of mass of the competition's digits lies, within 0.5
 
 LEAST_CONTRAST = 0.06  # of ink and paper, where black and white differ by 1
-FAINTEST_INK = 0.2
+SOLID_INK = 0.35  # of the darkest: strokes
+FAINTEST_INK = 0.2  # of the darkest: the edges of strokes
+EDGE = 1 / 30  # of the digit's longer side: as broad as a stroke's edges are
+SHEET = 0.85  # of its rectangle is filled by a sheet of paper; a digit leaves more of it empty
+SHEET_EDGE = 0.05  # of its sides: so much is cut off, with what is left of the desk
 WINDOW = 0.4  # of the picture's longer side: wider than any stroke, so that none is taken for paper
 DARKEST_PAPER = 0.2  # as bright as paper is at least, where it is the brighter one
 EVEN = 0.15  # of the contrast: in even light, paper is as near as that to the extreme
@@ -43,7 +47,7 @@ def normalise(grey: Grey) -> Digit | None:
     bright = _bright_ink(grey)
     if has_mnist_form(bright):
         return _levels(bright)
-    ink = find_ink(bright)
+    ink = find_ink(grey)
     return None if ink is None else centre(fit(ink))
 
 
@@ -57,12 +61,12 @@ def has_mnist_form(grey: Grey) -> bool:
     return bool(abs(longest - BOX) <= 1 and max(distances) <= 1)
 
 
-def find_ink(bright: Grey) -> Grey | None:
+def find_ink(grey: Grey) -> Grey | None:
     """Return the digit alone, cut out to its edges: (h, w) float32, 0 paper to 1 full ink.
 
-    bright: the picture, with ink brighter than paper.
-    None if no part of it stands out enough.
+    None if no part of the picture stands out enough.
     """
+    bright = _bright_ink(grey)
     # An opening leaves only what is wider than strokes are: the paper, with its light and shadows.
     window = _window(bright)
     paper = ndimage.grey_opening(bright, size=(window, window))
@@ -73,13 +77,24 @@ def find_ink(bright: Grey) -> Grey | None:
     mask = _digit_mask(ink)
     if not mask.any():
         return None
-    place = _extent(mask)
-    if max(side.stop - side.start for side in place) < SMALLEST_DIGIT:
+    rows, columns = _extent(mask)
+    size = rows.stop - rows.start, columns.stop - columns.start
+    if max(size) < SMALLEST_DIGIT:
         return None
-    # Around the mask lie the fainter edges of the strokes.
+    if _is_sheet(mask[rows, columns]):
+        edge = [max(1, round(SHEET_EDGE * side)) for side in size]
+        inside = find_ink(
+            grey[
+                rows.start + edge[0] : rows.stop - edge[0],
+                columns.start + edge[1] : columns.stop - edge[1],
+            ]
+        )
+        if inside is not None:
+            return inside
+    # Around the mask lie the faintest edges of the strokes.
     near = ndimage.binary_dilation(mask, NEIGHBOURS)
-    cut: Grey = np.where(near, ink, np.float32(0))[place]
-    return _with_visible_strokes(cut, mask[place])
+    cut: Grey = np.where(near, ink, np.float32(0))[rows, columns]
+    return _with_visible_strokes(cut, mask[rows, columns])
 
 
 def fit(ink: Grey) -> Grey:
@@ -155,20 +170,29 @@ def _otsu(values: Grey) -> float:
 
 def _digit_mask(ink: Grey) -> Mask:
     """Where the digit is: its strokes with their edges, without specks and what the border cuts."""
-    threshold = _otsu(ink)
-    parts, count = ndimage.label(ink > FAINTEST_INK, NEIGHBOURS)
-    numbers = np.arange(1, count + 1)
-    solid = np.asarray(ndimage.sum_labels(ink > threshold, parts, numbers))
-    if not count or not solid.max():
+    parts, count = ndimage.label(ink > SOLID_INK, NEIGHBOURS)
+    if not count:
         return np.zeros(ink.shape, np.bool_)
-    cut = np.isin(numbers, _border(parts))
-    inside = np.where(cut, 0, solid)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0  # the paper
     # A shadow or an edge of the paper reaches the border; so does a digit in a tight frame.
-    drop_cut = inside.max() >= LARGE_PART * solid.max()
-    kept = inside if drop_cut else solid
-    kept = kept >= max(1, SMALLEST_PART * kept.max())
-    mask: Mask = np.isin(parts, numbers[kept])
-    return mask
+    inside = sizes.copy()
+    inside[np.unique(_border(parts))] = 0
+    kept = inside if inside.max() >= LARGE_PART * sizes.max() else sizes
+    strokes: Mask = (kept >= max(1, SMALLEST_PART * kept.max()))[parts]
+    rows, columns = _extent(strokes)
+    longest = max(rows.stop - rows.start, columns.stop - columns.start)
+    # Their edges are fainter. Not all that is faint and touches them: the lines of ruled paper.
+    edges: Mask = ndimage.binary_dilation(
+        strokes, NEIGHBOURS, iterations=max(1, round(EDGE * longest)), mask=ink > FAINTEST_INK
+    )
+    return edges
+
+
+def _is_sheet(mask: Mask) -> bool:
+    """Whether what was found is no digit, but a sheet of paper on a desk."""
+    sides = sorted(mask.shape)
+    return bool(sides[1] <= 3 * sides[0] and ndimage.binary_fill_holes(mask).mean() >= SHEET)
 
 
 def _with_visible_strokes(ink: Grey, mask: Mask) -> Grey:

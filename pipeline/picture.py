@@ -21,7 +21,7 @@ from pipeline.ink import Digit, Grey
 # Of what Pillow reads, the kinds that hold pictures and start no other program.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 MOST_PIXELS = 80_000_000
-LONGEST_SIDE = 1_500  # larger pictures are made smaller first: a digit has enough pixels then too
+LONGEST_SIDE = 1_000  # larger pictures are made smaller first: a digit has enough pixels then too
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # grey in more than 256 levels
 SAME_GREY = 0.3  # visible pixels that differ by less are of one colour
 FILLED = 0.6  # of its rectangle; strokes leave more of theirs empty
@@ -60,7 +60,7 @@ def read_digit_from(stream: BinaryIO, name: str) -> Digit:
 
 
 def read_grey(stream: BinaryIO, name: str) -> Grey:
-    """Return a picture as (H, W) float32, 0 to 1, at most 1,500 pixels high and wide.
+    """Return a picture as (H, W) float32, 0 to 1, at most 1,000 pixels high and wide.
 
     Raises PipelineError if it is no picture, damaged or too large.
     """
