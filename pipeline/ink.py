@@ -1,9 +1,9 @@
 """A grey picture of a digit to the form that MNIST's digits have: found, scaled, and centred.
 
-LeCun's page of MNIST (yann.lecun.com/exdb/mnist; Bottou et al. 1994, "Comparison of classifier
-methods", section 2) tells how its digits were made: scaled to fit 20x20 pixels with their
-proportions kept, which leaves grey levels at the edges, then moved into 28x28 pixels so that the
-centre of mass stands in the middle. What comes before that, finding the ink, is for pictures.
+LeCun's page of MNIST (yann.lecun.com/exdb/mnist) tells how its digits were made, after Bottou et
+al. 1994, "Comparison of classifier methods": scaled to fit 20x20 pixels with their proportions
+kept, which leaves grey levels at the edges, then moved into 28x28 pixels so that the centre of mass
+stands in the middle. What comes before that, finding the ink, is for pictures.
 """
 
 from typing import Any
@@ -192,7 +192,9 @@ def _digit_mask(ink: Grey) -> Mask:
 def _is_sheet(mask: Mask) -> bool:
     """Whether what was found is no digit, but a sheet of paper on a desk."""
     sides = sorted(mask.shape)
-    return bool(sides[1] <= 3 * sides[0] and ndimage.binary_fill_holes(mask).mean() >= SHEET)
+    if sides[0] < SIDE or sides[1] > 3 * sides[0]:
+        return False
+    return bool(ndimage.binary_fill_holes(mask).mean() >= SHEET)
 
 
 def _with_visible_strokes(ink: Grey, mask: Mask) -> Grey:
