@@ -13,6 +13,8 @@ SEED ?=
 SET ?=
 FOLDS ?=
 RUNS ?=
+INDEX ?=
+IMAGE ?=
 FORCE ?=
 TRACK ?=
 DATA ?= data
@@ -29,6 +31,8 @@ export DIGITS_SEED = $(SEED)
 export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
 export DIGITS_RUNS = $(RUNS)
+export DIGITS_INDEX = $(INDEX)
+export DIGITS_IMAGE = $(IMAGE)
 export DIGITS_FORCE = $(FORCE)
 export DIGITS_TRACK = $(TRACK)
 export DIGITS_DATA = $(DATA)
@@ -82,8 +86,10 @@ help: ## List targets and variables
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend and compare: names of finished runs, "a b c"' \
-	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
+	  INDEX 'for look: a row of train.csv, from 0' \
+	  IMAGE 'for predict: a picture file' \
 	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
+	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -154,6 +160,14 @@ report: $(INSTALLED) ## Write a page about the run, to open in a browser
 	@$(DIGITS) report
 compare: $(INSTALLED) ## Put the validated RUNS="a b c" side by side, on a page and here
 	@$(DIGITS) compare
+
+.PHONY: look errors predict
+look: $(INSTALLED) ## Show the digit in row INDEX=42 of train.csv, and what the run reads in it
+	@$(DIGITS) look
+errors: $(INSTALLED) ## Show the held-out digits that the run misreads
+	@$(DIGITS) errors
+predict: $(INSTALLED) ## Read the digit in a picture of your own: IMAGE=my-digit.png
+	@$(DIGITS) predict
 
 # A new push is of the code as it is now.
 .PHONY: notebook push

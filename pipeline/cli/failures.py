@@ -37,9 +37,7 @@ def friendly_failures() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        click.secho(f"Error: {error.message}", fg="red", err=True)
-        if error.remedy:
-            click.echo(error.remedy, err=True)
+        show_error(error)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
@@ -56,3 +54,10 @@ def friendly_failures() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         click.secho(f"Error: {where}{error.strerror or error}", fg="red", err=True)
         sys.exit(1)
+
+
+def show_error(error: PipelineError) -> None:
+    """Print what is wrong, and what to do about it, on standard error."""
+    click.secho(f"Error: {error.message}", fg="red", err=True)
+    if error.remedy:
+        click.echo(error.remedy, err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.plan import make_plan, parse_folds, parse_seed
+from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,8 +27,8 @@ def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that all stages share; the command takes the resulting plan and force."""
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which run; the command takes the resulting plan."""
 
     @functools.wraps(command)
     def with_plan(
@@ -41,7 +41,6 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         folds: str | None,
         data: str,
         submissions: str,
-        force: str | None,
         **others: Any,
     ) -> None:
         plan = make_plan(
@@ -54,7 +53,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             data=data or "data",
             submissions=submissions or "submissions",
         )
-        command(plan, force=force not in (None, "", "0"), **others)
+        command(plan, **others)
 
     # Values that make exports are empty when unset, so all of them are texts here.
     options = (
@@ -68,14 +67,24 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
         ),
-        click.option(
-            "--force", envvar="DIGITS_FORCE", is_flag=False, flag_value="1", help="Do it again."
-        ),
     )
     decorated: Callable[..., Any] = workspace_options(with_plan)
     for option in reversed(options):
         decorated = option(decorated)
     return decorated
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that all stages share; the command takes the resulting plan and force."""
+
+    @functools.wraps(command)
+    def with_force(plan: Plan, *, force: str | None, **others: Any) -> None:
+        command(plan, force=force not in (None, "", "0"), **others)
+
+    option = click.option(
+        "--force", envvar="DIGITS_FORCE", is_flag=False, flag_value="1", help="Do it again."
+    )
+    return run_options(option(with_force))
 
 
 def track_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ On a terminal there are colours; elsewhere plain aligned lines, never cut to a w
 
 from pipeline.display.comparison import show_compare
 from pipeline.display.console import make_console, show_facts, show_line, show_unchanged
+from pipeline.display.digits import show_errors, show_look, show_picture
 from pipeline.display.on_kaggle import show_notebook, show_push
 from pipeline.display.outcome import (
     show_check,
@@ -26,9 +27,12 @@ __all__ = [
     "show_check",
     "show_compare",
     "show_download",
+    "show_errors",
     "show_facts",
     "show_line",
+    "show_look",
     "show_notebook",
+    "show_picture",
     "show_preprocess",
     "show_push",
     "show_report",
