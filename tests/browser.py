@@ -27,6 +27,16 @@ QUIETLY = (
     "--no-proxy-server",
 )
 SCREENS = [(width, mode) for width in (375, 1440) for mode in ("light", "dark")]
+# What no page may have: the checks in browser_checks.js.
+FAULTS = (
+    "broken_images",
+    "overflow",
+    "clipped",
+    "unreachable",
+    "without_text",
+    "headings",
+    "contrast",
+)
 CHECKS = Path(__file__).with_name("browser_checks.js").read_text(encoding="utf-8")
 
 
@@ -115,7 +125,7 @@ def assert_sound(found: Visit, path: Path) -> None:
     assert found.failed == []
     assert found.requests == [path.as_uri()]
     found.check("unfold")
-    for name in ("broken_images", "overflow", "clipped", "without_text", "headings", "contrast"):
+    for name in FAULTS:
         assert found.check(name) == [], name
 
 

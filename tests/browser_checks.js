@@ -106,6 +106,11 @@ const checks = (() => {
       return [...faults];
     },
 
+    // A box that scrolls, but not by the keyboard, or that does not say what it holds.
+    unreachable: () => all("body *").filter((element) =>
+      ["auto", "scroll"].includes(getComputedStyle(element).overflowX) &&
+      (element.getAttribute("tabindex") !== "0" || !element.getAttribute("aria-label"))).map(name),
+
     // Where Tab must stop, in order: links, summaries, and each box whose content is wider than it.
     focusable: () => all("a[href], summary, [tabindex='0']").filter(isShown).map(name),
 

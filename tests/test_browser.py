@@ -7,17 +7,24 @@ import numpy as np
 import pytest
 
 from pipeline.report.pictures import to_data_uri
-from tests.browser import assert_keyboard_reaches_everything, assert_sound, open_browser, visit
+from tests.browser import (
+    FAULTS,
+    assert_keyboard_reaches_everything,
+    assert_sound,
+    open_browser,
+    visit,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PIXEL = to_data_uri(np.zeros((1, 1), np.uint8))
 SOUND = f'<h1>A</h1><h2>B</h2><p>text</p><img src="{PIXEL}" alt="a pixel">'
-FAULTS = {
+FAULTY = {
     "broken_images": '<img src="data:image/png;base64,AAAA" alt="nothing">',
     "overflow": '<div style="width:600px">far too wide</div>',
     "clipped": '<div style="width:3em;overflow:hidden;white-space:nowrap">cut off here</div>',
+    "unreachable": '<div style="overflow-x:auto" aria-label="a box">scrolls</div>',
     "without_text": f'<img src="{PIXEL}">',
     "headings": "<h4>two levels down</h4>",
     "contrast": '<p style="color:#888">pale</p>',
@@ -43,13 +50,13 @@ def test_a_sound_page_has_no_faults(tmp_path: Path, browser: "Browser") -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_is_found(tmp_path: Path, browser: "Browser", name: str) -> None:
-    with visit(browser, page_of(tmp_path, SOUND + FAULTS[name]), 375, "light") as found:
+    with visit(browser, page_of(tmp_path, SOUND + FAULTY[name]), 375, "light") as found:
         assert found.check(name)
 
 
 def test_what_is_folded_away_is_looked_at(tmp_path: Path, browser: "Browser") -> None:
     path = page_of(
-        tmp_path, f"{SOUND}<details><summary>more</summary>{FAULTS['contrast']}</details>"
+        tmp_path, f"{SOUND}<details><summary>more</summary>{FAULTY['contrast']}</details>"
     )
     with visit(browser, path, 375, "light") as found:
         assert found.check("contrast") == []
