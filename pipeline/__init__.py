@@ -9,7 +9,9 @@ Read it in the order in which the data flows:
 5. ``recipe``      one experiment as a typed value; ``recipes/*.toml`` are the experiments
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
-8. ``nn``          the network itself: layers, losses, optimizers, training
+8. ``trace``       from a score back to all of that; ``reproduction`` makes a run again
+9. ``tracking``    telling MLflow or W&B of a run
+10. ``nn``          the network itself: layers, losses, optimizers, training
 
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.
 """
