@@ -10,9 +10,14 @@ Read it in the order in which the data flows:
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
 8. ``nn``          the network itself: layers, losses, optimizers, training
-9. ``reading``     what a run reads in a digit; ``picture`` and ``ink`` make one of any picture
-10. ``report``     pages about runs: figures, digits, templates
-11. ``notebook``   all of it as one notebook, which runs at Kaggle
+
+Beside that way:
+
+- ``report``       pages about runs: figures, digits, templates
+- ``reading``      what a run reads in a digit; ``picture`` and ``ink`` make one of any picture
+- ``trace``        from a score back to all that it came from; ``reproduction`` makes a run again
+- ``tracking``     telling MLflow or W&B of a run
+- ``notebook``     all of it as one notebook, which runs at Kaggle
 
 docs/how-it-learns.md explains ``nn`` to those who come from a notebook.
 ``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.

@@ -104,7 +104,7 @@ def as_text(value: Any) -> str:
     """Return a value of an environment as people read it."""
     if isinstance(value, dict):
         return " ".join(str(part) for part in value.values())
-    return str(value)
+    return "none" if value is None else str(value)
 
 
 def has_commit(commit: str) -> bool:

@@ -48,10 +48,11 @@ def blas_library() -> dict[str, Any] | None:
 
     threads: how many it uses where nothing limits it; training always limits it to one.
     """
-    # In the order of loading, and NumPy's comes before SciPy's own.
     found = [item for item in threadpoolctl.threadpool_info() if item["user_api"] == "blas"]
     if not found:
         return None
+    # SciPy may bring one of its own; NumPy's lies in numpy.libs or numpy/.dylibs.
+    found.sort(key=lambda item: "numpy" not in "".join(Path(item["filepath"]).parts[-3:-1]))
     return {
         "name": found[0]["internal_api"],
         "version": found[0]["version"],

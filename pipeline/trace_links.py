@@ -176,8 +176,8 @@ def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
     hold_out = record["hold_out"]
     return Link(
         "made again",
-        f"on {when}, with other bits: accuracy {hold_out['accuracy_now']:.4f} instead of "
-        f"{hold_out['accuracy_then']:.4f}; see {folder.reproduction}",
+        f"on {when}, with other bits: {hold_out['predictions']:,} of {hold_out['rows']:,} held-out "
+        f"digits were read otherwise; see {folder.reproduction}",
         False,
     )
 

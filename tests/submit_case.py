@@ -42,7 +42,7 @@ class Case:
         write_submission(self.csv, [number % 10 for number in range(rows)])
         record = {
             "stage": "submission",
-            "inputs": {},
+            "inputs": {"model": "e" * 64},
             "run": RUN,
             "csv_sha256": files.sha256(self.csv),
             "rows": rows,
@@ -52,6 +52,7 @@ class Case:
             "kind": "competition",
             "test_csv": {"sha256": "0", "bytes": 51_118_296, "rows": rows},
             "commit": "0123456789abcdef",
+            "dirty": False,
             "hold_out": {"accuracy": 0.9861, "low": 0.984, "high": 0.988, "rows": 4200},
         }
         files.write_json(self.plan.workspace.submission_record(RUN), record)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import provenance
+from pipeline import provenance, threads
 from pipeline.files import sha256, write_json
 from tests.practice_case import REPOSITORY
 
@@ -46,6 +46,22 @@ def test_commit_versions_and_machine(clone: Path) -> None:
     assert found["blas"]["threads"] >= 1
     assert found["cpu"]
     assert found["memory_bytes"] > 2**28
+
+
+def test_of_two_blas_libraries_that_of_numpy_is_on_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rest = {"user_api": "blas", "internal_api": "openblas", "num_threads": 2}
+    libraries = [
+        {**rest, "version": "1", "filepath": "/numpy-lovers/lib/scipy.libs/a.so"},
+        {**rest, "version": "2", "filepath": "/numpy-lovers/lib/numpy.libs/b.so"},
+        {**rest, "version": "3", "filepath": "/lib/c.so", "user_api": "openmp"},
+    ]
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: libraries)
+    expected = {"name": "openblas", "version": "2", "threads": 2, "kernels": None}
+    assert threads.blas_library() == expected
+    libraries.clear()
+    assert threads.blas_library() is None
 
 
 def test_every_package_that_is_asked_for_is_on_record(clone: Path) -> None:

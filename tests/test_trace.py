@@ -205,13 +205,14 @@ def test_what_came_of_a_reproduction(workspace: Workspace, agrees: bool) -> None
     record = {
         "inputs": {"model": files.read_json(folder.training)["model_sha256"]},
         "agrees": agrees,
-        "hold_out": {"accuracy_then": 0.9, "accuracy_now": 0.8},
+        "hold_out": {"predictions": 3, "rows": 600},
         "finished_at": "2026-05-06T00:00:00+00:00",
     }
     files.write_json(folder.reproduction, record)
     found = trace(workspace, RUN)
     assert holds(found)["made again"] is agrees
     assert "on 2026-05-06" in text(found, "made again")
+    assert ("3 of 600 held-out digits" in text(found, "made again")) is not agrees
     files.write_json(folder.reproduction, {**record, "inputs": {"model": "an earlier one"}})
     assert holds(trace(workspace, RUN))["made again"] is None
 

@@ -9,16 +9,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.network_run import TrainStart, Watcher
-from pipeline.nn import EpochResult
 from pipeline.plan import Plan
 from pipeline.tracking import Tracker
 from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
 from pipeline.workspace import RunFolder
+
+if TYPE_CHECKING:
+    from pipeline.nn import EpochResult
 
 SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
 
@@ -84,7 +86,7 @@ class Tracking:
         if self._watcher:
             self._watcher.start(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: "EpochResult") -> None:
         """Tell of what history.csv has more than the service."""
         if self._watcher:
             self._watcher.epoch(result)

@@ -19,6 +19,7 @@ _HOST = "https://api.wandb.ai"
 _SETTINGS = {
     "WANDB_INIT_TIMEOUT": "15",
     "WANDB_FINISH_TIMEOUT": "30",
+    "WANDB_FINISH_TIMEOUT_RAISES": "true",
     "WANDB_SILENT": "true",
     "WANDB_CONSOLE": "off",
     "WANDB_ERROR_REPORTING": "false",

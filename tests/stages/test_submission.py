@@ -66,6 +66,7 @@ def test_the_record_says_where_the_csv_comes_from(plan: Plan, digits: Digits) ->
         "kind": "competition",
     }
     assert record["commit"] == "0123456789abcdef"
+    assert record["environment"]["numpy"] == np.__version__
 
 
 def test_a_second_time_nothing_is_done_but_the_csv_is_newer(plan: Plan, loaded: list[Path]) -> None:

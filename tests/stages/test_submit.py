@@ -47,6 +47,7 @@ def test_a_csv_is_sent_and_its_score_shown_beside_the_hold_out_accuracy(
         message,
     )
     assert (line.run, line.recipe, line.seed, line.commit) == (RUN, "mlp", 7, "0123456789abcdef")
+    assert (line.dirty, line.model_sha256) == (False, "e" * 64)
 
 
 def test_the_ledger_knows_of_a_submission_before_kaggle_does(
