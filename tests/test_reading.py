@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.folds import hold_out
 from pipeline.plan import Plan, make_plan
@@ -13,7 +14,13 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.workspace import Workspace
 from tests.practice_case import copy_practice, plan_of
-from tests.run_files import make_digits, make_images, make_run, use_stand_in_network
+from tests.run_files import (
+    change_json,
+    make_digits,
+    make_images,
+    make_run,
+    use_stand_in_network,
+)
 
 
 @pytest.fixture
@@ -78,6 +85,16 @@ def test_another_model_than_the_trained_one_is_refused(plan: Plan) -> None:
         look(plan, 5)
     with pytest.raises(PipelineError, match="not the model that training wrote"):
         read_pictures(plan, [])
+
+
+def test_a_second_network_reads_what_is_no_row_of_train_csv(plan: Plan, loaded: list[Path]) -> None:
+    folder = plan.workspace.run(plan.run)
+    folder.refit.write_bytes(b"trained on all rows")
+    change_json(folder.training, refit={"model_sha256": files.sha256(folder.refit), "rows": 100})
+    look(plan, 5)
+    look(plan, 5, test=True)
+    read_pictures(plan, [np.zeros((28, 28), np.uint8)])
+    assert loaded == [folder.model, folder.refit, folder.refit]
 
 
 def test_errors_are_those_of_the_validation(plan: Plan) -> None:
