@@ -188,7 +188,7 @@ results: $(INSTALLED) ## Write the README's tables of results from the runs
 	@$(DIGITS) results
 
 # ---- working on the pipeline itself ----------------------------------------------------------
-.PHONY: test lint figures
+.PHONY: test lint figures tour
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
@@ -197,6 +197,8 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m mypy
 figures: $(INSTALLED) ## Make the pictures of the documents
 	@$(INTERPRETER) docs/make_figures.py
+tour: $(INSTALLED_DEV) ## Take the README's pictures, with the browser on this machine
+	@$(INTERPRETER) docs/make_tour.py
 
 # PyTorch is large, and nothing else needs it: it has an environment of its own.
 BENCH_VENV ?= .venv-bench

@@ -54,7 +54,7 @@ def main() -> None:
 
         for recipe in ("quick", "mlp"):
             asked = ("--source", "practice", "--recipe", recipe)
-            for stage in ("download", "preprocess", "train", "validate", "submission"):
+            for stage in ("download", "preprocess", "train", "validate", "submission", "summary"):
                 digits(stage, *asked)
         digits("report", "--run", RUNS[0])
         digits("compare", *RUNS)

@@ -150,8 +150,7 @@ class RunFolder:
     @property
     def artefacts(self) -> tuple[Path, ...]:
         """What a tracking service is given of a run, as far as it is there."""
-        report = self.folder / "report.html"
-        outcome = (self.training, self.validation, report)
+        outcome = (self.training, self.validation, self.report)
         return (self.request, self.recipe, self.history, self.model, self.refit, *outcome)
 
     @property
