@@ -81,6 +81,30 @@ def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+def test_messages_that_troubleshooting_explains_are_ours() -> None:
+    texts = [(ROOT / "Makefile").read_text(encoding="utf-8")]
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_bytes()))
+        texts += [
+            node.value
+            for node in nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+    table = README.partition("## If something goes wrong")[2].partition("\n## ")[0]
+    messages = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(messages) > 8
+    for message in messages:
+        for part in message.split("..."):
+            assert any(part.strip() in text for text in texts), message
+
+
+def test_pictures_are_there() -> None:
+    for source in re.findall(r' (?:src|srcset)="([^"]+)"', README):
+        assert (ROOT / source).exists(), source
+    for picture in re.findall(r"<img [^>]*>", README):
+        assert re.search(r'alt="[^"]{20,}"', picture), picture
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_code_that_a_link_names_is_in_its_file(document: Path) -> None:
     text = document.read_text(encoding="utf-8")

@@ -36,6 +36,7 @@ def test_the_fold_is_held_out_and_validated(plan: Plan) -> None:
         "training_rows": 2000,
         "hold_out_rows": 1000,
         "file": expected.path.name,
+        "sha256": files.sha256(expected.path),
     }
     assert result.hold_out_rows == 1000
     measured = validate(plan).metrics.accuracy

@@ -15,18 +15,18 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.mark.parametrize("service", ["mlflow", "wandb"])
 def test_a_service_brings_its_package(checkout: Checkout, service: str) -> None:
     output = checkout.make("-n", "train", f"TRACK={service}", "VENV=.venv").output
-    steps = ["--editable . ", f"--editable '.[{service}]' ", "-m pipeline train"]
+    steps = ["--editable .\n", f"--editable '.[{service}]'\n", "-m pipeline train"]
     places = [output.index(step) for step in steps]
     assert places == sorted(places)
     at_hand = checkout.make("-n", "install", f"TRACK={service}", "VENV=").output
-    assert f"--editable '.[{service}]' " in at_hand
+    assert f"--editable '.[{service}]'\n" in at_hand
 
 
 @pytest.mark.parametrize("service", ["", "comet"])
 def test_without_one_there_is_no_other_package(checkout: Checkout, service: str) -> None:
     output = checkout.make("-n", "train", f"TRACK={service}", "VENV=.venv").output
     assert output.count("--editable") == 1
-    assert "--editable '.' " in checkout.make("-n", "install", f"TRACK={service}", "VENV=").output
+    assert "--editable '.'\n" in checkout.make("-n", "install", f"TRACK={service}", "VENV=").output
 
 
 def test_the_variable_reaches_the_command(checkout: Checkout, tmp_path: Path) -> None:
