@@ -1,8 +1,10 @@
 """The Dockerfile holds what README promises of the image; no docker is needed to see it."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -138,10 +140,12 @@ def preload(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]
     (step,) = [each for each in named("RUN") if "mount" in each.flags]
     script = step.text.replace(SECRET, str(folder / "secret"))
     script = re.sub(r"(?<=\s)/(kaggle|build)\b", rf"{folder}/\1", script)
+    # In the image, python is the one with the packages.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["/bin/sh", "-c", script],
         cwd=REPOSITORY,
-        env=environment(**variables),
+        env=environment(PATH=path, **variables),
         capture_output=True,
         text=True,
         check=False,
