@@ -109,3 +109,12 @@ def competition_zip(
             packed.writestr(csv.name, header + b"\n" + lines * repeats)
         packed.writestr("sample_submission.csv", f"ImageId,Label\n{ids}")
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several test processes cores of its own: trainings on shared ones are slow."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        share = cores[int(worker[2:]) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
+        os.sched_setaffinity(0, share or cores)
