@@ -1,5 +1,6 @@
 """Stage summary: what came out and what to do next, in ten lines that ``make all`` ends with."""
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -163,7 +164,8 @@ def _text(
     facts.append(
         ("submission", f"{plan.workspace.submission(plan.run)} ({rows['test.csv']:,} rows)")
     )
-    facts.append(("page", f"{command(plan, 'report')} writes one about this run"))
+    if not _in_notebook():
+        facts.append(("page", f"{command(plan, 'report')} writes one about this run"))
     width = max(len(name) for name, _ in facts)
     lines = [f"  {name:<{width}}  {value}" for name, value in facts]
     if notice:
@@ -189,10 +191,15 @@ def _accuracy(accuracy: Accuracy) -> str:
     )
 
 
+def _in_notebook() -> bool:
+    """Whether pipeline/notebook.md runs this; there is no make then, and Kaggle has its button."""
+    return bool(os.environ.get("DIGITS_NOTEBOOK"))
+
+
 def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
     if sent:
         return ["Submitted. `make runs` lists runs and submissions."]
-    if competition and plan.source.kind == "kaggle-notebook":
+    if competition and _in_notebook():
         return [
             "Next: save a version of this notebook; beside submission.csv in its output, choose "
             "Submit to Competition."

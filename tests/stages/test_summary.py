@@ -94,14 +94,18 @@ def test_the_competition_s_next_step_is_to_submit(
     assert len(text.splitlines()) <= 10
 
 
-def test_inside_a_notebook_the_next_step_is_kaggle_s_own_button(tmp_path: Path) -> None:
+def test_inside_a_notebook_the_next_step_is_kaggle_s_own_button(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = Source("kaggle-notebook", "kaggle-notebook")
     plan = make_run(make_digits(tmp_path, source=source, test_rows=28_000), name="in-a-notebook")
     validate(plan)
     submission(plan)
+    assert "make submit" in summary(plan).text  # the same digits preloaded in a container
+    monkeypatch.setenv("DIGITS_NOTEBOOK", "1")
     text = summary(plan).text
     assert text.splitlines()[-1].startswith("Next: save a version of this notebook; ")
-    assert "make submit" not in text
+    assert "make " not in text
 
 
 def test_another_number_of_test_digits_is_not_the_competition(tmp_path: Path) -> None:
