@@ -190,7 +190,7 @@ results: $(INSTALLED) ## Write the README's tables of results from the runs
 # ---- working on the pipeline itself ----------------------------------------------------------
 .PHONY: test lint figures tour
 test: $(INSTALLED_DEV) ## Run the tests
-	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff check .
 	@$(INTERPRETER) -m ruff format --check .

@@ -111,6 +111,15 @@ def competition_zip(
     return path
 
 
+# Files whose tests wait for whole runs or servers.
+LONGEST = ("test_makefile", "test_interruption", "test_mlflow", "test_notebook_run", "test_wandb")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: begun last, they would leave one process alone at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give each of several test processes cores of its own: trainings on shared ones are slow."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
