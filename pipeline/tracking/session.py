@@ -4,6 +4,8 @@ What the service was told stands in the run's tracking.json; so nothing is told 
 could not be told is told by the next command.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import files
 from pipeline.errors import PipelineError
-from pipeline.network_run import TrainStart, Watcher
 from pipeline.plan import Plan
 from pipeline.tracking import Tracker
 from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
 from pipeline.workspace import RunFolder
 
+# Types only: what trains loads the network, and a stage that tells of a score does not.
 if TYPE_CHECKING:
+    from pipeline.network_run import TrainStart, Watcher
     from pipeline.nn import EpochResult
 
 SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
@@ -86,7 +89,7 @@ class Tracking:
         if self._watcher:
             self._watcher.start(start)
 
-    def epoch(self, result: "EpochResult") -> None:
+    def epoch(self, result: EpochResult) -> None:
         """Tell of what history.csv has more than the service."""
         if self._watcher:
             self._watcher.epoch(result)
