@@ -50,6 +50,7 @@ ifeq ($(strip $(VENV)),)
   RUNNER := $(PYTHON)
   INSTALLED :=
   INSTALLED_DEV :=
+  INSTALLED_STRESS :=
 else
   RUNNER := $(VENV)/bin/python
   INSTALLED_BASE := $(VENV)/.installed
@@ -58,6 +59,7 @@ else
     INSTALLED := $(VENV)/.installed-$(TRACK)
   endif
   INSTALLED_DEV := $(VENV)/.installed-dev
+  INSTALLED_STRESS := $(VENV)/.installed-stress
   ifeq ($(wildcard $(RUNNER)),)
     PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
   else
@@ -188,9 +190,11 @@ results: $(INSTALLED) ## Write the README's tables of results from the runs
 	@$(DIGITS) results
 
 # ---- working on the pipeline itself ----------------------------------------------------------
-.PHONY: test lint figures tour
+.PHONY: test stress lint figures tour
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+stress: $(INSTALLED_STRESS) ## Try to break the pipeline, at length, and write docs/reliability.md
+	@$(INTERPRETER) -m tests.stress
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff check .
 	@$(INTERPRETER) -m ruff format --check .
@@ -236,6 +240,11 @@ $(VENV)/.installed-mlflow $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INST
 $(INSTALLED_DEV): $(INSTALLED_BASE)
 	@echo "Installing what the tests need ..."
 	@$(INTERPRETER) $(INSTALL) '.[dev]'
+	@touch "$@"
+
+$(INSTALLED_STRESS): $(INSTALLED_DEV)
+	@echo "Installing what the stress tests need ..."
+	@$(INTERPRETER) $(INSTALL) '.[dev,stress]'
 	@touch "$@"
 endif
 

@@ -1,0 +1,43 @@
+"""What a way of breaking the pipeline came to: a table, and whatever did not hold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Table:
+    """The outcome of one part of the stress tests.
+
+    summary: a sentence or two with the figure, in Markdown.
+    failures: what did not hold, a line each; none if all did.
+    """
+
+    summary: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    failures: Sequence[str] = field(default=())
+
+    def markdown(self) -> str:
+        """The summary, the table, and the failures as a list."""
+        lines = [self.summary, "", _line(self.columns), _line(["---"] * len(self.columns))]
+        lines += [_line(row) for row in self.rows]
+        if self.failures:
+            lines += ["", "Did not hold:", "", *(f"- {failure}" for failure in self.failures)]
+        return "\n".join(lines)
+
+
+class Part(Protocol):
+    """One way of breaking the pipeline.
+
+    folder: an empty one, to work in.
+    seed: of all random choices.
+    tell: called with a line about progress.
+    """
+
+    def __call__(self, folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table: ...
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
