@@ -45,20 +45,31 @@ def read_digits(path: Path, *, labelled: bool) -> Digits:
     Raises PipelineError naming file, line and column for anything that is not as it must be.
     """
     digest = hashlib.sha256()
-    images: list[npt.NDArray[np.uint8]] = []
-    labels: list[npt.NDArray[np.uint8]] = []
+    images, labels = zip(*read_blocks(path, labelled=labelled, saw=digest.update), strict=True)
+    return Digits(np.concatenate(images), np.concatenate(labels), digest.hexdigest())
+
+
+def read_blocks(
+    path: Path, *, labelled: bool, saw: Callable[[bytes], object]
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Yield images and labels as in ``Digits``, some hundred rows at a time, in their order.
+
+    saw: called with the file's bytes, one piece after the other.
+    Raises PipelineError like ``read_digits``, when it comes to what is wrong.
+    """
+    is_empty = True
     with _open(path) as stream:
         header, columns = read_header(stream, str(path), labelled=labelled)
-        digest.update(header)
-        for first_line, block in _blocks(stream, str(path), digest.update):
+        saw(header)
+        for first_line, block in _blocks(stream, str(path), saw):
             rows = parse_quickly(block, columns)
             if rows is None:
                 rows = parse_exactly(block, columns, name=str(path), first_line=first_line)
-            labels.append(rows[:, :-PIXELS].ravel())
-            images.append(rows[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS))
-    if not images:
+            is_empty = False
+            images = rows[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
+            yield images, rows[:, :-PIXELS].ravel()
+    if is_empty:
         raise PipelineError(f"{path} has no rows below its header")
-    return Digits(np.concatenate(images), np.concatenate(labels), digest.hexdigest())
 
 
 def count_rows(path: Path, *, labelled: bool, name: str) -> int:

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline import dataset, files, nn, prediction, provenance
+from pipeline import dataset, files, prediction, provenance
 from pipeline.checkpoint import save_model
 from pipeline.errors import PipelineError
 from pipeline.fitting import History, code_checksum, fit, make_training, resume, workers_for
 from pipeline.folds import Split, find_split
-from pipeline.nn import EpochResult, Examples, Training
+from pipeline.nn import EpochResult, Examples, Score, Training
 from pipeline.plan import Plan
 from pipeline.prediction import Model
 from pipeline.recipe import Recipe, read_recipe
@@ -130,8 +130,9 @@ class _Work:
         self._fit(training, train, held_out, history)
         model = Model(training.network, recipe.prediction.views)
         save_model(run.model, model)
-        images, labels = (array[held_out.rows] for array in (held_out.images, held_out.labels))
-        probabilities = prediction.predict(model, images)
+        score = Score(held_out.labels[held_out.rows])
+        for probabilities in prediction.predict_in_turn(model, held_out.images, held_out.rows):
+            score.add(probabilities)
         epochs = history.kept_epoch(patience=recipe.training.patience)
         refit = self._refit(epochs)
         files.write_json(
@@ -155,8 +156,8 @@ class _Work:
                     "sha256": files.sha256(split.path),
                 },
                 "epochs": epochs,
-                "hold_out_accuracy": nn.accuracy(probabilities, labels),
-                "hold_out_loss": nn.log_loss(probabilities, labels),
+                "hold_out_accuracy": score.accuracy,
+                "hold_out_loss": score.log_loss,
                 "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
                 "images_per_second": history.images_per_second,
                 "data": raw_manifest,
@@ -197,7 +198,8 @@ class _Work:
 
     def _examples(self, rows: prediction.Array) -> Examples:
         digits = dataset.load(self.plan.workspace.processed(self.plan.source.name))
-        return Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
+        # The images stay the map that they are: of a large one, rows are read past it.
+        return Examples(digits.train_images, np.asarray(digits.train_labels), rows)
 
     def _fit(
         self,

@@ -1,5 +1,7 @@
 """Probabilities of a trained network for any number of images, on all cores."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,39 +35,34 @@ class Model:
             raise ValueError(f"views must be one of {list(SHIFTS)}, not {self.views!r}")
 
 
-def predict(model: Model, images: Array) -> Array:
+def predict(model: Model, images: Array, rows: Array | None = None) -> Array:
     """Return probabilities (N, 10) float32 for images (N, 28, 28) uint8: the mean of all views.
 
+    rows: (n,) which of the images, and then (n, 10); None is all of them.
     The same bits for any number of cores; with one view, those of the evaluations of training.
     """
-    network, shifts = model.network, SHIFTS[model.views]
-    workers = min(available_cores(), max(1, len(images) // network.rows_at_once))
-    rows = np.arange(len(images))
-    total = np.zeros((len(images), *network.output_shape), network.dtype)
-    with single_threaded_blas():
-        for down, right in shifts:
-            view = shift(images, down, right)
-            with Predictor(network, view, workers=workers) as predictor:
-                total += predictor.predict(rows)
-    total /= len(shifts)
-    return total
+    rows = _all_rows(images) if rows is None else rows
+    with _predictor(model, images, len(rows)) as predictor:
+        return predictor.predict(rows)
 
 
-def shift(images: Array, down: int, right: int) -> Array:
-    """Return images (N, H, W) moved by whole pixels, with zeros coming in at the border.
-
-    Negative is up and left.  Without a shift, the images themselves.
-    """
-    if not down and not right:
-        return images
-    height, width = images.shape[1:]
-    moved = np.zeros_like(images)
-    to_rows, from_rows = _overlap(down, height)
-    to_columns, from_columns = _overlap(right, width)
-    moved[:, to_rows, to_columns] = images[:, from_rows, from_columns]
-    return moved
+def predict_in_turn(model: Model, images: Array, rows: Array | None = None) -> Iterator[Array]:
+    """Yield what ``predict`` returns, some thousand rows at a time."""
+    rows = _all_rows(images) if rows is None else rows
+    with _predictor(model, images, len(rows)) as predictor:
+        yield from predictor.predict_in_turn(rows)
 
 
-def _overlap(by: int, size: int) -> tuple[slice, slice]:
-    """Where to, and where from, a line of ``size`` pixels goes that moves ``by`` so many."""
-    return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
+@contextlib.contextmanager
+def _predictor(model: Model, images: Array, rows: int) -> Iterator[Predictor]:
+    network = model.network
+    workers = min(available_cores(), max(1, rows // network.rows_at_once))
+    with (
+        single_threaded_blas(),
+        Predictor(network, images, workers=workers, shifts=SHIFTS[model.views]) as predictor,
+    ):
+        yield predictor
+
+
+def _all_rows(images: Array) -> Array:
+    return np.arange(len(images), dtype=np.int32)

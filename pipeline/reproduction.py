@@ -182,7 +182,7 @@ def _held_out(
     return HeldOut(
         rows,
         np.asarray(digits.train_labels[rows]),
-        predict(model, digits.train_images[rows]),
+        predict(model, digits.train_images, rows),
         np.ones(len(rows), np.int64),
     )
 

@@ -7,7 +7,7 @@ mark, blank lines, spaces and decimals ("3.0") are refused.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -29,20 +29,19 @@ NOT_CSV = {
 }
 
 
-def write_submission(path: Path, labels: Sequence[int]) -> None:
+def write_submission(path: Path, labels: Iterable[int]) -> None:
     """Write labels as ``ImageId,Label`` with ids from 1, atomically.
 
-    labels: (M,) integers 0 to 9 in the order of test.csv (an array will do).
+    labels: integers 0 to 9 in the order of test.csv; they are gone through once.
     Raises ValueError for another label.
     """
-    texts = [str(int(label)) for label in labels]
-    for position, text in enumerate(texts):
-        if text not in LABELS:
-            raise ValueError(f"label {text} at position {position} is not a digit 0 to 9")
-    lines = (f"{image_id},{text}\n" for image_id, text in enumerate(texts, start=1))
     with atomic_write(path) as stream:
         stream.write(f"{','.join(HEADER)}\n".encode())
-        stream.write("".join(lines).encode())
+        for position, label in enumerate(labels):
+            text = str(int(label))
+            if text not in LABELS:
+                raise ValueError(f"label {text} at position {position} is not a digit 0 to 9")
+            stream.write(f"{position + 1},{text}\n".encode())
 
 
 def check_submission(
@@ -54,37 +53,42 @@ def check_submission(
     Without either, the competition's 28,000 rows are asked for.
     Raises PipelineError naming the first bad line.
     """
-    return len(read_submission(path, sample=sample, test_rows=test_rows))
+    return _count(_checked_labels(path, sample=sample, test_rows=test_rows))
 
 
 def read_submission(
     path: Path, *, sample: Path | None = None, test_rows: int | None = None
 ) -> list[int]:
     """Check a submission like ``check_submission`` and return its labels in order of ids."""
+    return list(_checked_labels(path, sample=sample, test_rows=test_rows))
+
+
+def _checked_labels(path: Path, *, sample: Path | None, test_rows: int | None) -> Iterator[int]:
+    """Yield the labels one by one; none of them need stay in memory."""
     expected, reason = COMPETITION_ROWS, "the competition's test.csv has"
     if test_rows is not None:
         expected, reason = test_rows, "test.csv has"
     if sample is not None:
         # Its ids must be 1..n like all others, so equal counts are equal ids.
-        sample_rows = len(_read_labels(sample))
+        sample_rows = _count(_read_labels(sample))
         if test_rows is not None and sample_rows != test_rows:
             raise PipelineError(
                 f"{sample} has {sample_rows:,} rows, but its test.csv has {test_rows:,}",
                 remedy="The two do not belong together. Download them again: make download FORCE=1",
             )
         expected, reason = sample_rows, f"{sample.name} has"
-    labels = _read_labels(path, most=expected, reason=reason)
-    if len(labels) < expected:
+    rows = 0
+    for label in _read_labels(path, most=expected, reason=reason):
+        rows += 1
+        yield label
+    if rows < expected:
         raise PipelineError(
-            f"{path} ends after line {len(labels) + 1:,}: it has {len(labels):,} rows, "
-            f"but {reason} {expected:,}"
+            f"{path} ends after line {rows + 1:,}: it has {rows:,} rows, but {reason} {expected:,}"
         )
-    return labels
 
 
-def _read_labels(path: Path, *, most: int | None = None, reason: str = "") -> list[int]:
-    """Return the labels of a file whose form is right; a row after the first ``most`` is wrong."""
-    labels: list[int] = []
+def _read_labels(path: Path, *, most: int | None = None, reason: str = "") -> Iterator[int]:
+    """Yield the labels of a file whose form is right; a row after the first ``most`` is wrong."""
     for number, line in _lines(path):
         where = f"{path}, line {number:,}"
         fields = _fields(line, where)
@@ -98,15 +102,18 @@ def _read_labels(path: Path, *, most: int | None = None, reason: str = "") -> li
         if most is not None and image_id > most:
             raise PipelineError(f"{where}: one row too many, {reason} {most:,}")
         if len(fields) != len(HEADER):
-            raise PipelineError(f"{where}: {_count(fields)} instead of 2: {_quoted(line)}")
+            raise PipelineError(f"{where}: {_number_of(fields)} instead of 2: {_quoted(line)}")
         if fields[0] != str(image_id):
             raise PipelineError(f"{where}: ImageId must be {image_id}, it is {_quoted(fields[0])}")
         if fields[1] not in LABELS:
             raise PipelineError(
                 f"{where}: Label must be a whole number 0 to 9, it is {_quoted(fields[1])}"
             )
-        labels.append(int(fields[1]))
-    return labels
+        yield int(fields[1])
+
+
+def _count(labels: Iterator[int]) -> int:
+    return sum(1 for _ in labels)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -160,7 +167,7 @@ def _fields(line: str, where: str) -> list[str]:
         ) from None
 
 
-def _count(fields: list[str]) -> str:
+def _number_of(fields: list[str]) -> str:
     return f"{len(fields)} field" if len(fields) == 1 else f"{len(fields)} fields"
 
 

@@ -1,7 +1,7 @@
 """A finished run in a few small files, with a network that is right or wrong as its images say."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,18 @@ def use_stand_in_network(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         loaded.append(path)
         return "network"
 
-    def predict(_network: str, images: Images) -> NDArray[np.float32]:
-        return read_images(np.asarray(images))
+    def predict(
+        _network: str, images: Images, rows: NDArray[np.int32] | None = None
+    ) -> NDArray[np.float32]:
+        return read_images(np.asarray(images if rows is None else images[rows]))
+
+    def predict_in_turn(_network: str, images: Images) -> Iterator[NDArray[np.float32]]:
+        yield predict(_network, images[:7])
+        yield predict(_network, images[7:])
 
     monkeypatch.setattr(checkpoint, "load_model", load)
     monkeypatch.setattr(prediction, "predict", predict)
+    monkeypatch.setattr(prediction, "predict_in_turn", predict_in_turn)
     return loaded
 
 

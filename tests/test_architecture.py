@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_values",
             "reproduction",
             "report",
+            "rows_file",
             "runs",
             "sources",
             "submission",

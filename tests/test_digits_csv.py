@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import digits_csv
-from pipeline.digits_csv import count_rows, read_digits
+from pipeline.digits_csv import count_rows, read_blocks, read_digits
 from pipeline.digits_header import MNIST_PIXELS
 from pipeline.errors import PipelineError
 from tests import csv_files
@@ -107,6 +107,24 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2 << 20
+
+
+def test_reading_in_blocks_takes_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    header, *rows = csv_files.lines(60, labelled=True)
+    peaks = []
+    for repeats in (1, 10):
+        path = csv_files.write(tmp_path / f"{repeats}.csv", [header, *(rows * repeats)])
+        count = 0
+        tracemalloc.start()
+        try:
+            for images, labels in read_blocks(path, labelled=True, saw=lambda _: None):
+                assert len(images) == len(labels)
+                count += len(images)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert count == 60 * repeats
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 @pytest.mark.parametrize("end", ["\n", ""])

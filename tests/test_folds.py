@@ -1,10 +1,12 @@
 """Splits are stratified, made once, kept, and refused when damaged."""
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from pipeline import folds
 from pipeline.errors import PipelineError
@@ -43,13 +45,40 @@ def test_a_hold_out_is_stratified_and_the_parts_are_all_rows(
 ) -> None:
     split = hold_out(processed, size=size, seed=3)
     labels = np.load(processed.train_labels)
-    assert split.hold_out_rows.dtype == split.training_rows.dtype == np.int64
+    assert split.hold_out_rows.dtype == split.training_rows.dtype == np.int32
     assert np.bincount(labels[split.hold_out_rows]).tolist() == [rows // 10] * 10
     both = np.concatenate([split.training_rows, split.hold_out_rows])
     np.testing.assert_array_equal(np.sort(both), np.arange(3000))
     for part in (split.training_rows, split.hold_out_rows):
         assert (np.diff(part) > 0).all()
     assert split.path.parent == processed.folds
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+@pytest.mark.parametrize("held_out", [10, 37, 500, 960])
+@pytest.mark.parametrize("shares", [[1.0] * 10, [0.5, 0.2, 0.1, 0.1, 0.05, 0.05], [0.25] * 4])
+def test_the_rows_held_out_are_those_that_scikit_learn_draws(
+    tmp_path: Path, shares: list[float], held_out: int, seed: int
+) -> None:
+    weights = np.array(shares) / sum(shares)
+    labels = np.random.default_rng(seed).choice(len(shares), 1000, p=weights)
+    split = hold_out(small(tmp_path, labels.tolist()), size=held_out, seed=seed)
+    training, expected = train_test_split(
+        np.arange(1000), test_size=held_out, stratify=labels, random_state=seed
+    )
+    np.testing.assert_array_equal(split.hold_out_rows, np.sort(expected))
+    np.testing.assert_array_equal(split.training_rows, np.sort(training))
+
+
+def test_a_hold_out_of_many_rows_takes_few_bytes_of_each(tmp_path: Path) -> None:
+    labels = np.arange(400_000, dtype=np.int64) % 10
+    tracemalloc.start()
+    try:
+        folds._draw_hold_out(labels.astype(np.uint8), 40_000, 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(labels)
 
 
 def test_k_folds_hold_every_row_out_once(processed: ProcessedFolder) -> None:

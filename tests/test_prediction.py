@@ -1,5 +1,6 @@
 """Predictions are probabilities, and the same bits whatever the number of cores."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 
 from pipeline import prediction
 from pipeline.fitting import make_training
-from pipeline.nn import Network
+from pipeline.nn import Network, predictor
+from pipeline.nn.batches import shift
 from pipeline.plan import RECIPE_FOLDER
-from pipeline.prediction import Array, Model, predict, shift
+from pipeline.prediction import Array, Model, predict, predict_in_turn
 from pipeline.recipe import read_recipe
 
 
@@ -96,6 +98,36 @@ def test_views_are_averaged(network: Network, views: int) -> None:
     found = predict(Model(network, views), images)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("views", [1, 5])
+def test_rows_in_turn_are_the_same_bits(
+    network: Network, views: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "BLOCKS_AT_ONCE", 2)
+    images = make_images(3 * 2 * network.rows_at_once + 5)
+    model = Model(network, views)
+    parts = list(predict_in_turn(model, images))
+    assert len(parts) == 4
+    whole = predict(model, images)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    rows = np.arange(len(images), dtype=np.int32)[::-1]
+    np.testing.assert_array_equal(predict(model, images, rows), predict(model, images[::-1]))
+
+
+def test_views_take_no_copy_of_the_images(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "BLOCKS_AT_ONCE", 1)
+    images = make_images(2)
+    many = np.broadcast_to(images[:1], (200_000, 28, 28))  # no memory of its own
+    tracemalloc.start()
+    try:
+        next(predict_in_turn(Model(network, 5), many))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < many.size / 2
 
 
 @pytest.mark.parametrize("views", [0, 2, "5", None])

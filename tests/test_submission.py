@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def test_what_is_written_passes_the_check_and_reads_back(tmp_path: Path) -> None
     assert path.read_bytes().startswith(b"ImageId,Label\n1,0\n2,1\n")
     assert read_submission(path, test_rows=25) == labels.tolist()
     assert [item.name for item in path.parent.iterdir()] == ["out.csv"]
+
+
+def test_writing_and_checking_keep_no_rows(tmp_path: Path) -> None:
+    labels = np.arange(30_000, dtype=np.int64).astype(np.uint8) % 10
+    tracemalloc.start()
+    try:
+        write_submission(tmp_path / "out.csv", labels)
+        assert check_submission(tmp_path / "out.csv", test_rows=30_000) == 30_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
 
 
 @pytest.mark.parametrize("label", [10, -1])

@@ -7,7 +7,7 @@ batches, team, parallel, predictor, training; gradcheck shows that the derivativ
 
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.gradcheck import check_gradient
-from pipeline.nn.losses import accuracy, log_loss, softmax, softmax_cross_entropy
+from pipeline.nn.losses import Score, softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
 from pipeline.nn.parallel import Shards
@@ -23,12 +23,11 @@ __all__ = [
     "Examples",
     "Network",
     "Predictor",
+    "Score",
     "Settings",
     "Shards",
     "Training",
-    "accuracy",
     "check_gradient",
-    "log_loss",
     "make_optimizer",
     "make_schedule",
     "softmax",

@@ -21,6 +21,26 @@ def to_inputs(images: Array) -> Array:
     return inputs[..., np.newaxis]
 
 
+def shift(images: Array, down: int, right: int) -> Array:
+    """Return images (N, H, W) or inputs (N, H, W, C) moved by whole pixels, zeros coming in.
+
+    Negative is up and left.  Without a shift, the images themselves.
+    """
+    if not down and not right:
+        return images
+    height, width = images.shape[1:3]
+    moved = np.zeros_like(images)
+    to_rows, from_rows = _overlap(down, height)
+    to_columns, from_columns = _overlap(right, width)
+    moved[:, to_rows, to_columns] = images[:, from_rows, from_columns]
+    return moved
+
+
+def _overlap(by: int, size: int) -> tuple[slice, slice]:
+    """Where to, and where from, a line of ``size`` pixels goes that moves ``by`` so many."""
+    return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
+
+
 def gather(images: Array, rows: Array) -> Array:
     """Return the inputs (len(rows), 28, 28, 1) float32 of these rows.
 

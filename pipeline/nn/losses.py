@@ -1,4 +1,4 @@
-"""How wrong the network is: softmax cross-entropy, computed without overflow; and accuracy."""
+"""How wrong the network is: softmax cross-entropy, computed without overflow; and its score."""
 
 import numpy as np
 
@@ -49,13 +49,34 @@ def softmax_cross_entropy(
     return loss, grad_logits
 
 
-def log_loss(probabilities: Array, labels: Array) -> float:
-    """Return the mean cross-entropy of probabilities (N, K); one of 0 counts as the least above."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    smallest = np.finfo(chosen.dtype).tiny
-    return -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
+class Score:
+    """Loss and accuracy of probabilities that come a part at a time: as of all at once, to the bit.
 
+    labels: (N,) integers in [0, K). Of the probabilities, one number a row is kept.
+    """
 
-def accuracy(probabilities: Array, labels: Array) -> float:
-    """Return the share of rows (N, K) whose most probable class, the first of equals, is right."""
-    return float((probabilities.argmax(axis=1) == labels).mean())
+    def __init__(self, labels: Array) -> None:
+        self._labels = labels
+        self._chosen: list[Array] = []
+        self._rows = 0
+        self._right = 0
+
+    def add(self, probabilities: Array) -> None:
+        """Take in the probabilities (n, K) of the next n rows."""
+        rows = len(probabilities)
+        labels = self._labels[self._rows : self._rows + rows]
+        self._chosen.append(probabilities[np.arange(rows), labels])
+        self._right += int(np.count_nonzero(probabilities.argmax(axis=1) == labels))
+        self._rows += rows
+
+    @property
+    def log_loss(self) -> float:
+        """The mean cross-entropy; for it, a probability of 0 counts as the least above."""
+        chosen = np.concatenate(self._chosen)
+        smallest = np.finfo(chosen.dtype).tiny
+        return -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose most probable class, the first of equals, is right."""
+        return self._right / self._rows

@@ -1,40 +1,77 @@
 """Probabilities for any number of images, by several workers at once."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
-from pipeline.nn.batches import gather
+from pipeline.nn.batches import gather, shift
 from pipeline.nn.initializers import Array
 from pipeline.nn.network import Network
 from pipeline.nn.team import Team
+
+AS_IT_IS = ((0, 0),)
+# Blocks of rows that go to the workers at a time: enough for them all to be busy, and few enough
+# for the probabilities of many digits never to be in memory together.
+BLOCKS_AT_ONCE = 32
 
 
 class Predictor(Team):
     """A network and the images that it may be asked about; used in a ``with`` block.
 
     images: (N, 28, 28) uint8.  workers: how many cores; any number gives the same bits.
+    shifts: by how many pixels (down, right) an image is moved in each view of it; its probabilities
+    are the mean of its views'.
     """
 
-    def __init__(self, network: Network, images: Array, *, workers: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        images: Array,
+        *,
+        workers: int,
+        shifts: Sequence[tuple[int, int]] = AS_IT_IS,
+    ) -> None:
         super().__init__(workers)
         self.network = network
         self.images = images
+        self.shifts = shifts
         self._replicas = [network.replicate(own_statistics=False) for _ in range(workers)]
 
     def predict(self, rows: Array) -> Array:
         """Return probabilities (len(rows), K) of these images, by the network as it is now."""
-        parts = self.ask("_predict_part", rows)
         probabilities = np.empty((len(rows), *self.network.output_shape), self.network.dtype)
-        for number, part in enumerate(parts):
-            for block, found in zip(self._blocks(number, len(rows)), part, strict=True):
-                probabilities[block] = found
+        done = 0
+        for found in self.predict_in_turn(rows):
+            probabilities[done : done + len(found)] = found
+            done += len(found)
         return probabilities
 
+    def predict_in_turn(self, rows: Array) -> Iterator[Array]:
+        """Yield the same probabilities some thousand rows at a time, in their order."""
+        size = self.network.rows_at_once * BLOCKS_AT_ONCE
+        for start in range(0, len(rows), size):
+            together = rows[start : start + size]
+            probabilities = np.empty(
+                (len(together), *self.network.output_shape), self.network.dtype
+            )
+            for number, part in enumerate(self.ask("_predict_part", together)):
+                for block, found in zip(self._blocks(number, len(together)), part, strict=True):
+                    probabilities[block] = found
+            yield probabilities
+
     def _predict_part(self, number: int, rows: Array) -> list[Array]:
-        replica = self._replicas[number]
         return [
-            replica.predict(gather(self.images, rows[block]))
+            self._predict_block(self._replicas[number], rows[block])
             for block in self._blocks(number, len(rows))
         ]
+
+    def _predict_block(self, replica: Network, rows: Array) -> Array:
+        inputs = gather(self.images, rows)
+        total = np.zeros((len(rows), *self.network.output_shape), self.network.dtype)
+        for down, right in self.shifts:
+            total += replica.predict(shift(inputs, down, right))
+        total /= len(self.shifts)
+        return total
 
     def _blocks(self, number: int, rows: int) -> list[slice]:
         """Every so manieth block of rows is this worker's."""

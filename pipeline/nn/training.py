@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import batch_rows, to_inputs
 from pipeline.nn.initializers import Array
-from pipeline.nn.losses import accuracy, log_loss
+from pipeline.nn.losses import Score
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
 from pipeline.nn.parallel import Shards
@@ -24,7 +24,7 @@ from pipeline.nn.team import shared_zeros
 class Examples:
     """Images with labels, and the rows of them that are meant.
 
-    images: (N, 28, 28) uint8, perhaps memory-mapped.  labels: (N,) uint8.  rows: (n,) int64.
+    images: (N, 28, 28) uint8, perhaps memory-mapped.  labels: (N,) uint8.  rows: (n,) integers.
     """
 
     images: Array
@@ -224,10 +224,11 @@ class Training:
         """Return mean cross-entropy and accuracy of the candidate on the held-out rows."""
         current = self.network.parameters.copy()
         self.network.vector[...] = self._candidate()
-        probabilities = predictor.predict(hold_out.rows)
+        score = Score(hold_out.labels[hold_out.rows])
+        for probabilities in predictor.predict_in_turn(hold_out.rows):
+            score.add(probabilities)
         self.network.parameters[...] = current
-        labels = hold_out.labels[hold_out.rows]
-        return log_loss(probabilities, labels), accuracy(probabilities, labels)
+        return score.log_loss, score.accuracy
 
     def _candidate(self) -> Array:
         """The network's vector, with averaged weights if they are averaged."""

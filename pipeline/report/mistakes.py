@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.folds import Rows
 from pipeline.metrics import CLASSES, Accuracy, Metrics, accuracy_of
 from pipeline.report.evidence import Images, Labels, Probabilities, RunEvidence
 from pipeline.report.pictures import to_data_uri
@@ -187,7 +188,7 @@ def suspects(evidence: RunEvidence) -> Cases:
     return Cases(shown, len(found))
 
 
-def _all_readings(evidence: RunEvidence) -> tuple[NDArray[np.int64], Labels, Probabilities]:
+def _all_readings(evidence: RunEvidence) -> tuple[Rows, Labels, Probabilities]:
     held_out = evidence.held_out
     if evidence.train_probabilities is None:
         return held_out.rows, held_out.labels, held_out.probabilities
@@ -197,7 +198,7 @@ def _all_readings(evidence: RunEvidence) -> tuple[NDArray[np.int64], Labels, Pro
 
 
 def _cases(
-    rows: NDArray[np.int64],
+    rows: Rows,
     labels: Labels,
     probabilities: Probabilities,
     images: Images,

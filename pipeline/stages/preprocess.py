@@ -1,9 +1,11 @@
 """Stage preprocess: turn the CSV files of a source into checked arrays for training to map."""
 
+import hashlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import files, provenance
-from pipeline.digits_csv import Digits, read_digits
+from pipeline.digits_csv import read_blocks
+from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
+from pipeline.metrics import CLASSES
 from pipeline.plan import Plan
+from pipeline.rows_file import RowsFile
 from pipeline.workspace import ProcessedFolder, RawFolder
 
 
@@ -88,7 +93,7 @@ def _replace(
                 _convert, raw.train, manifest, new.train_images, new.train_labels
             )
             test_job = pool.submit(_convert, raw.test, manifest, new.test_images)
-            labels, train_arrays = train_job.result()
+            class_counts, train_arrays = train_job.result()
             _, test_arrays = test_job.result()
         arrays = train_arrays | test_arrays
         _keep_folds(processed, new, arrays)
@@ -98,7 +103,7 @@ def _replace(
                 "stage": "preprocess",
                 "inputs": inputs,
                 "arrays": arrays,
-                "class_counts": np.bincount(labels, minlength=10).tolist(),
+                "class_counts": class_counts.tolist(),
                 "raw": manifest,
                 "finished_at": provenance.now(),
                 "seconds": round(time.perf_counter() - start, 3),
@@ -108,35 +113,56 @@ def _replace(
 
 def _convert(
     csv: Path, manifest: dict[str, Any], images: Path, labels: Path | None = None
-) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
-    """Read one CSV file, save its arrays; return its labels, and shape and checksum of each."""
-    digits = _read(csv, manifest, labelled=labels is not None)
-    records = {images.stem: _save(images, digits.images)}
-    if labels is not None:
-        records[labels.stem] = _save(labels, digits.labels)
-    return digits.labels, records
+) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
+    """Turn one CSV file into arrays, a block at a time: memory does not grow with its rows.
+
+    Return the number of rows of each digit, zeros without labels; and each array's record.
+    """
+    recorded = manifest["files"][csv.name]
+    changed = PipelineError(
+        f"{csv} has been changed since it was downloaded: its checksum differs",
+        remedy="Run: make download FORCE=1",
+    )
+    digest = hashlib.sha256()
+    class_counts = np.zeros(CLASSES, np.int64)
+    rows = 0
+    with ExitStack() as stack:
+        image_file = RowsFile(
+            stack.enter_context(images.open("wb")),
+            (recorded["rows"], SIDE_PIXELS, SIDE_PIXELS),
+            np.uint8,
+        )
+        arrays = {images.stem: image_file}
+        if labels:
+            stream = stack.enter_context(labels.open("wb"))
+            arrays[labels.stem] = RowsFile(stream, (recorded["rows"],), np.uint8)
+        for blocks in _read(csv, manifest, labelled=labels is not None, saw=digest.update):
+            rows += len(blocks[0])
+            if rows > recorded["rows"]:
+                raise changed
+            for file, block in zip(arrays.values(), blocks, strict=False):
+                file.add(block)
+            class_counts += np.bincount(blocks[1], minlength=CLASSES)
+        if digest.hexdigest() != recorded["sha256"]:
+            raise changed
+        records = {
+            name: {"shape": list(file.shape), "sha256": file.finish()}
+            for name, file in arrays.items()
+        }
+    return class_counts, records
 
 
-def _read(csv: Path, manifest: dict[str, Any], *, labelled: bool) -> Digits:
+def _read(
+    csv: Path, manifest: dict[str, Any], *, labelled: bool, saw: Callable[[bytes], object]
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
     try:
-        digits = read_digits(csv, labelled=labelled)
+        yield from read_blocks(csv, labelled=labelled, saw=saw)
     except PipelineError as error:
         raise PipelineError(
             error.message,
             remedy=f"It came from {manifest['origin']}. "
             "When it is mended there, run: make download FORCE=1",
         ) from None
-    if digits.sha256 != manifest["files"][csv.name]["sha256"]:
-        raise PipelineError(
-            f"{csv} has been changed since it was downloaded: its checksum differs",
-            remedy="Run: make download FORCE=1",
-        )
-    return digits
-
-
-def _save(path: Path, array: npt.NDArray[np.uint8]) -> dict[str, Any]:
-    np.save(path, array, allow_pickle=False)
-    return {"shape": list(array.shape), "sha256": files.sha256(path)}
 
 
 def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, Any]) -> None:

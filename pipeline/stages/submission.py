@@ -1,7 +1,7 @@
 """Stage submission: predict the test digits with a run and write the CSV that Kaggle takes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import numpy as np
 
 from pipeline import checkpoint, dataset, ensemble, files, prediction, provenance
 from pipeline.errors import PipelineError
-from pipeline.metrics import Accuracy
+from pipeline.metrics import CLASSES, Accuracy
 from pipeline.plan import Plan
+from pipeline.rows_file import RowsFile
 from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
 from pipeline.trained_run import (
     TrainedRun,
@@ -19,6 +20,8 @@ from pipeline.trained_run import (
     read_run,
     require_run,
 )
+
+ROWS_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ def submission(
             record.touch()
         else:
             _write(plan, run, written, force=force, tell=tell)
-        probabilities = np.load(folder.test_probabilities, allow_pickle=False)
-    counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
+        probabilities = _load(folder.test_probabilities)
+        counts = np.zeros(CLASSES, np.int64)
+        for part in _parts(probabilities):
+            counts += np.bincount(part.argmax(axis=1), minlength=CLASSES)
     return SubmissionResult(
         unchanged,
         plan.run,
@@ -133,7 +138,8 @@ def _write(
         # Before anything is written, so that a sample that does not fit leaves no CSV behind.
         check_submission(sample, test_rows=test_rows)
     probabilities = _predict(run, images, force=force, tell=tell)
-    write_submission(csv, probabilities.argmax(axis=1).tolist())
+    parts = _parts(probabilities)
+    write_submission(csv, (label for part in parts for label in part.argmax(axis=1)))
     rows = check_submission(csv, sample=sample, test_rows=test_rows)
     files.write_json(
         plan.workspace.submission_record(plan.run),
@@ -155,26 +161,40 @@ def _predict(
     force: bool,
     tell: Callable[[str], None] | None,
 ) -> ensemble.Probabilities:
-    """Return the run's probabilities (M, 10) of the test digits; keep them in its folder.
+    """Write the run's probabilities (M, 10) of the test digits into its folder, and map them.
 
     An ensemble's are the mean of its members', which are kept and found in theirs.
     """
     folder, inputs = run.folder, run.test_inputs
+    found: Iterator[ensemble.Probabilities]
     if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
-        found: ensemble.Probabilities = np.load(folder.test_probabilities, allow_pickle=False)
-        return found
+        return _load(folder.test_probabilities)
     if run.members:
         members = []
         for member in run.members:
             with files.locked(member.folder.folder, waiting=tell):
                 members.append(_predict(member, images, force=force, tell=tell))
-        probabilities = ensemble.mean(members)
+        found = map(ensemble.mean, zip(*map(_parts, members), strict=True))
     else:
-        probabilities = prediction.predict(checkpoint.load_model(run.predictor), images)
+        found = prediction.predict_in_turn(checkpoint.load_model(run.predictor), images)
     with files.atomic_write(folder.test_probabilities) as stream:
-        np.save(stream, probabilities)
+        file = RowsFile(stream, (len(images), CLASSES), np.float32)
+        for probabilities in found:
+            file.add(probabilities)
+        file.finish()
     files.write_json(
         folder.test_record,
         {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
     )
-    return probabilities
+    return _load(folder.test_probabilities)
+
+
+def _load(path: Path) -> ensemble.Probabilities:
+    found: ensemble.Probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def _parts(probabilities: ensemble.Probabilities) -> Iterator[ensemble.Probabilities]:
+    """Yield the rows some thousand at a time: few enough to hold however many there are."""
+    for start in range(0, len(probabilities), ROWS_AT_ONCE):
+        yield probabilities[start : start + ROWS_AT_ONCE]

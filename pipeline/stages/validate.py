@@ -140,10 +140,10 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
     started = time.perf_counter()
     processed = plan.workspace.processed(plan.source.name)
     digits = dataset.load(processed)
-    rows = folds.find_split(processed, inputs["split"]).hold_out_rows
+    rows = folds.find_split(processed, inputs["split"]).hold_out_rows.astype(np.int64)
     labels = digits.train_labels[rows]
     model = checkpoint.load_model(run.folder.model)
-    probabilities = prediction.predict(model, digits.train_images[rows])
+    probabilities = prediction.predict(model, digits.train_images, rows)
     measured = metrics.measure(labels, probabilities, rows=rows)
     _compare_with_training(run, measured)
     with files.atomic_write(run.folder.hold_out) as stream:

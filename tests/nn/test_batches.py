@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.nn import batches
-from pipeline.nn.batches import gather, to_inputs
+from pipeline.nn.batches import batch_rows, gather, to_inputs
 from pipeline.nn.initializers import Array
 
 
@@ -44,3 +44,11 @@ def test_a_file_that_was_cut_short_is_told(mapped: Array, tmp_path: Path) -> Non
         opened.truncate(file.stat().st_size - 10)
     with pytest.raises(OSError, match=r"images\.npy is shorter than it was"):
         gather(mapped, ROWS)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_an_epoch_s_order_does_not_depend_on_the_kind_of_row_numbers(dtype: type) -> None:
+    rows = np.arange(5, 1005)
+    expected = np.random.default_rng(7).permutation(rows)
+    batches_ = batch_rows(rows.astype(dtype), 64, rng=np.random.default_rng(7))
+    np.testing.assert_array_equal(np.concatenate(list(batches_)), expected)

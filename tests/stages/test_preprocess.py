@@ -235,6 +235,15 @@ def test_raw_data_changed_by_hand_is_refused(plan: Plan, name: str) -> None:
     assert not processed_of(plan).folder.exists()
 
 
+@pytest.mark.parametrize("rows", [19, 21])
+def test_raw_data_of_other_length_is_refused(plan: Plan, rows: int) -> None:
+    download(plan)
+    path = csv_files.write(raw_of(plan).test, csv_files.lines(rows, labelled=False))
+    with pytest.raises(PipelineError, match=rf"^{path} has been changed since it was downloaded"):
+        preprocess(plan)
+    assert not processed_of(plan).folder.exists()
+
+
 def test_raw_data_that_lost_a_file(plan: Plan) -> None:
     download(plan)
     raw_of(plan).test.unlink()
