@@ -192,7 +192,8 @@ def test_two_commands_at_once_train_once(workspace: Workspace, undisturbed: Plan
     impatient, second = Process(workspace), Process(workspace)
     for waiting in (impatient, second):
         assert waiting.process.stdout
-        assert "Another command is working on" in waiting.process.stdout.readline()
+        said = waiting.process.stdout.readline()
+        assert said.startswith(f"  digits train (process {first.process.pid}, since ")
     assert impatient.end(signal.SIGINT)[0] == 130
     first.process.send_signal(signal.SIGCONT)
     assert first.end() == (0, "")
