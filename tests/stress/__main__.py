@@ -19,9 +19,10 @@ import numpy as np
 from tests.practice_case import REPOSITORY
 from tests.stress.killed import killed
 from tests.stress.table import Part
+from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {"killed": killed}
+PARTS: dict[str, Part] = {"killed": killed, "together": together}
 
 
 def main() -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 # Of a record in JSON, or columns of history.csv: they tell of the clock alone.
-CLOCK = {"downloaded_at", "finished_at", "images_per_second", "seconds", "sent_at"}
+CLOCK = {
+    *("downloaded_at", "finished_at", "pushed_at", "sent_at"),
+    *("images_per_second", "seconds"),
+}
 FOLDERS = ("data", "submissions")
 
 
@@ -56,7 +59,12 @@ def size(path: Path) -> int:
 
 def _what(path: Path) -> str:
     mode = stat.filemode(path.stat().st_mode)
-    return mode if path.is_dir() else f"{mode} {hashlib.sha256(_content(path)).hexdigest()}"
+    # A page shows how long training took.
+    return (
+        mode
+        if path.is_dir() or path.suffix == ".html"
+        else f"{mode} {hashlib.sha256(_content(path)).hexdigest()}"
+    )
 
 
 def _content(path: Path) -> bytes:
