@@ -105,7 +105,10 @@ def competition_zip(
 
 
 # Files whose tests wait for whole runs or servers.
-LONGEST = ("test_makefile", "test_interruption", "test_mlflow", "test_notebook_run", "test_wandb")
+LONGEST = (
+    *("test_interruption", "test_killed", "test_makefile", "test_mlflow", "test_notebook_run"),
+    *("test_together", "test_wandb"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
