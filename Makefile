@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# Also with -j: each stage uses all cores by itself, and reads what the one before it wrote.
+.NOTPARALLEL:
 MAKEFLAGS += --no-builtin-rules
 
 # What you may set: make all RECIPE=strong SEED=3 SET="training.epochs=5"

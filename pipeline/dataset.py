@@ -1,5 +1,7 @@
 """The digits as a run sees them: checked arrays on disk, mapped into memory."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import files
 from pipeline.errors import PipelineError
-from pipeline.files import read_json
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -25,6 +27,17 @@ class Dataset:
     train_images: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[np.uint8]
     test_images: npt.NDArray[np.uint8]
+
+
+def locked(
+    processed: ProcessedFolder, *, waiting: Callable[[str], None] | None = None
+) -> AbstractContextManager[None]:
+    """Hold the lock of the arrays and their splits: to write them, or to find what fits together.
+
+    Arrays that were mapped stay as they are, also when others take their place afterwards.
+    waiting: as ``files.locked`` has it.
+    """
+    return files.locked(processed.folder, processed.folds, waiting=waiting)
 
 
 def load(processed: ProcessedFolder) -> Dataset:
@@ -46,7 +59,7 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     Raises PipelineError if the source has not been processed.
     """
     try:
-        return read_json(processed.manifest)
+        return files.read_json(processed.manifest)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline import dataset
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write, locked
+from pipeline.files import atomic_write
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
@@ -90,11 +90,10 @@ def split_values(record: Mapping[str, Any]) -> dict[str, Any]:
 def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
     """Load the assignment at ``path``; if there is none, draw and save it."""
     if not path.exists():
-        with locked(path.parent):
-            if not path.exists():
-                drawn = draw()
-                with atomic_write(path) as stream:
-                    np.save(stream, drawn, allow_pickle=False)
+        # Two that do this at once write the same; dataset.locked keeps the folder in its place.
+        drawn = draw()
+        with atomic_write(path) as stream:
+            np.save(stream, drawn, allow_pickle=False)
     try:
         assignment = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

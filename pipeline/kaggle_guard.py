@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,20 +28,21 @@ def silence() -> Iterator[None]:
 def empty_home() -> Iterator[None]:
     """Hide credentials for a moment, and wishes for debug output: that prints the credentials.
 
-    The home is one in which the package can make its folder even if the user's is read-only.
+    The home is this very folder: it is there, holds no credentials, and leaves nothing behind when
+    the process is killed. The package only looks into it.
     """
     hidden = ("KAGGLE_", "VERBOSE", "HOME", "USERPROFILE")
     kept = {name: value for name, value in os.environ.items() if name.startswith(hidden)}
-    with tempfile.TemporaryDirectory() as home:
-        for name in kept:
+    home = str(Path(__file__).parent)
+    for name in kept:
+        del os.environ[name]
+    os.environ.update(HOME=home, USERPROFILE=home, KAGGLE_CONFIG_DIR=home)
+    try:
+        yield
+    finally:
+        for name in ("HOME", "USERPROFILE", "KAGGLE_CONFIG_DIR"):
             del os.environ[name]
-        os.environ.update(HOME=home, USERPROFILE=home, KAGGLE_CONFIG_DIR=home)
-        try:
-            yield
-        finally:
-            for name in ("HOME", "USERPROFILE", "KAGGLE_CONFIG_DIR"):
-                del os.environ[name]
-            os.environ.update(kept)
+        os.environ.update(kept)
 
 
 def only_sound_zip(folder: Path) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline import dataset, files, prediction, provenance
 from pipeline.checkpoint import save_model
+from pipeline.dataset import Dataset
 from pipeline.errors import PipelineError
 from pipeline.fitting import History, code_checksum, fit, make_training, resume, workers_for
 from pipeline.folds import Split, find_split
@@ -63,26 +64,31 @@ def train_network(
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
-        manifest = dataset.read_manifest(processed)
-        inputs = {
-            "data": {
-                name: manifest["arrays"][name]["sha256"]
-                for name in ("train_images", "train_labels")
-            },
-            "recipe": identifying(recipe),
-            "code": code_checksum(),
-        }
-        outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
-        unchanged = not force and provenance.is_current(run.training, inputs, outputs)
-        if unchanged:
+        with dataset.locked(processed, waiting=tell):
+            manifest = dataset.read_manifest(processed)
+            inputs = {
+                "data": {
+                    name: manifest["arrays"][name]["sha256"]
+                    for name in ("train_images", "train_labels")
+                },
+                "recipe": identifying(recipe),
+                "code": code_checksum(),
+            }
+            outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
+            unchanged = not force and provenance.is_current(run.training, inputs, outputs)
+            work = None
+            if not unchanged:
+                split = find_split(processed, recipe.split.record)
+                digits, checksum = dataset.load(processed), files.sha256(split.path)
+                work = _Work(plan, recipe, inputs, digits, split, checksum, tell, watcher)
+        if work is None:
             plan.record_request()
             remove_checkpoints(run)  # if killed just before that, after the record
             run.training.touch()
         else:
             if force:
                 remove_checkpoints(run)
-            split = find_split(processed, recipe.split.record)
-            _Work(plan, recipe, inputs, split, tell, watcher).run_all(manifest["raw"])
+            work.run_all(manifest["raw"])
     return unchanged
 
 
@@ -110,7 +116,9 @@ class _Work:
     plan: Plan
     recipe: Recipe
     inputs: dict[str, Any]
+    digits: Dataset
     split: Split
+    split_sha256: str
     tell: Callable[[str], None] | None
     watcher: Watcher | None
 
@@ -153,7 +161,7 @@ class _Work:
                     "training_rows": len(split.training_rows),
                     "hold_out_rows": len(split.hold_out_rows),
                     "file": split.path.name,
-                    "sha256": files.sha256(split.path),
+                    "sha256": self.split_sha256,
                 },
                 "epochs": epochs,
                 "hold_out_accuracy": score.accuracy,
@@ -197,7 +205,7 @@ class _Work:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 
     def _examples(self, rows: prediction.Array) -> Examples:
-        digits = dataset.load(self.plan.workspace.processed(self.plan.source.name))
+        digits = self.digits
         # The images stay the map that they are: of a large one, rows are read past it.
         return Examples(digits.train_images, np.asarray(digits.train_labels), rows)
 

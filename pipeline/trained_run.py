@@ -1,6 +1,7 @@
 """A finished run as the stages after training read it: complete, unchanged, and on its own data."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,24 @@ def networks_of(training: dict[str, Any]) -> int:
     return int(training.get("networks", 1))
 
 
-def require_run(plan: Plan) -> None:
-    """Raise PipelineError if the plan's run is not finished; nothing is written before that."""
+def require_run(plan: Plan, tell: Callable[[str], None] | None = None) -> None:
+    """Raise PipelineError if the plan's run is not finished; nothing is written before that.
+
+    A training that is under way is waited for; tell: called with a line that says so.
+    """
     folder = plan.workspace.run(plan.run)
-    if not folder.training.exists() or not (
-        folder.model.exists() or is_ensemble(files.read_json(folder.training))
-    ):
+    if not _is_finished(folder):
+        files.wait_for(folder.folder, waiting=tell)
+    if not _is_finished(folder):
         raise PipelineError(
             f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
         )
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    return folder.training.exists() and (
+        folder.model.exists() or is_ensemble(files.read_json(folder.training))
+    )
 
 
 def read_training(folder: RunFolder) -> dict[str, Any]:
@@ -135,20 +145,21 @@ def read_training(folder: RunFolder) -> dict[str, Any]:
     return training
 
 
-def read_run(plan: Plan) -> TrainedRun:
+def read_run(plan: Plan, tell: Callable[[str], None] | None = None) -> TrainedRun:
     """Read the plan's run.
 
+    Whoever writes one of its members, or the arrays, is waited for; tell: told of that.
     Raises PipelineError if it is unfinished, its model was changed afterwards, its data are not
     there, or they are no longer those that it was trained on.
     """
-    require_run(plan)
+    require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
+    files.wait_for(processed.folder, waiting=tell)
     training = read_training(folder)
-    members = _read_members(plan, training) if is_ensemble(training) else ()
+    members = _read_members(plan, training, tell) if is_ensemble(training) else ()
     run = TrainedRun(folder, training, dataset.read_manifest(processed), members)
-    if not members:
-        _check_models(run)
+    check_models(run)
     if run.training["inputs"]["data"] != run.data_sha256:
         raise PipelineError(
             f"Run {plan.run} was trained on other digits than those in {processed.folder}",
@@ -175,10 +186,13 @@ def known_accuracy(folder: RunFolder, training: dict[str, Any]) -> float | None:
     return float(record["accuracy"]["value"])
 
 
-def _read_members(plan: Plan, training: dict[str, Any]) -> tuple[TrainedRun, ...]:
+def _read_members(
+    plan: Plan, training: dict[str, Any], tell: Callable[[str], None] | None
+) -> tuple[TrainedRun, ...]:
     members = []
     for recorded in training["members"]:
-        member = read_run(member_plan(plan, recorded["run"]))
+        files.wait_for(plan.workspace.run(recorded["run"]).folder, waiting=tell)
+        member = read_run(member_plan(plan, recorded["run"]), tell)
         if models_of(member.training) != recorded["models"]:
             raise PipelineError(
                 f"{recorded['run']}, a member of {plan.run}, was trained again since",
@@ -188,8 +202,11 @@ def _read_members(plan: Plan, training: dict[str, Any]) -> tuple[TrainedRun, ...
     return tuple(members)
 
 
-def _check_models(run: TrainedRun) -> None:
+def check_models(run: TrainedRun) -> None:
+    """Raise PipelineError if a network's models are not those on record; ensembles have none."""
     folder = run.folder
+    if run.members:
+        return
     saved = {"model": folder.model, "refit": folder.refit}
     for name, checksum in models_of(run.training).items():
         if not saved[name].exists() or files.sha256(saved[name]) != checksum:

@@ -1,7 +1,6 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
 import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from tests.browser import open_browser
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import Built, make_all_from_nothing
+from tests.practice_case import write_competition_zip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -99,20 +99,16 @@ def competition_zip(
     practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A zip with as many rows as the competition's, of practice digits over and over again."""
-    raw = practice_workspace.raw("practice")
     path = tmp_path_factory.mktemp("competition") / "digit-recognizer.zip"
-    ids = "".join(f"{image_id},0\n" for image_id in range(1, 28_001))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        for csv, rows in ((raw.train, 42_000), (raw.test, 28_000)):
-            header, _, lines = csv.read_bytes().partition(b"\n")
-            repeats = rows // lines.count(b"\n")
-            packed.writestr(csv.name, header + b"\n" + lines * repeats)
-        packed.writestr("sample_submission.csv", f"ImageId,Label\n{ids}")
+    write_competition_zip(practice_workspace.raw("practice"), path)
     return path
 
 
 # Files whose tests wait for whole runs or servers.
-LONGEST = ("test_makefile", "test_interruption", "test_mlflow", "test_notebook_run", "test_wandb")
+LONGEST = (
+    *("test_interruption", "test_killed", "test_makefile", "test_mlflow", "test_notebook_run"),
+    *("test_together", "test_wandb"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,8 @@
 """A reader sees the old file or the new one; a killed writer leaves nothing that stays."""
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +16,9 @@ from pipeline.errors import PipelineError
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+    """All but the locks, and who holds them."""
+    found = {path.name for path in folder.iterdir()}
+    return {name for name in found if not name.endswith((".lock", ".lock.json"))}
 
 
 @pytest.fixture
@@ -148,10 +152,16 @@ def test_the_second_process_waits_and_says_so(tmp_path: Path) -> None:
     first = Holder(folder)
     assert first.says() == "got it"
     second = Holder(folder)
-    assert second.says() == f"Another command is working on {folder}; waiting for it to finish."
+    said = second.says()
+    assert re.fullmatch(
+        rf"python \(process {first.process.pid}, since \d\d:\d\d\) is working on "
+        rf"{re.escape(str(folder))}; waiting for it to finish\.",
+        said,
+    )
     first.end()
     assert second.says() == "got it"
     second.end()
+    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -160,10 +170,64 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     assert holder.says() == "got it"
     holder.process.send_signal(signal.SIGKILL)
     holder.end()
+    assert (tmp_path / ".run.lock.json").exists()
     lines: list[str] = []
     with files.locked(folder, waiting=lines.append):
         pass
     assert lines == []
+    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
+
+
+def test_who_waits_for_a_process_that_is_killed_goes_on_at_once(tmp_path: Path) -> None:
+    first = Holder(tmp_path / "run")
+    assert first.says() == "got it"
+    second = Holder(tmp_path / "run")
+    assert "is working on" in second.says()
+    first.process.send_signal(signal.SIGKILL)
+    first.end()
+    assert second.says() == "got it"
+    second.end()
+
+
+def test_a_reader_waits_for_the_writer_and_writes_nothing(tmp_path: Path) -> None:
+    lines: list[str] = []
+    files.wait_for(tmp_path / "run", waiting=lines.append)
+    assert list(tmp_path.iterdir()) == []
+    holder = Holder(tmp_path / "run")
+    assert holder.says() == "got it"
+
+    def stop_waiting(line: str) -> None:
+        lines.append(line)
+        holder.process.kill()
+
+    files.wait_for(tmp_path / "run", waiting=stop_waiting)
+    assert len(lines) == 1
+    holder.end()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(PipelineError) as caught, files.locked(tmp_path / "run"):
+        pass
+    assert str(tmp_path / ".run.lock") in caught.value.message
+    assert "DATA=" in caught.value.remedy
+
+
+def test_another_failure_of_a_lock_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match="Input/output"), files.locked(tmp_path / "run"):
+        pass
 
 
 def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:

@@ -244,6 +244,12 @@ def test_every_stage_runs_alone(checkout: Checkout) -> None:
     assert checkout.make("-n", "push").stages == ["notebook", "push"]
 
 
+def test_stages_that_are_named_together_run_in_their_order_also_with_j(checkout: Checkout) -> None:
+    (checkout.workspace.run("practice-smoke").validation).unlink()
+    outcome = checkout.make("-j2", "validate", "submission")
+    assert (outcome.code, outcome.stages) == (0, ["validate", "submission"]), outcome.errors
+
+
 # ---- interpreters and environments -------------------------------------------------------------
 def test_the_environment_is_made_first(checkout: Checkout) -> None:
     for target in ("train", "all"):

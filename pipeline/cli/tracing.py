@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import console, workspace_options
+from pipeline.cli.options import console, tell, workspace_options
 from pipeline.workspace import Workspace
 
 
@@ -20,7 +20,7 @@ def trace(what: str, data: str, submissions: str) -> None:
     from pipeline.trace import trace as follow
 
     workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
-    show_trace(console(), follow(workspace, what))
+    show_trace(console(), follow(workspace, what, tell=tell))
 
 
 @click.command()

@@ -72,7 +72,9 @@ def compare(
     result = comparison.compare(held_out)
     runs = _compared(workspace, found, rows)
     first = found[names[0]]
-    images = dataset.load(workspace.processed(first.plan.source.name)).train_images
+    processed = workspace.processed(first.plan.source.name)
+    with dataset.locked(processed, waiting=tell):
+        images = dataset.load(processed).train_images
     evidence = ComparisonEvidence(
         runs=runs,
         comparison=result,
@@ -137,7 +139,7 @@ def _find(workspace: Workspace, name: str, tell: Callable[[str], None] | None) -
     try:
         with files.locked(folder.folder, waiting=tell):
             plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
-            run = read_run(plan)
+            run = read_run(plan, tell)
             accuracy = hold_out_accuracy(run)
             return _Found(
                 plan,

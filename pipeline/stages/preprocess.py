@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import files, provenance
+from pipeline import dataset, files, provenance
 from pipeline.digits_csv import read_blocks
 from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
@@ -51,11 +51,13 @@ def preprocess(
     raw = plan.workspace.raw(plan.source.name)
     processed = plan.workspace.processed(plan.source.name)
     if not raw.manifest.exists():
+        files.wait_for(raw.folder, waiting=tell)
+    if not raw.manifest.exists():
         raise PipelineError(
             f"There is no raw data of source {plan.source.name} ({raw.folder})",
             remedy="Run: make download",
         )
-    with files.locked(processed.folder, waiting=tell):
+    with files.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
         manifest = files.read_json(raw.manifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]

@@ -44,12 +44,14 @@ def report(
     What takes longer, reading all labelled digits once, is kept; force: does it again.
     Raises PipelineError if the run is missing or not validated, or one of its files is damaged.
     """
-    require_run(plan)
+    require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     with files.locked(folder.folder, waiting=tell):
-        run = read_run(plan)
+        run = read_run(plan, tell)
         accuracy = hold_out_accuracy(run)
-        digits = dataset.load(plan.workspace.processed(plan.source.name))
+        processed = plan.workspace.processed(plan.source.name)
+        with dataset.locked(processed, waiting=tell):
+            digits = dataset.load(processed)
         read_again = _read_labelled(run, digits, force=force, tell=tell)
         files.write_text(folder.report, run_page(_gather(plan, run, digits, read_again)))
     return ReportResult(plan.run, accuracy, folder.report, folder.report.stat().st_size)

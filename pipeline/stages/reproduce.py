@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, provenance
+from pipeline import dataset, files, provenance
 from pipeline.errors import PipelineError
 from pipeline.network_run import Watcher, identifying, train_network
 from pipeline.plan import Plan, recorded_plan
@@ -68,14 +68,15 @@ def reproduce(
     """
     say = tell or (lambda _: None)
     plan = recorded_plan(workspace, run)
-    require_run(plan)
+    require_run(plan, tell)
     processed = workspace.processed(plan.source.name)
     check_digits(processed, read_training(workspace.run(run))["inputs"]["data"], run=run)
-    found = read_run(plan)
+    found = read_run(plan, tell)
     networks = list(networks_in(found))
     recipes = [_recorded_recipe(network) for network in networks]
-    for network in networks:
-        check_split(processed, network.training)
+    with dataset.locked(processed, waiting=tell):
+        for network in networks:
+            check_split(processed, network.training)
     scratch = workspace.scratch(run)
     with files.locked(scratch.data, waiting=tell):
         finished = scratch.run(run).reproduction

@@ -16,6 +16,7 @@ from pipeline.rows_file import RowsFile
 from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
 from pipeline.trained_run import (
     TrainedRun,
+    check_models,
     hold_out_accuracy,
     read_run,
     require_run,
@@ -49,11 +50,11 @@ def submission(
     Raises PipelineError if the run is missing or not validated, or if the ids of
     sample_submission.csv and test.csv disagree.
     """
-    require_run(plan)
+    require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    with files.locked(folder.folder, csv, record, waiting=tell):
-        run = read_run(plan)
+    with files.locked(folder.folder, waiting=tell), files.locked(csv, record, waiting=tell):
+        run = read_run(plan, tell)
         accuracy = hold_out_accuracy(run)
         written = {**_origin(run), "hold_out": _as_json(accuracy)}
         unchanged = not force and _is_current(plan, written)
@@ -125,7 +126,9 @@ def _write(
 ) -> None:
     started = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
-    images = dataset.load(plan.workspace.processed(plan.source.name)).test_images
+    processed = plan.workspace.processed(plan.source.name)
+    with dataset.locked(processed, waiting=tell):
+        images = dataset.load(processed).test_images
     test_rows = int(written["test_csv"]["rows"])
     if len(images) != test_rows:
         raise PipelineError(
@@ -173,6 +176,7 @@ def _predict(
         members = []
         for member in run.members:
             with files.locked(member.folder.folder, waiting=tell):
+                check_models(member)  # which were read a while ago
                 members.append(_predict(member, images, force=force, tell=tell))
         found = map(ensemble.mean, zip(*map(_parts, members), strict=True))
     else:

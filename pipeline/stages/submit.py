@@ -65,21 +65,24 @@ def submit(
     or there is no score within the time limit; running it again then goes on waiting.
     """
     tell = tell or (lambda _: None)
-    record = _read_record(plan)
     csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
+    _require_csv(plan, tell)
     with files.locked(ledger, waiting=tell):
-        earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
-        if not force:
-            _refuse_scored(plan, earlier)
-        kaggle = Kaggle(tell)
-        line = _find_sent(plan, record, earlier, kaggle, force=force)
-        left_today = None
-        if already_sent := line is not None:
-            tell(f"This CSV was sent before, as submission {line.ref}; waiting for its score.")
-        else:
-            left_today = _allowance(plan, record, kaggle)
-            line = _send(plan, new_line(record, csv, earlier), kaggle)
-            tell(f"Sent as submission {line.ref}; waiting for its score.")
+        # Until it is sent, so that what is sent is what was checked; a score takes longer.
+        with files.locked(csv, plan.workspace.submission_record(plan.run), waiting=tell):
+            record = _read_record(plan)
+            earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
+            if not force:
+                _refuse_scored(plan, earlier)
+            kaggle = Kaggle(tell)
+            line = _find_sent(plan, record, earlier, kaggle, force=force)
+            left_today = None
+            if already_sent := line is not None:
+                tell(f"This CSV was sent before, as submission {line.ref}; waiting for its score.")
+            else:
+                left_today = _allowance(plan, record, kaggle)
+                line = _send(plan, new_line(record, csv, earlier), kaggle)
+                tell(f"Sent as submission {line.ref}; waiting for its score.")
         submission = _wait(line, kaggle, timeout_seconds)
         write_line(ledger, line.updated(submission))
     score = _score(plan, submission, timeout_seconds)
@@ -100,14 +103,21 @@ def submit(
     )
 
 
-def _read_record(plan: Plan) -> dict[str, Any]:
-    """The CSV's record, after every check that needs no network."""
+def _require_csv(plan: Plan, tell: Tell | None = None) -> None:
+    """Raise PipelineError if there is no CSV with its record; one in the making is waited for."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
+    if not csv.exists() or not path.exists():
+        files.wait_for(csv, waiting=tell)
     if not csv.exists() or not path.exists():
         raise PipelineError(
             f"There is no submission of the run {plan.run} ({csv}).",
             remedy=f"Run: make submission RUN={plan.run}",
         )
+
+
+def _read_record(plan: Plan) -> dict[str, Any]:
+    """The CSV's record, after every check that needs no network."""
+    csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     record = files.read_json(path)
     needed = ("run", "csv_sha256", "rows", "kind", "source", "test_csv", "hold_out")
     if missing := [name for name in needed if name not in record]:

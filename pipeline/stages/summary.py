@@ -54,10 +54,10 @@ def summary(
     The answer key is read here and nowhere else, so that nothing can be tuned on it.
     Raises PipelineError if the run is missing, not validated, or has no CSV.
     """
-    require_run(plan)
+    require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     with files.locked(folder.folder, waiting=tell):
-        run = read_run(plan)
+        run = read_run(plan, tell)
         hold_out = hold_out_accuracy(run)
         csv_sha256 = _require_csv(plan, run)
         answer_key = _score(plan, run, csv_sha256, force=force)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import ensemble, files, provenance
+from pipeline import dataset, ensemble, files, provenance
 from pipeline.members import members_of, seed_of
 from pipeline.network_run import Watcher, remove_checkpoints, train_network
 from pipeline.plan import Plan
@@ -89,13 +89,14 @@ def _train_ensemble(
                 say("is trained already")
             else:
                 all_there = False
-        trained = [read_run(member) for member in members]
+        trained = [read_run(member, tell) for member in members]
         seed, moved = seed_of(plan)
         if seed is None and not plan.blend:
             seed = trained[0].training["seed"]
             moved = seed or 0
         processed = plan.workspace.processed(plan.source.name)
-        record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
+        with dataset.locked(processed, waiting=tell):
+            record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
         unchanged = (
             all_there and not force and provenance.is_current(run.training, record["inputs"], [])
         )

@@ -44,10 +44,10 @@ def validate(
     Raises PipelineError if the run is missing, or does not reach the accuracy that training
     recorded for it: then its files do not belong together.
     """
-    require_run(plan)
+    require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     with files.locked(folder.folder, waiting=tell):
-        run = read_run(plan)
+        run = read_run(plan, tell)
         inputs = _inputs(run)
         unchanged = not force and provenance.is_current(
             folder.validation, inputs, [folder.hold_out]
@@ -57,7 +57,7 @@ def validate(
         elif run.members:
             _measure_ensemble(plan, run, inputs, force=force, tell=tell)
         else:
-            _measure(plan, run, inputs)
+            _measure(plan, run, inputs, tell)
     return _result(folder, unchanged=unchanged)
 
 
@@ -136,11 +136,14 @@ def _measure_ensemble(
     )
 
 
-def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
+def _measure(
+    plan: Plan, run: TrainedRun, inputs: dict[str, Any], tell: Callable[[str], None] | None
+) -> None:
     started = time.perf_counter()
     processed = plan.workspace.processed(plan.source.name)
-    digits = dataset.load(processed)
-    rows = folds.find_split(processed, inputs["split"]).hold_out_rows.astype(np.int64)
+    with dataset.locked(processed, waiting=tell):
+        digits = dataset.load(processed)
+        rows = folds.find_split(processed, inputs["split"]).hold_out_rows.astype(np.int64)
     labels = digits.train_labels[rows]
     model = checkpoint.load_model(run.folder.model)
     probabilities = prediction.predict(model, digits.train_images, rows)

@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from tests.practice_case import REPOSITORY
+from tests.stress.killed import killed
 from tests.stress.table import Part
+from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {"killed": killed, "together": together}
 
 
 def main() -> None:
