@@ -1,5 +1,6 @@
 """The digits as a run sees them: checked arrays on disk, mapped into memory."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_json
+from pipeline.files import atomic_write, read_json
+from pipeline.machine_faults import raise_if_refused
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -54,6 +56,15 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
         ) from None
 
 
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as .npy, atomically."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    with atomic_write(path) as stream:
+        # NumPy itself would not say why a disk takes no more.
+        stream.write(content.getbuffer())
+
+
 def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     shape = tuple(arrays[path.stem]["shape"])
     try:
@@ -61,6 +72,7 @@ def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
     except (ValueError, OSError, EOFError) as error:
+        raise_if_refused(error, path)
         raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
     if array.shape != shape or array.dtype != np.uint8:
         raise PipelineError(

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from pipeline import dataset
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write, locked
+from pipeline.files import locked
+from pipeline.machine_faults import raise_if_refused
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
@@ -93,11 +94,11 @@ def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
         with locked(path.parent):
             if not path.exists():
                 drawn = draw()
-                with atomic_write(path) as stream:
-                    np.save(stream, drawn, allow_pickle=False)
+                dataset.save_array(path, drawn)
     try:
         assignment = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
+        raise_if_refused(error, path)
         raise _damaged(path, str(error)) from None
     if assignment.shape != (rows,) or assignment.dtype != np.int16:
         raise _damaged(path, f"it is not one number for each of {rows:,} rows")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import files, provenance
+from pipeline import dataset, files, provenance
 from pipeline.digits_csv import Digits, read_digits
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
@@ -135,7 +135,7 @@ def _read(csv: Path, manifest: dict[str, Any], *, labelled: bool) -> Digits:
 
 
 def _save(path: Path, array: npt.NDArray[np.uint8]) -> dict[str, Any]:
-    np.save(path, array, allow_pickle=False)
+    dataset.save_array(path, array)
     return {"shape": list(array.shape), "sha256": files.sha256(path)}
 
 
@@ -145,4 +145,6 @@ def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, An
         return
     before = files.read_json(old.manifest)["arrays"]["train_labels"]
     if before == arrays["train_labels"]:
-        shutil.copytree(old.folds, new.folds)
+        new.folds.mkdir()
+        for split in sorted(old.folds.glob("*.npy")):
+            shutil.copy2(split, new.folds)

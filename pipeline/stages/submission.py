@@ -171,8 +171,7 @@ def _predict(
         probabilities = ensemble.mean(members)
     else:
         probabilities = prediction.predict(checkpoint.load_model(run.predictor), images)
-    with files.atomic_write(folder.test_probabilities) as stream:
-        np.save(stream, probabilities)
+    dataset.save_array(folder.test_probabilities, probabilities)
     files.write_json(
         folder.test_record,
         {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
