@@ -25,7 +25,7 @@ from tests.kaggle_server import KaggleServer
 from tests.make_case import copy_code
 from tests.practice_case import REPOSITORY, copy_quickly, environment, temporaries
 
-SECONDS = 120
+SECONDS = 600
 SENT = "kaggle-mlp"
 RUN = "practice-smoke"
 # The first stages in order, each from what the ones before it left behind.
@@ -89,7 +89,7 @@ def state(folder: Path) -> State:
 
 def _is_artefact(path: Path, folder: Path) -> bool:
     first = path.relative_to(folder).parts[0]
-    return first not in ("pipeline", "home", "log") and path.suffix not in (".pyc",)
+    return first not in ("pipeline", "home") and path.suffix != ".pyc"
 
 
 def _digest(path: Path) -> str:
@@ -130,8 +130,9 @@ class Machine:
     def build(cls, folder: Path) -> "Machine":
         """Run every stage once, and keep what stood before each."""
         machine = cls(folder)
-        work = folder / "work"
+        work = folder / "build" / "work"
         work.mkdir(parents=True)
+        (folder / "home").mkdir()
         for name in CHAIN:
             machine._keep(name, work)
             machine._do(work, name)
@@ -168,7 +169,7 @@ class Machine:
     def expected(self, command: str) -> State:
         """What is there after the undisturbed command."""
         if command not in self.after:
-            folder = self.start(command, self.folder / f"after-{command}")
+            folder = self.start(command, self.folder / "after" / command)
             with kaggle_for(command) as variables:
                 done = run(folder, COMMANDS[command], None, **variables)
             assert done.code == 0, done.err
@@ -222,7 +223,7 @@ def variables_of(folder: Path) -> dict[str, str]:
     """The environment of a command in a trial's folder."""
     return {
         "PYTHONPATH": f"{folder}:{REPOSITORY}",
-        "HOME": str(folder.parent / "home"),
+        "HOME": str(folder.parents[1] / "home"),
         "DIGITS_KAGGLE_INPUT": "/nonexistent",
         "DIGITS_SOURCE": "practice",
         "DIGITS_RECIPE": "smoke",
