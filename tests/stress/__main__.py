@@ -17,10 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from tests.practice_case import REPOSITORY
+from tests.stress.conditions import conditions
 from tests.stress.table import Part
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "conditions": conditions,
+}
 
 
 def main() -> None:

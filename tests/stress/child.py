@@ -126,11 +126,26 @@ def serve() -> None:
         child = os.fork()
         if not child:
             _become(job)
+            _let_interrupts_wait()
             run(job["condition"], job["arguments"])
             return
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _let_interrupts_wait() -> None:
+    """Hold an interrupt back until the command line is reached: a fork is there at once."""
+    from pipeline.cli import main
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    make_context = main.make_context
+
+    def begin(*arguments: Any, **extra: Any) -> Any:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        return make_context(*arguments, **extra)
+
+    main.make_context = begin  # type: ignore[method-assign]
 
 
 def _become(job: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -68,6 +68,17 @@ class Case:
     @property
     def name(self) -> str:
         return " ".join(["digits", self.command, *self.arguments, f"({self.label})"])
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one try.  condition, label: as of a Case.  said: on standard error."""
+
+    condition: str
+    command: str
+    label: str
+    faults: Sequence[str]
+    said: str
 
 
 def attempt(machine: Machine, case: Case, folder: Path) -> tuple[list[str], str]:

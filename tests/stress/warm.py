@@ -24,7 +24,7 @@ class Warm:
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "tests.stress.child", "--serve"],
             cwd=REPOSITORY,
-            env=environment(PYTHONPATH=str(REPOSITORY), HOME=str(folder)),
+            env=environment(PYTHONPATH=str(REPOSITORY), HOME=str(folder.parent / "home")),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
