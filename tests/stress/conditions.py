@@ -24,9 +24,10 @@ Job = Callable[[Path, Warm], Iterable[Tried]]
 
 def conditions(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table:
     """Try all of it; see ``tests.stress.table.Part``."""
-    machine = Machine.build(folder)
-    for command in COMMANDS:
-        machine.expected(command)
+    with Warm(folder / "warm") as warm:
+        machine = Machine.build(folder, warm.run)
+        for command in COMMANDS:
+            machine.expected(command)
     tell("every command has run undisturbed")
     cases = all_cases()
     possible = [case for case in cases if can_be_tried(case)]

@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,19 +120,23 @@ def _without_times(value: Any) -> Any:
 
 @dataclass
 class Machine:
-    """Snapshots, and what each command leaves behind when nothing disturbs it."""
+    """Snapshots, and what each command leaves behind when nothing disturbs it.
+
+    run: how an undisturbed command is run, as a process of its own or a fork of a warm one.
+    """
 
     folder: Path
+    run: Callable[..., Outcome]
     before: dict[str, Path] = field(default_factory=dict)
     after: dict[str, State] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, folder: Path) -> "Machine":
+    def build(cls, folder: Path, run: Callable[..., Outcome]) -> "Machine":
         """Run every stage once, and keep what stood before each."""
-        machine = cls(folder)
+        machine = cls(folder, run)
         work = folder / "build" / "work"
         work.mkdir(parents=True)
-        (folder / "home").mkdir()
+        (folder / "home").mkdir(exist_ok=True)
         for name in CHAIN:
             machine._keep(name, work)
             machine._do(work, name)
@@ -150,7 +154,7 @@ class Machine:
         shutil.copytree(work, self.before[name], copy_function=copy_quickly)
 
     def _do(self, work: Path, *arguments: str) -> None:
-        done = run(work, arguments)
+        done = self.run(work, arguments)
         assert done.code == 0, done.err
 
     def start(self, command: str, folder: Path, *, linked: bool = True) -> Path:
@@ -171,7 +175,8 @@ class Machine:
         if command not in self.after:
             folder = self.start(command, self.folder / "after" / command)
             with kaggle_for(command) as variables:
-                done = run(folder, COMMANDS[command], None, **variables)
+                start = run if command in IN_A_CHECKOUT else self.run
+                done = start(folder, COMMANDS[command], None, **variables)
             assert done.code == 0, done.err
             self.after[command] = state(folder)
         return self.after[command]
