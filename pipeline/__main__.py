@@ -3,11 +3,18 @@
 import sys
 
 from pipeline import HOW_TO_INSTALL
+from pipeline.machine_faults import NO_MEMORY, explain
 
 try:
     from pipeline.cli import main
 except ModuleNotFoundError as missing:
     sys.exit(f"Error: the package {missing.name} is not installed\n{HOW_TO_INSTALL}")
+except OSError as refused:
+    sys.exit("Error: " + "\n".join(explain(refused)))
+except MemoryError:
+    sys.exit("Error: " + "\n".join(NO_MEMORY))
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if __name__ == "__main__":
     main()

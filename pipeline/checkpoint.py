@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_write
+from pipeline.machine_faults import raise_if_refused
 from pipeline.nn import Network
 from pipeline.prediction import Model
 
@@ -73,6 +74,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     except FileNotFoundError:
         raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
     except (OSError, EOFError, KeyError, TypeError, ValueError, MemoryError) as error:
+        raise_if_refused(error, path)
         raise _damaged(path, error) from None
     except (zipfile.BadZipFile, RuntimeError) as error:  # a flipped bit may also claim a password
         raise _damaged(path, error) from None

@@ -1,5 +1,6 @@
 """The digits as a run sees them: checked arrays on disk, mapped into memory."""
 
+import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline import files
 from pipeline.errors import PipelineError
+from pipeline.machine_faults import raise_if_refused
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -67,6 +69,15 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
         ) from None
 
 
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as .npy, atomically."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    with files.atomic_write(path) as stream:
+        # NumPy itself would not say why a disk takes no more.
+        stream.write(content.getbuffer())
+
+
 def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     shape = tuple(arrays[path.stem]["shape"])
     try:
@@ -74,6 +85,7 @@ def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
     except (ValueError, OSError, EOFError) as error:
+        raise_if_refused(error, path)
         raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
     if array.shape != shape or array.dtype != np.uint8:
         raise PipelineError(

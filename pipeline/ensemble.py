@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.errors import PipelineError
 from pipeline.folds import Rows, find_split
+from pipeline.machine_faults import raise_if_refused
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.trained_run import TrainedRun, models_of
 from pipeline.workspace import ProcessedFolder
@@ -46,6 +47,7 @@ class HeldOut:
                 f"There is no {path}", remedy="Run: make validate FORCE=1"
             ) from None
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise_if_refused(error, path)
             raise PipelineError(
                 f"{path} is damaged: {error}", remedy="Run: make validate FORCE=1"
             ) from None

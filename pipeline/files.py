@@ -36,8 +36,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         # mkstemp makes the file private; an artefact gets the mode that the umask asks for.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, name):  # of a full disk, the system does not say which file
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # which would hide why it came to this
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -103,6 +108,10 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.replace(aside)
         temporary.replace(folder)
+    except OSError as error:
+        inside = str(error.filename2 or error.filename or temporary)
+        error.filename, error.filename2 = inside.replace(str(temporary), str(folder)), None
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)

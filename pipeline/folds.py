@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline import dataset
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write
+from pipeline.machine_faults import raise_if_refused
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
@@ -91,12 +91,11 @@ def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
     """Load the assignment at ``path``; if there is none, draw and save it."""
     if not path.exists():
         # Two that do this at once write the same; dataset.locked keeps the folder in its place.
-        drawn = draw()
-        with atomic_write(path) as stream:
-            np.save(stream, drawn, allow_pickle=False)
+        dataset.save_array(path, draw())
     try:
         assignment = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
+        raise_if_refused(error, path)
         raise _damaged(path, str(error)) from None
     if assignment.shape != (rows,) or assignment.dtype != np.int16:
         raise _damaged(path, f"it is not one number for each of {rows:,} rows")

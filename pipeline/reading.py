@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline import checkpoint, dataset, ensemble, metrics, prediction
 from pipeline.ensemble import Probabilities, held_out_rows
 from pipeline.errors import PipelineError
+from pipeline.machine_faults import raise_if_refused
 from pipeline.metrics import WrongAnswer
 from pipeline.plan import Plan
 from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
@@ -181,6 +182,7 @@ def _read_hold_out(
     except FileNotFoundError:
         raise PipelineError(f"There is no {folder.hold_out}", remedy="Run: make validate") from None
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise_if_refused(error, folder.hold_out)
         raise PipelineError(
             f"{folder.hold_out} is damaged: {error}", remedy="Run: make validate FORCE=1"
         ) from None

@@ -42,6 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         if variable.startswith(FOREIGN) or variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("DIGITS_TRACEBACK", "1")
     monkeypatch.setenv("DIGITS_KAGGLE_INPUT", str(folder / "no-kaggle-input"))
     return folder
 

@@ -15,7 +15,17 @@ LONGEST_MODULE = 350
 # From the ground up; a module imports what stands below it, or beside it on its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
-        {"errors", "files", "holder", "workspace", "plan", "members", "credentials", "makefile"}
+        {
+            "credentials",
+            "errors",
+            "files",
+            "holder",
+            "machine_faults",
+            "makefile",
+            "members",
+            "plan",
+            "workspace",
+        }
     ),
     frozenset(
         {
@@ -29,8 +39,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "ensemble",
             "fitting",
             "folds",
-            "inspection",
             "ink",
+            "inspection",
             "kaggle_answers",
             "kaggle_client",
             "kaggle_errors",
@@ -40,8 +50,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "ledger",
             "metrics",
             "network_run",
-            "paired_accuracy",
             "notebook",
+            "paired_accuracy",
             "picture",
             "prediction",
             "provenance",
@@ -51,8 +61,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_faults",
             "recipe_layers",
             "recipe_values",
-            "reproduction",
             "report",
+            "reproduction",
             "rows_file",
             "runs",
             "sources",

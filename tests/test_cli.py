@@ -1,10 +1,11 @@
 """Every command helps, and every failure is a line or two on standard error, never a traceback."""
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -19,18 +20,24 @@ from pipeline.workspace import Workspace
 from tests.practice_case import REPOSITORY, command, copy_practice, digits, environment, plan_of
 
 COMMANDS = list(cli.main.commands)
+SPACE = "Free some space; then the same command goes on."
+PERMISSION = "Give yourself the permission, or name other folders: DATA=... SUBMISSIONS=..."
+MEMORY = "Close other programs, or allow it more memory; then the same command goes on."
+PROCESSES = "End some, or allow more (ulimit -u); then the same command goes on."
 STAGES = ["download", "preprocess", "train", "validate", "submission", "submit", "summary"]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
     """Run a command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    on_interrupt = signal.getsignal(signal.SIGINT)  # which an interrupted command lets be ignored
 
     def invoke(*arguments: str | Path) -> Result:
         return CliRunner().invoke(cli.main, list(map(str, arguments)))
 
-    return invoke
+    yield invoke
+    signal.signal(signal.SIGINT, on_interrupt)
 
 
 def assert_fails(result: Result, *texts: str, code: int = 1) -> None:
@@ -230,14 +237,31 @@ def test_a_folder_that_may_not_be_written(run: Callable[..., Result], tmp_path: 
         (PipelineError("What"), "Error: What\n", 1),
         (
             PermissionError(13, "Permission denied", "data/x"),
-            "Error: data/x: Permission denied\n",
+            f"Error: data/x: Permission denied\n{PERMISSION}\n",
             1,
         ),
-        (OSError(28, "No space left on device"), "Error: No space left on device\n", 1),
+        (OSError(28, "No space left on device"), f"Error: No space left on device\n{SPACE}\n", 1),
+        (
+            OSError(18, "Invalid cross-device link", "a", None, "b"),
+            "Error: b: Invalid cross-device link\n",
+            1,
+        ),
+        (MemoryError(), f"Error: There is not enough memory for this\n{MEMORY}\n", 1),
+        (
+            RuntimeError("can't start new thread"),
+            f"Error: The system lets this user start no more processes\n{PROCESSES}\n",
+            1,
+        ),
         (OSError("strange"), "Error: strange\n", 1),
         (
             ModuleNotFoundError("No module named 'numpy'", name="numpy"),
             f"Error: the package numpy is not installed\n{HOW_TO_INSTALL}\n",
+            1,
+        ),
+        (
+            ImportError("x.so: failed to map"),
+            "Error: a package cannot be loaded (x.so: failed to map)\n"
+            f"There may be too little memory for it; or it is damaged. {HOW_TO_INSTALL}\n",
             1,
         ),
         (KeyboardInterrupt(), "\nInterrupted. The same command goes on from here.\n", 130),
@@ -258,14 +282,18 @@ def test_failures_are_lines(
     assert (result.stderr, result.stdout, result.exit_code) == (lines, "", code)
 
 
-def test_a_mistake_of_ours_keeps_its_traceback(
+def test_a_mistake_of_ours_is_a_line_and_its_traceback_can_be_had(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("by\n0")
 
     monkeypatch.setattr("pipeline.stages.download.download", fail)
-    assert isinstance(run("download").exception, ZeroDivisionError)
+    assert isinstance(run("download").exception, ZeroDivisionError)  # as conftest sets it
+    monkeypatch.delenv("DIGITS_TRACEBACK")
+    assert_fails(
+        run("download"), "Error: unexpected ZeroDivisionError: by 0\n", "DIGITS_TRACEBACK=1"
+    )
 
 
 def test_without_the_packages(tmp_path: Path) -> None:
@@ -295,7 +323,7 @@ def test_a_full_disk(arguments: list[str], tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "Error: No space left on device\n"
+    assert done.stderr == f"Error: No space left on device\n{SPACE}\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["runs"]])

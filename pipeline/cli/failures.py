@@ -1,17 +1,21 @@
 """How commands fail: a clear line on standard error and an exit code, never a traceback."""
 
+import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from pipeline import HOW_TO_INSTALL
 from pipeline.errors import PipelineError
+from pipeline.machine_faults import NO_MEMORY, NO_THREADS, explain
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
+TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
 
 
 class Commands(click.Group):
@@ -21,6 +25,7 @@ class Commands(click.Group):
         return list(self.commands)
 
     def main(self, *args: Any, **extra: Any) -> Any:
+        _print_whatever_can_be_printed()
         # Around all of click, because help and usage can fail too: on a full disk, say.
         with friendly_failures():
             return super().main(*args, **extra)
@@ -33,27 +38,68 @@ class Commands(click.Group):
 
 @contextmanager
 def friendly_failures() -> Iterator[None]:
-    """End the process with a clear line on standard error instead of a traceback."""
+    """End the process with a clear line on standard error instead of a traceback.
+
+    With DIGITS_TRACEBACK=1, what nobody expected keeps its traceback.
+    """
     try:
         yield
+    except (click.exceptions.Exit, click.ClickException):
+        raise  # click's own: an exit code, or a wrong option
     except PipelineError as error:
         show_error(error)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
+        # Whoever is impatient presses twice; the process ends as it is.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, a closed terminal) has what it wants; nothing is left to be flushed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
     except ModuleNotFoundError as error:
         click.secho(f"Error: the package {error.name} is not installed", fg="red", err=True)
         click.echo(HOW_TO_INSTALL, err=True)
         sys.exit(1)
+    except ImportError as error:
+        _end(
+            f"a package cannot be loaded ({error})",
+            f"There may be too little memory for it; or it is damaged. {HOW_TO_INSTALL}",
+        )
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        click.secho(f"Error: {where}{error.strerror or error}", fg="red", err=True)
-        sys.exit(1)
+        _end(*explain(error))
+    except MemoryError:
+        _end(*NO_MEMORY)
+    except Exception as error:
+        if "can't start new thread" in str(error):  # Python has no class of its own for it
+            _end(*NO_THREADS)
+        if os.environ.get(TRACEBACK):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _end(
+            f"unexpected {what}",
+            f"This is a mistake in the pipeline. {TRACEBACK}=1 before the command shows where.",
+        )
+
+
+def _end(message: str, remedy: str) -> NoReturn:
+    show_error(PipelineError(message, remedy=remedy))
+    sys.exit(1)
+
+
+def _discard_output() -> None:
+    """Let what is still to be flushed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _print_whatever_can_be_printed() -> None:
+    """Show a letter that the terminal does not know as its number, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def show_error(error: PipelineError) -> None:

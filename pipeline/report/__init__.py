@@ -3,3 +3,8 @@
 ``palette`` and ``style.css`` say how it looks; ``figures`` and ``charts`` draw, ``pictures`` shows
 digits, ``page`` fills the templates.
 """
+
+import logging
+
+# It tells of its caches, which are no concern of those who read a page.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)

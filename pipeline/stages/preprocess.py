@@ -173,4 +173,6 @@ def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, An
         return
     before = files.read_json(old.manifest)["arrays"]["train_labels"]
     if before == arrays["train_labels"]:
-        shutil.copytree(old.folds, new.folds)
+        new.folds.mkdir()
+        for split in sorted(old.folds.glob("*.npy")):
+            shutil.copy2(split, new.folds)

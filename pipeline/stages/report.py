@@ -13,6 +13,7 @@ from pipeline.ensemble import HeldOut
 from pipeline.errors import PipelineError
 from pipeline.fitting import History
 from pipeline.ledger import read_ledger
+from pipeline.machine_faults import raise_if_refused
 from pipeline.metrics import CLASSES, Accuracy, Metrics
 from pipeline.plan import Plan
 from pipeline.report.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
@@ -73,8 +74,7 @@ def _read_labelled(
             tell(f"Reading all {len(digits.train_labels):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
         probabilities = prediction.predict(model, digits.train_images)
-        with files.atomic_write(kept) as stream:
-            np.save(stream, probabilities)
+        dataset.save_array(kept, probabilities)
         files.write_json(
             folder.train_record,
             {"stage": "report", "inputs": inputs, "finished_at": provenance.now()},
@@ -134,6 +134,7 @@ def _load(path: Path, rows: int, *, remedy: str) -> Probabilities:
         if found.shape != (rows, CLASSES):
             raise ValueError(f"it is {found.shape}, not ({rows}, {CLASSES})")
     except (OSError, EOFError, ValueError) as error:
+        raise_if_refused(error, path)
         raise PipelineError(f"{path} is damaged: {error}", remedy=remedy) from None
     return found
 

@@ -17,12 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from tests.practice_case import REPOSITORY
+from tests.stress.conditions import conditions
 from tests.stress.killed import killed
 from tests.stress.table import Part
 from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {"killed": killed, "together": together}
+PARTS: dict[str, Part] = {
+    "killed": killed,
+    "conditions": conditions,
+    "together": together,
+}
 
 
 def main() -> None:
