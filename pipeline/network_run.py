@@ -1,6 +1,6 @@
 """The run of one network: trained, perhaps again on all rows, measured, and recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,26 +64,35 @@ def train_network(
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
         manifest = dataset.read_manifest(processed)
-        inputs = {
-            "data": {
-                name: manifest["arrays"][name]["sha256"]
-                for name in ("train_images", "train_labels")
-            },
-            "recipe": identifying(recipe),
-            "code": code_checksum(),
-        }
-        outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
-        unchanged = not force and provenance.is_current(run.training, inputs, outputs)
-        if unchanged:
-            plan.record_request()
-            remove_checkpoints(run)  # if killed just before that, after the record
-            run.training.touch()
-        else:
+        inputs = inputs_of(manifest, recipe)
+        unchanged = not force and is_trained(plan, recipe, inputs)
+        if not unchanged:
             if force:
                 remove_checkpoints(run)
             split = find_split(processed, recipe.split.record)
             _Work(plan, recipe, inputs, split, tell, watcher).run_all(manifest["raw"])
     return unchanged
+
+
+def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return what a network is made of, as its record and its checkpoints keep it.
+
+    manifest: of the arrays.
+    """
+    data = {name: manifest["arrays"][name]["sha256"] for name in ("train_images", "train_labels")}
+    return {"data": data, "recipe": identifying(recipe), "code": code_checksum()}
+
+
+def is_trained(plan: Plan, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
+    """Whether the plan's run was made of ``inputs``; then it counts as trained just now."""
+    run = plan.workspace.run(plan.run)
+    outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
+    if not provenance.is_current(run.training, inputs, outputs):
+        return False
+    plan.record_request()
+    remove_checkpoints(run)  # if killed just before that, after the record
+    run.training.touch()
+    return True
 
 
 def resolve_recipe(plan: Plan) -> Recipe:
@@ -196,8 +205,9 @@ class _Work:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 
     def _examples(self, rows: prediction.Array) -> Examples:
-        digits = dataset.load(self.plan.workspace.processed(self.plan.source.name))
-        return Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
+        processed = self.plan.workspace.processed(self.plan.source.name)
+        images, labels = dataset.load_training(processed)
+        return Examples(np.asarray(images), np.asarray(labels), rows)
 
     def _fit(
         self,
