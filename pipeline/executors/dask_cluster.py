@@ -164,22 +164,30 @@ class Workers:
         """Return the scheduler's answer. Raises PipelineError if there is none."""
         try:
             return await asyncio.wait_for(answer, ANSWER_SECONDS)
-        except (OSError, TimeoutError):
-            raise PipelineError(
-                f"The scheduler at {self._where} answers no more",
-                remedy="The same command goes on from the last checkpoints.",
-            ) from None
+        except OSError:  # a timeout is one, too
+            raise self._silent() from None
 
     async def ask(self, worker: str, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """Return what a function returns on a worker; LostWorkerError if it does not answer."""
         asked = self.client.run(function, *arguments, workers=[worker], on_error="return")
-        answers = await self.within(asked)
+        try:
+            answers = await asyncio.wait_for(asked, ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise LostWorkerError(worker) from error
+        except OSError:
+            raise self._silent() from None
         answer = answers.get(worker)
         if isinstance(answer, ImportError):
             raise answer
         if worker not in answers or isinstance(answer, Exception):
             raise LostWorkerError(worker) from answer
         return answer  # type: ignore[no-any-return]
+
+    def _silent(self) -> PipelineError:
+        return PipelineError(
+            f"The scheduler at {self._where} answers no more",
+            remedy="The same command goes on from the last checkpoints.",
+        )
 
     async def _take_in(self, worker: str, *, first: bool) -> None:
         """Check a worker that is new, and give it the digits."""

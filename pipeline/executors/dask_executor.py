@@ -21,7 +21,8 @@ from pipeline.network_run import Watcher
 from pipeline.plan import Plan
 from pipeline.threads import available_cores
 
-ASK_SECONDS = 0.2
+# A lost worker costs so much more than what it did since its last checkpoint.
+ASK_SECONDS = 1.0
 
 
 class DaskExecutor:
@@ -124,7 +125,7 @@ class _Round:
                 job.lose(label(worker))
                 self._pending.insert(0, job)
             else:
-                job.bring_home(outcome, self._watcher)
+                job.bring_home(outcome, label(worker), self._watcher)
 
     async def _attempt(self, job: Job, worker: str, cores: int) -> Outcome | None:
         """Have a worker train a run; return how that ended, None if the worker was lost."""
@@ -136,7 +137,7 @@ class _Round:
         except LostWorkerError:
             return None
         future: Any = workers.client.submit(
-            dask_worker.train_run,
+            _task(),
             attempt,
             key=attempt,
             pure=False,
@@ -144,20 +145,31 @@ class _Round:
             workers=[worker],
             allow_other_workers=False,
         )
-        answer = asyncio.ensure_future(_result(future))
+        answer = asyncio.create_task(_result(future))
+        following = asyncio.create_task(self._follow(job, worker))
         try:
-            while not answer.done():
-                await asyncio.wait([answer], timeout=ASK_SECONDS)
-                if worker not in workers.there:
-                    return None
-                with suppress(LostWorkerError):
-                    report = await workers.ask(worker, dask_worker.report, *job.asks())
-                    if report:
-                        job.keep(report, label(worker))
-            return _outcome_of(answer, job, worker)
+            while not answer.done() and worker in workers.there:
+                await asyncio.wait(
+                    [answer, following],
+                    timeout=ASK_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if following.done():  # which it never is by itself
+                    following.result()
+            return _outcome_of(answer, job, worker) if answer.done() else None
         finally:
+            following.cancel()
             answer.cancel()
             future.release()
+
+    async def _follow(self, job: Job, worker: str) -> None:
+        """Ask a worker how its run is doing, again and again."""
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            with suppress(LostWorkerError):
+                report = await self._workers.ask(worker, dask_worker.report, *job.asks())
+                if report:
+                    job.keep(report, label(worker))
 
     async def _stop(self) -> None:
         """End what is under way, and keep its last checkpoints."""
@@ -166,6 +178,19 @@ class _Round:
             with suppress(LostWorkerError, PipelineError):
                 await self._workers.ask(worker, dask_worker.stop, job.attempt)
         await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def _task() -> Callable[[str], Any]:
+    """Return what a worker runs. It goes there as code, because it goes through the scheduler,
+    which need not have this package.
+    """
+
+    def train_run(attempt: str) -> Any:
+        from pipeline.executors import dask_worker as there  # noqa: PLC0415
+
+        return there.train_run(attempt)
+
+    return train_run
 
 
 async def _result(future: Any) -> Outcome:

@@ -79,13 +79,16 @@ class Job:
         return self.attempt, self._seen, self._stamps
 
     def keep(self, report: Report, worker: str) -> None:
-        """Put a run's new files into its folder here, and tell of its evaluations."""
+        """Put a run's new files into its folder here, and tell of what is new."""
         known = {path.name: path for path in (*_checkpoints(self.run), self.run.history)}
         for name, (stamp, content) in report.files.items():
             _write(known[name], content)
             self._stamps[name] = stamp
-        self._seen += len(report.events)
-        for event in report.events:
+        self._tell_events(report.events, worker)
+
+    def _tell_events(self, events: Sequence[TrainStart | EpochResult], worker: str) -> None:
+        self._seen += len(events)
+        for event in events:
             if isinstance(event, TrainStart):
                 self._tell_start(event, worker)
             else:
@@ -103,11 +106,12 @@ class Job:
             )
         self.tell(f"{self.plan.run}: lost its worker {worker}; goes on elsewhere")
 
-    def bring_home(self, outcome: Outcome, watcher: Watcher | None) -> None:
+    def bring_home(self, outcome: Outcome, worker: str, watcher: Watcher | None) -> None:
         """Put what a finished run left into its folder here, the record last.
 
         Raises PipelineError if training failed there; then the checkpoints are as it left them.
         """
+        self._tell_events(outcome.events[self._seen :], worker)
         if outcome.error:
             self.mirror_checkpoints(outcome)
             message, remedy = outcome.error

@@ -72,12 +72,13 @@ class Report:
 class Outcome:
     """How a run ended.
 
-    files: all that is in the run's folder, by name.
+    files: all that is in the run's folder, by name.  events: all of this attempt.
     error: message and remedy of what failed; None if the run is finished.
     given_up: whether it was stopped, or nobody asked for it.
     """
 
     files: dict[str, bytes]
+    events: list[TrainStart | EpochResult]
     error: tuple[str, str] | None = None
     given_up: bool = False
 
@@ -214,7 +215,7 @@ def train_run(attempt: str) -> Outcome:
         except GivenUpError:
             given_up = True
         found = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-        return Outcome(found, error, given_up)
+        return Outcome(found, task.events, error, given_up)
     finally:
         del _tasks[attempt]
         shutil.rmtree(own, ignore_errors=True)
