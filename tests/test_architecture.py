@@ -14,7 +14,9 @@ LONGEST_MODULE = 350
 
 # From the ground up; a module imports what stands below it, or beside it on its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "files", "workspace", "plan", "members", "credentials", "makefile"}),
+    frozenset(
+        {"errors", "files", "workspace", "plan", "members", "seeds", "credentials", "makefile"}
+    ),
     frozenset(
         {
             "archive",
@@ -25,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "digits_header",
             "digits_rows",
             "ensemble",
+            "executors",
             "fitting",
             "folds",
             "inspection",
@@ -53,6 +56,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "report",
             "runs",
             "sources",
+            "spread",
             "submission",
             "threads",
             "trace",

@@ -122,6 +122,8 @@ class _Round:
             job, worker = self._running.pop(attempt)
             outcome = attempt.result()
             if outcome is None or outcome.given_up:
+                if outcome:
+                    job.mirror_checkpoints(outcome)
                 job.lose(label(worker))
                 self._pending.insert(0, job)
             else:

@@ -76,6 +76,29 @@ def train(
     )
 
 
+def train_together(
+    plans: Sequence[Plan],
+    *,
+    force: bool = False,
+    tell: Callable[[str], None] | None = None,
+    watcher: Watcher | None = None,
+    executor: Executor | None = None,
+) -> None:
+    """Train several plans' runs, as ``train`` does, the networks of all of them as one list."""
+    ensembles = [plan for plan in plans if members_of(plan)]
+    networks = [network for plan in plans for network in members_of(plan) or (plan,)]
+    executor = executor or make_executor("local", None)
+    executor.train(
+        list({network.run: network for network in networks}.values()),
+        each="network" if ensembles else "seed",
+        force=force,
+        tell=tell,
+        watcher=watcher,
+    )
+    for plan in ensembles:
+        train(plan)
+
+
 def _record_ensemble(plan: Plan, members: Sequence[Plan], *, keep: bool) -> bool:
     """Write the ensemble's record, unless the one that is there may be kept and is current.
 
