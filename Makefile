@@ -14,11 +14,14 @@ RUN ?=
 SEED ?=
 SET ?=
 FOLDS ?=
+SEEDS ?=
 RUNS ?=
 INDEX ?=
 IMAGE ?=
 FORCE ?=
 TRACK ?=
+EXECUTOR ?=
+DASK ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
 VENV ?= .venv
@@ -32,13 +35,23 @@ export DIGITS_RUN = $(RUN)
 export DIGITS_SEED = $(SEED)
 export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
+export DIGITS_SEEDS = $(SEEDS)
 export DIGITS_RUNS = $(RUNS)
 export DIGITS_INDEX = $(INDEX)
 export DIGITS_IMAGE = $(IMAGE)
 export DIGITS_FORCE = $(FORCE)
 export DIGITS_TRACK = $(TRACK)
+export DIGITS_EXECUTOR = $(EXECUTOR)
+export DIGITS_DASK = $(DASK)
 export DIGITS_DATA = $(DATA)
 export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
+
+# What is to be installed beyond the pipeline itself, as names of pyproject.toml's extras. A
+# scheduler's address alone means dask.
+EXTRAS := $(filter mlflow wandb,$(TRACK)) $(filter dask,$(or $(EXECUTOR),$(if $(DASK),dask)))
+comma := ,
+space := $(subst ,, )
+EXTRAS_LIST := $(subst $(space),$(comma),$(strip $(EXTRAS)))
 
 ifneq ($(word 2,$(VENV)),)
   $(error VENV=$(VENV): a virtual environment for make must have no spaces in its name)
@@ -57,8 +70,8 @@ else
   RUNNER := $(VENV)/bin/python
   INSTALLED_BASE := $(VENV)/.installed
   INSTALLED := $(INSTALLED_BASE)
-  ifneq ($(filter mlflow wandb,$(TRACK)),)
-    INSTALLED := $(VENV)/.installed-$(TRACK)
+  ifneq ($(strip $(EXTRAS)),)
+    INSTALLED := $(addprefix $(VENV)/.installed-,$(EXTRAS))
   endif
   INSTALLED_DEV := $(VENV)/.installed-dev
   INSTALLED_STRESS := $(VENV)/.installed-stress
@@ -88,12 +101,15 @@ help: ## List targets and variables
 	  SEED 'a whole number; the seed of weights, batches and dropout' \
 	  SET '"key=value ...": override single values of the recipe' \
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
+	  SEEDS 'for seeds: how many seeds, or which ones, "0 3 7"' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend and compare: names of finished runs, "a b c"' \
 	  INDEX 'for look: a row of train.csv, from 0' \
 	  IMAGE 'for predict: a picture file' \
 	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
 	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
+	  EXECUTOR 'local, or dask: train on the workers of a cluster' \
+	  DASK 'the address of a dask scheduler, tcp://host:8786; without, a cluster here' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
@@ -154,6 +170,10 @@ submission: $(INSTALLED) ## Predict the test digits and write the checked CSV
 	@$(DIGITS) submission
 submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 	@$(DIGITS) submit
+
+.PHONY: seeds
+seeds: $(INSTALLED) ## Train and validate with SEEDS=3 seeds, and show how far apart they are
+	@$(DIGITS) seeds
 
 .PHONY: blend
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
@@ -227,7 +247,7 @@ scale: $(INSTALLED) ## Measure the stages on up to a hundred times as many digit
 .PHONY: install
 install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
 ifeq ($(strip $(VENV)),)
-	@$(INTERPRETER) $(INSTALL) '.$(addsuffix ],$(addprefix [,$(filter mlflow wandb,$(TRACK))))'
+	@$(INTERPRETER) $(INSTALL) '.$(addsuffix ],$(addprefix [,$(EXTRAS_LIST)))'
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
@@ -238,8 +258,8 @@ $(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 	@$(INTERPRETER) $(INSTALL) .
 	@touch "$@"
 
-$(VENV)/.installed-mlflow $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
-	@echo "Installing what TRACK=$* needs ..."
+$(VENV)/.installed-mlflow $(VENV)/.installed-wandb $(VENV)/.installed-dask: $(VENV)/.installed-%: $(INSTALLED_BASE)
+	@echo "Installing what $* needs ..."
 	@$(INTERPRETER) $(INSTALL) '.[$*]'
 	@touch "$@"
 

@@ -9,7 +9,8 @@ Read it in the order in which the data flows:
 5. ``recipe``      one experiment as a typed value; ``recipes/*.toml`` are the experiments
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
-8. ``nn``          the network itself: layers, losses, optimizers, training
+8. ``executors``   where networks are trained: here, or on a cluster's workers
+9. ``nn``          the network itself: layers, losses, optimizers, training
 
 Beside that way:
 

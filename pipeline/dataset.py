@@ -55,6 +55,17 @@ def load(processed: ProcessedFolder) -> Dataset:
     )
 
 
+def load_training(
+    processed: ProcessedFolder,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Map the labelled digits alone: images (N, 28, 28) and labels (N,), as ``load`` has them.
+
+    Raises PipelineError like ``load``.
+    """
+    arrays = read_manifest(processed)["arrays"]
+    return _map(processed.train_images, arrays), _map(processed.train_labels, arrays)
+
+
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     """Return the record of a processed source: checksums, class counts, and its raw manifest.
 

@@ -1,14 +1,14 @@
 """The run of one network: trained, perhaps again on all rows, measured, and recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline import dataset, files, prediction, provenance
 from pipeline.checkpoint import save_model
-from pipeline.dataset import Dataset
 from pipeline.errors import PipelineError
 from pipeline.fitting import History, code_checksum, fit, make_training, resume, workers_for
 from pipeline.folds import Split, find_split
@@ -66,30 +66,39 @@ def train_network(
     with files.locked(run.folder, waiting=tell):
         with dataset.locked(processed, waiting=tell):
             manifest = dataset.read_manifest(processed)
-            inputs = {
-                "data": {
-                    name: manifest["arrays"][name]["sha256"]
-                    for name in ("train_images", "train_labels")
-                },
-                "recipe": identifying(recipe),
-                "code": code_checksum(),
-            }
-            outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
-            unchanged = not force and provenance.is_current(run.training, inputs, outputs)
+            inputs = inputs_of(manifest, recipe)
+            unchanged = not force and is_trained(plan, recipe, inputs)
             work = None
             if not unchanged:
                 split = find_split(processed, recipe.split.record)
-                digits, checksum = dataset.load(processed), files.sha256(split.path)
+                digits, checksum = dataset.load_training(processed), files.sha256(split.path)
                 work = _Work(plan, recipe, inputs, digits, split, checksum, tell, watcher)
-        if work is None:
-            plan.record_request()
-            remove_checkpoints(run)  # if killed just before that, after the record
-            run.training.touch()
-        else:
+        if work is not None:
             if force:
                 remove_checkpoints(run)
             work.run_all(manifest["raw"])
     return unchanged
+
+
+def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return what a network is made of, as its record and its checkpoints keep it.
+
+    manifest: of the arrays.
+    """
+    data = {name: manifest["arrays"][name]["sha256"] for name in ("train_images", "train_labels")}
+    return {"data": data, "recipe": identifying(recipe), "code": code_checksum()}
+
+
+def is_trained(plan: Plan, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
+    """Whether the plan's run was made of ``inputs``; then it counts as trained just now."""
+    run = plan.workspace.run(plan.run)
+    outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
+    if not provenance.is_current(run.training, inputs, outputs):
+        return False
+    plan.record_request()
+    remove_checkpoints(run)  # if killed just before that, after the record
+    run.training.touch()
+    return True
 
 
 def resolve_recipe(plan: Plan) -> Recipe:
@@ -116,7 +125,7 @@ class _Work:
     plan: Plan
     recipe: Recipe
     inputs: dict[str, Any]
-    digits: Dataset
+    digits: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
     split: Split
     split_sha256: str
     tell: Callable[[str], None] | None
@@ -205,9 +214,9 @@ class _Work:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 
     def _examples(self, rows: prediction.Array) -> Examples:
-        digits = self.digits
+        images, labels = self.digits
         # The images stay the map that they are: of a large one, rows are read past it.
-        return Examples(digits.train_images, np.asarray(digits.train_labels), rows)
+        return Examples(images, np.asarray(labels), rows)
 
     def _fit(
         self,

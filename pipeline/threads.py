@@ -2,7 +2,8 @@
 
 import math
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,32 @@ import threadpoolctl
 
 # Two numbers, microseconds of work allowed in each period of so many; or "max" for no limit.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+# What ``share_cores`` leaves to this process.
+_shares: list[int] = []
 
 
 def available_cores() -> int:
     """Return how many cores this process may use, which in a container may be fewer than exist.
 
-    A container's share of time counts as well (docker run --cpus, Linux control groups version 2).
+    A container's share of time counts as well (docker run --cpus, Linux control groups version 2),
+    and what ``share_cores`` allows.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
     # A share of 1.5 is used up by two threads; one alone would leave the half unused.
-    return max(1, math.ceil(min(cores, _share())))
+    return max(1, math.ceil(min(cores, _share(), *_shares)))
+
+
+@contextmanager
+def share_cores(count: int) -> Iterator[None]:
+    """Let this process use so many cores at most in the block, because others use the rest."""
+    _shares.append(count)
+    try:
+        yield
+    finally:
+        _shares.remove(count)
 
 
 def _share() -> float:

@@ -225,8 +225,11 @@ class Workspace:
 
     def scratch(self, run: str) -> "Workspace":
         """A place to train a run again: with its own run folders, on the digits of this one."""
-        folder = self.data / "reproductions" / run
-        return _Scratch(folder, folder, self)
+        return self.apart(self.data / "reproductions" / run)
+
+    def apart(self, folder: Path) -> "Workspace":
+        """Another place for runs, on the digits of this one."""
+        return _Apart(folder, folder, self)
 
     def notebook(self, name: str) -> NotebookFolder:
         return NotebookFolder(self.data / "notebook" / name)
@@ -249,7 +252,7 @@ class Workspace:
 
 
 @dataclass(frozen=True)
-class _Scratch(Workspace):
+class _Apart(Workspace):
     digits: Workspace
 
     def raw(self, source: str) -> RawFolder:

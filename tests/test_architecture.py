@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "makefile",
             "members",
             "plan",
+            "seeds",
             "workspace",
         }
     ),
@@ -37,6 +38,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "digits_header",
             "digits_rows",
             "ensemble",
+            "executors",
             "fitting",
             "folds",
             "ink",
@@ -66,6 +68,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "rows_file",
             "runs",
             "sources",
+            "spread",
             "submission",
             "threads",
             "trace",

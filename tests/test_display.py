@@ -17,10 +17,11 @@ from pipeline.metrics import Accuracy, Metrics, accuracy_of, measure
 from pipeline.network_run import TrainStart
 from pipeline.nn import EpochResult
 from pipeline.runs import RunRow, Score
+from pipeline.spread import Spread
 from pipeline.stages.check import CheckResult
 from pipeline.stages.download import DownloadResult
 from pipeline.stages.preprocess import PreprocessResult
-from pipeline.stages.results import ResultRow, ResultsResult, Spread
+from pipeline.stages.results import ResultRow, ResultsResult
 from pipeline.stages.submission import SubmissionResult
 from pipeline.stages.submit import SubmitResult
 from pipeline.stages.summary import SummaryResult

@@ -95,6 +95,24 @@ def track_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where networks are trained; the command takes the executor."""
+
+    @functools.wraps(command)
+    def with_executor(plan: Plan, *, executor: str | None, dask: str | None, **others: Any) -> None:
+        from pipeline.executors import make_executor
+
+        command(plan, executor=make_executor(executor, dask), **others)
+
+    decorated: Callable[..., Any] = with_executor
+    for option in (
+        click.option("--dask", envvar="DIGITS_DASK", help="A dask scheduler: tcp://host:8786."),
+        click.option("--executor", envvar="DIGITS_EXECUTOR", help="Where to train: local or dask."),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
 def console() -> "Console":
     """Return the console on which a command shows its result."""
     from pipeline.display import make_console

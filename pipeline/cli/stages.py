@@ -2,11 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import console, plan_options, tell, track_option, workspace_options
+from pipeline.cli.options import (
+    console,
+    executor_options,
+    plan_options,
+    tell,
+    track_option,
+    workspace_options,
+)
 from pipeline.plan import Plan
+
+if TYPE_CHECKING:
+    from pipeline.executors import Executor
 
 
 @click.command()
@@ -32,7 +43,8 @@ def preprocess(plan: Plan, *, force: bool) -> None:
 @click.command()
 @plan_options
 @track_option
-def train(plan: Plan, *, force: bool, track: str | None) -> None:
+@executor_options
+def train(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -> None:
     """Train the recipe's network; goes on where it was interrupted."""
     from pipeline.display import TrainingDisplay, show_train
     from pipeline.stages.train import train as run_stage
@@ -40,9 +52,14 @@ def train(plan: Plan, *, force: bool, track: str | None) -> None:
 
     with (
         TrainingDisplay(console()) as display,
-        Tracking(track, plan, tell=display.tell, watcher=display) as watcher,
+        Tracking(
+            track,
+            plan,
+            tell=display.tell,
+            watcher=display if executor.one_by_one else None,
+        ) as watcher,
     ):
-        result = run_stage(plan, force=force, tell=display.tell, watcher=watcher)
+        result = run_stage(plan, force=force, tell=display.tell, watcher=watcher, executor=executor)
     show_train(console(), result)
 
 

@@ -17,6 +17,7 @@ from pipeline.display.outcome import (
 )
 from pipeline.display.pages import show_report
 from pipeline.display.preparation import show_download, show_preprocess
+from pipeline.display.seeds import show_seeds
 from pipeline.display.tracing import show_reproduce, show_trace
 from pipeline.display.training import TrainingDisplay, show_train
 from pipeline.display.validation import show_validate
@@ -39,6 +40,7 @@ __all__ = [
     "show_reproduce",
     "show_results",
     "show_runs",
+    "show_seeds",
     "show_submission",
     "show_submit",
     "show_summary",

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.runs import Score, score_of
+from pipeline.spread import Spread, spread
 from pipeline.trained_run import known_accuracy, networks_of, read_training
 from pipeline.workspace import RunFolder, Workspace
 
@@ -32,17 +33,6 @@ REPORTED = {
 KINDS = ("competition", "mnist-csv", "practice")
 # How the line begins with which a recipe opens once it has been measured.
 CLAIM = "# Measured: "
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean, sample standard deviation (None of a single value), smallest and largest."""
-
-    mean: float
-    deviation: float | None
-    low: float
-    high: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -148,7 +138,7 @@ def claim(row: ResultRow) -> str:
     seeds = "one seed" if found.count == 1 else f"{found.count} seeds"
     cores = "1 core" if row.cores == (1,) else f"{', '.join(map(str, row.cores))} cores"
     return (
-        f"{CLAIM}{_mean(found)} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
+        f"{CLAIM}{found.text} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
         f"{row.seconds:.0f} s on {cores}"
     )
 
@@ -226,19 +216,6 @@ def _row(runs: pd.DataFrame) -> ResultRow:
     )
 
 
-def spread(values: Iterable[float]) -> Spread:
-    """Return what the values have in common and how far apart they lie; at least one value."""
-    found = pd.Series(list(values)).agg(["mean", "std", "min", "max", "count"])
-    deviation = float(found["std"]) if found["count"] > 1 else None
-    return Spread(
-        float(found["mean"]),
-        deviation,
-        float(found["min"]),
-        float(found["max"]),
-        int(found["count"]),
-    )
-
-
 def _order(row: ResultRow) -> tuple[int, str, int]:
     notebooks = list(REPORTED)
     place = notebooks.index(row.recipe) if row.recipe in REPORTED else len(notebooks)
@@ -252,10 +229,10 @@ def _markdown(
         ("recipe", lambda row: f"`{row.recipe}`"),
         ("digits", lambda row: row.kind),
         *extra,
-        ("hold-out accuracy", lambda row: _mean(row.hold_out)),
+        ("hold-out accuracy", lambda row: row.hold_out.text),
         ("min to max", lambda row: f"{row.hold_out.low:.4f} to {row.hold_out.high:.4f}"),
         ("seeds", lambda row: str(row.hold_out.count)),
-        ("test score", lambda row: _mean(row.score) if row.score else ""),
+        ("test score", lambda row: row.score.text if row.score else ""),
         ("training", lambda row: f"{row.seconds:.1f} s"),
         ("cores", lambda row: ", ".join(map(str, row.cores))),
         ("trained on / held out", lambda row: f"{row.training_rows:,} / {row.hold_out_rows:,}"),
@@ -265,11 +242,6 @@ def _markdown(
     lines = [[name for name, _ in columns], ["---"] * len(columns)]
     lines += [[cell(row) for _, cell in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _mean(found: Spread) -> str:
-    mean = f"{found.mean:.4f}"
-    return mean if found.deviation is None else f"{mean} ± {found.deviation:.4f}"
 
 
 def _replace(text: str, name: str, table: str, readme: Path) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import dataset, ensemble, files, provenance
+from pipeline.executors import Executor, make_executor
 from pipeline.members import members_of, seed_of
-from pipeline.network_run import Watcher, remove_checkpoints, train_network
+from pipeline.network_run import Watcher, remove_checkpoints
 from pipeline.plan import Plan
 from pipeline.trained_run import networks_of, read_run, read_training
 
@@ -39,18 +40,26 @@ def train(
     force: bool = False,
     tell: Callable[[str], None] | None = None,
     watcher: Watcher | None = None,
+    executor: Executor | None = None,
 ) -> TrainResult:
     """Train the plan's run, or go on with it where it was interrupted.
 
     An ensemble trains those of its members that are not trained yet, each as a run of its own.
+    executor: where; None trains here.
     After an interruption at any time the weights end with the same bits as without one.
     Raises PipelineError if the arrays are missing, the recipe is wrong or training diverges.
     """
+    executor = executor or make_executor("local", None)
     members = members_of(plan)
     if members:
-        unchanged = _train_ensemble(plan, members, force=force, tell=tell, watcher=watcher)
+        with files.locked(plan.workspace.run(plan.run).folder, waiting=tell):
+            networks = () if plan.blend else members
+            all_there = executor.train(
+                networks, each="member", force=force, tell=tell, watcher=watcher
+            )
+            unchanged = _record_ensemble(plan, members, keep=all_there and not force, tell=tell)
     else:
-        unchanged = train_network(plan, force=force, tell=tell, watcher=watcher)
+        unchanged = executor.train([plan], each="", force=force, tell=tell, watcher=watcher)
     run = plan.workspace.run(plan.run)
     record = read_training(run)
     return TrainResult(
@@ -67,65 +76,72 @@ def train(
     )
 
 
-def _train_ensemble(
-    plan: Plan,
-    members: Sequence[Plan],
+def train_together(
+    plans: Sequence[Plan],
     *,
-    force: bool,
-    tell: Callable[[str], None] | None,
-    watcher: Watcher | None,
-) -> bool:
-    """Train what is due of the members, then write the record; return whether nothing was due.
+    force: bool = False,
+    tell: Callable[[str], None] | None = None,
+    watcher: Watcher | None = None,
+    executor: Executor | None = None,
+) -> None:
+    """Train several plans' runs, as ``train`` does, the networks of all of them as one list."""
+    ensembles = [plan for plan in plans if members_of(plan)]
+    networks = [network for plan in plans for network in members_of(plan) or (plan,)]
+    executor = executor or make_executor("local", None)
+    executor.train(
+        list({network.run: network for network in networks}.values()),
+        each="network" if ensembles else "seed",
+        force=force,
+        tell=tell,
+        watcher=watcher,
+    )
+    for plan in ensembles:
+        train(plan)
 
-    The runs of a blend are taken as they are.
+
+def _record_ensemble(
+    plan: Plan, members: Sequence[Plan], *, keep: bool, tell: Callable[[str], None] | None
+) -> bool:
+    """Write the ensemble's record, unless the one that is there may be kept and is current.
+
+    Returns whether it was kept. The run's lock is the caller's.
     """
-    say = tell or (lambda _: None)
     run = plan.workspace.run(plan.run)
-    with files.locked(run.folder, waiting=tell):
-        all_there = True
-        for number, member in enumerate([] if plan.blend else members, start=1):
-            say(f"member {number} of {len(members)}: {member.run}")
-            if train_network(member, force=force, tell=tell, watcher=watcher):
-                say("is trained already")
-            else:
-                all_there = False
-        trained = [read_run(member, tell) for member in members]
-        seed, moved = seed_of(plan)
-        if seed is None and not plan.blend:
-            seed = trained[0].training["seed"]
-            moved = seed or 0
-        processed = plan.workspace.processed(plan.source.name)
-        with dataset.locked(processed, waiting=tell):
-            record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
-        unchanged = (
-            all_there and not force and provenance.is_current(run.training, record["inputs"], [])
-        )
-        plan.record_request()
-        if unchanged:
-            run.training.touch()
-            return True
-        # Left by a network that was trained under this name before.
-        for path in (run.model, run.refit, run.history):
-            path.unlink(missing_ok=True)
-        remove_checkpoints(run)
-        recipes = [
-            {"run": member.folder.name, "recipe": member.training["inputs"]["recipe"]}
-            for member in trained
-        ]
-        files.write_json(run.recipe, {"members": recipes})
-        files.write_json(
-            run.training,
-            {
-                **record,
-                "run": run.name,
-                "recipe_name": _ensemble_name(plan),
-                "recipe_file": None if plan.blend else provenance.file_record(plan.recipe),
-                "overrides": list(plan.overrides),
-                "data": trained[0].raw,
-                "environment": provenance.environment(),
-                "finished_at": provenance.now(),
-            },
-        )
+    trained = [read_run(member, tell) for member in members]
+    seed, moved = seed_of(plan)
+    if seed is None and not plan.blend:
+        seed = trained[0].training["seed"]
+        moved = seed or 0
+    processed = plan.workspace.processed(plan.source.name)
+    with dataset.locked(processed, waiting=tell):
+        record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
+    unchanged = keep and provenance.is_current(run.training, record["inputs"], [])
+    plan.record_request()
+    if unchanged:
+        run.training.touch()
+        return True
+    # Left by a network that was trained under this name before.
+    for path in (run.model, run.refit, run.history):
+        path.unlink(missing_ok=True)
+    remove_checkpoints(run)
+    recipes = [
+        {"run": member.folder.name, "recipe": member.training["inputs"]["recipe"]}
+        for member in trained
+    ]
+    files.write_json(run.recipe, {"members": recipes})
+    files.write_json(
+        run.training,
+        {
+            **record,
+            "run": run.name,
+            "recipe_name": _ensemble_name(plan),
+            "recipe_file": None if plan.blend else provenance.file_record(plan.recipe),
+            "overrides": list(plan.overrides),
+            "data": trained[0].raw,
+            "environment": provenance.environment(),
+            "finished_at": provenance.now(),
+        },
+    )
     return False
 
 

@@ -5,14 +5,13 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.plan import Source
+from pipeline.spread import Spread, spread
 from pipeline.stages.results import (
     ResultRow,
-    Spread,
     collect,
     notebook_table,
     recipe_table,
     results,
-    spread,
 )
 from tests.run_files import Digits, make_digits, make_run, write_score
 
