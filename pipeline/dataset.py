@@ -40,6 +40,17 @@ def load(processed: ProcessedFolder) -> Dataset:
     )
 
 
+def load_labelled(
+    processed: ProcessedFolder,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Map images and labels of train.csv alone; what learns never opens the test digits.
+
+    Raises PipelineError like ``load``.
+    """
+    arrays = read_manifest(processed)["arrays"]
+    return _map(processed.train_images, arrays), _map(processed.train_labels, arrays)
+
+
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     """Return the record of a processed source: checksums, class counts, and its raw manifest.
 

@@ -1,6 +1,6 @@
 """The run of one network: trained, perhaps again on all rows, measured, and recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from pipeline.nn import EpochResult, Examples, Training
 from pipeline.plan import Plan
 from pipeline.prediction import Model
 from pipeline.recipe import Recipe, read_recipe
-from pipeline.workspace import RunFolder
+from pipeline.workspace import ProcessedFolder, RunFolder
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,7 @@ def train_network(
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
         manifest = dataset.read_manifest(processed)
-        inputs = {
-            "data": {
-                name: manifest["arrays"][name]["sha256"]
-                for name in ("train_images", "train_labels")
-            },
-            "recipe": identifying(recipe),
-            "code": code_checksum(),
-        }
+        inputs = experiment(recipe, manifest)
         outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
         unchanged = not force and provenance.is_current(run.training, inputs, outputs)
         if unchanged:
@@ -95,6 +88,32 @@ def resolve_recipe(plan: Plan) -> Recipe:
 def identifying(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as a record's inputs keep it: all that makes it another experiment."""
     return recipe.model_dump(mode="json", exclude={"description"})
+
+
+def experiment(recipe: Recipe, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network depends on, as records keep it: labelled digits, recipe and code.
+
+    manifest: of the processed source.
+    """
+    arrays = manifest["arrays"]
+    return {
+        "data": {name: arrays[name]["sha256"] for name in ("train_images", "train_labels")},
+        "recipe": identifying(recipe),
+        "code": code_checksum(),
+    }
+
+
+def examples(processed: ProcessedFolder, rows: prediction.Array) -> Examples:
+    """Return these rows of the labelled digits. rows: (n,) int64."""
+    images, labels = dataset.load_labelled(processed)
+    return Examples(np.asarray(images), np.asarray(labels), rows)
+
+
+def measure(model: Model, held_out: Examples) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy of a trained network, with all of its views."""
+    images, labels = (array[held_out.rows] for array in (held_out.images, held_out.labels))
+    probabilities = prediction.predict(model, images)
+    return nn.log_loss(probabilities, labels), nn.accuracy(probabilities, labels)
 
 
 def remove_checkpoints(run: RunFolder) -> None:
@@ -130,8 +149,7 @@ class _Work:
         self._fit(training, train, held_out, history)
         model = Model(training.network, recipe.prediction.views)
         save_model(run.model, model)
-        images, labels = (array[held_out.rows] for array in (held_out.images, held_out.labels))
-        probabilities = prediction.predict(model, images)
+        loss, accuracy = measure(model, held_out)
         epochs = history.kept_epoch(patience=recipe.training.patience)
         refit = self._refit(epochs)
         files.write_json(
@@ -155,8 +173,8 @@ class _Work:
                     "sha256": files.sha256(split.path),
                 },
                 "epochs": epochs,
-                "hold_out_accuracy": nn.accuracy(probabilities, labels),
-                "hold_out_loss": nn.log_loss(probabilities, labels),
+                "hold_out_accuracy": accuracy,
+                "hold_out_loss": loss,
                 "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
                 "images_per_second": history.images_per_second,
                 "data": raw_manifest,
@@ -196,8 +214,7 @@ class _Work:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 
     def _examples(self, rows: prediction.Array) -> Examples:
-        digits = dataset.load(self.plan.workspace.processed(self.plan.source.name))
-        return Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
+        return examples(self.plan.workspace.processed(self.plan.source.name), rows)
 
     def _fit(
         self,

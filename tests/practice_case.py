@@ -66,7 +66,7 @@ def temporaries(*folders: Path) -> list[Path]:
 # Of the make that may be running the tests, and of the terminal that they run on.
 _FOREIGN = re.compile(
     r"MAKE.*|MFLAGS|DIGITS_(?!KAGGLE_INPUT).*|TTY_.*|FORCE_COLOR|COLUMNS"
-    r"|SOURCE|RECIPE|RUN|RUNS|SEED|SET|FOLDS|INDEX|IMAGE|FORCE|TRACK|DATA|SUBMISSIONS|VENV|PYTHON"
+    r"|SOURCE|RECIPE|RUN|RUNS|SEED|SET|FOLDS|INDEX|IMAGE|FORCE|TRIALS|STORAGE|TRACK|DATA|SUBMISSIONS|VENV|PYTHON"
 )
 
 

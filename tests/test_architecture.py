@@ -48,6 +48,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_differences",
             "recipe_faults",
             "recipe_layers",
+            "recipe_ranges",
+            "recipe_text",
             "recipe_values",
             "reproduction",
             "report",
@@ -59,6 +61,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "trace_links",
             "tracking",
             "trained_run",
+            "tuning",
         }
     ),
     frozenset({"stages"}),
