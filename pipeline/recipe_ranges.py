@@ -67,9 +67,15 @@ class Range(Section):
         return ""
 
     def rounded(self, value: float) -> float:
-        """Return a number of the range with no more digits than tell a thousand of them apart."""
+        """Return a number of the range with no more digits than tell a thousand of them apart.
+
+        On a step, as many as the step has.
+        """
         assert self.low is not None
         assert self.high is not None
+        if self.step is not None:
+            low, step = Decimal(str(self.low)), Decimal(str(self.step))
+            return float(low + step * round((Decimal(value) - low) / step))
         span = value if self.log else self.high - self.low
         digits = 3 - math.floor(math.log10(span))
         return min(max(round(value, digits), float(self.low)), float(self.high))

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -115,7 +115,8 @@ class Search:
             # Without one, it died before it had written anything down.
             never_began = worker is None and (trial.datetime_start or long_ago) <= long_ago
             if never_began or (worker is not None and _is_dead(worker)):
-                self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+                with contextlib.suppress(UpdateFinishedTrialError):  # by another process, just now
+                    self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _try(self, place: int) -> None:
         """Train one trial at this place, unless another process has it."""
@@ -131,7 +132,7 @@ class Search:
 
         try:
             self.study.optimize(objective, n_trials=1, catch=(_GivenWay,))
-        except (AssertionError, ValueError):
+        except (AssertionError, UpdateFinishedTrialError, ValueError):
             if self._state(numbers) != TrialState.FAIL:
                 raise
             # What optuna does if others took this process for dead, and did its trial again.
@@ -171,8 +172,17 @@ class Search:
             settings = {found.key: found.own for found in self.dimensions}
         trial.set_user_attr("settings", settings)
 
+        tenths = {0}
+
         def watch(result: Any, epochs: int) -> None:
-            self._watch(trial, place, result, epochs)
+            if self.watcher:
+                self.watcher.progress(
+                    result.epoch, epochs, result.hold_out_loss, result.hold_out_accuracy
+                )
+            tenth = TENTHS * result.epoch // epochs
+            if tenth not in tenths and result.epoch < epochs:
+                tenths.add(tenth)
+                self._compare(trial, place, tenth, result, result.epoch / epochs)
 
         try:
             recipe = with_settings(self.recipe, settings)
@@ -186,19 +196,16 @@ class Search:
         _note(trial, loss, accuracy, 1.0)
         return accuracy if self._objective == "accuracy" else loss
 
-    def _watch(self, trial: optuna.Trial, place: int, result: Any, epochs: int) -> None:
+    def _compare(
+        self, trial: optuna.Trial, place: int, tenth: int, result: Any, progress: float
+    ) -> None:
         """Report an evaluation, and end the trial if most others were better at this time."""
         loss, accuracy = result.hold_out_loss, result.hold_out_accuracy
-        if self.watcher:
-            self.watcher.progress(result.epoch, epochs, loss, accuracy)
-        tenth = TENTHS * result.epoch // epochs
         if not np.isfinite(loss):
             raise FloatingPointError(f"the loss on the held-out digits became {loss}")
-        if tenth == 0 or result.epoch == epochs:
-            return
         trial.report(accuracy if self._objective == "accuracy" else loss, tenth)
         if place > 0 and trial.should_prune():
-            _note(trial, loss, accuracy, result.epoch / epochs)
+            _note(trial, loss, accuracy, progress)
             raise optuna.TrialPruned
 
     @property
