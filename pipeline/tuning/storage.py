@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -30,6 +31,12 @@ class _Storage(RDBStorage):
             super().record_heartbeat(trial_id)
 
 
+def _forms(secret: object) -> list[str]:
+    """A secret as it is, and as it stands in an address."""
+    text = str(secret or "")
+    return [form for form in (text, quote(text, safe=""), quote_plus(text)) if form]
+
+
 class Place:
     """An address of trials that can be shown: ``text`` holds no password.
 
@@ -49,11 +56,11 @@ class Place:
         except (ArgumentError, ValueError):
             raise PipelineError("STORAGE is no address of a database", remedy=EXAMPLE) from None
         self._url = address
-        self._secrets = [address, *([str(url.password)] if url.password else [])]
+        self._secrets = [address, *_forms(url.password)]
         query: dict[str, Any] = {}
         for name, value in url.query.items():
             secret = "pass" in name.lower() or "token" in name.lower()
-            self._secrets += [str(value)] if secret else []
+            self._secrets += _forms(value) if secret else []
             query[name] = _HIDDEN if secret else value
         self.text = url.set(query=query).render_as_string(hide_password=True)
 

@@ -16,7 +16,9 @@ from pipeline.recipe import read_recipe
 from pipeline.stages.train import train
 from pipeline.stages.tune import TuneResult, tune
 from pipeline.trained_run import read_training
+from pipeline.tuning.outcome import Trial
 from pipeline.tuning.search import Search
+from pipeline.tuning.trial import Digits
 from pipeline.workspace import Workspace
 from tests.practice_case import REPOSITORY, command, copy_practice, digits, environment
 from tests.tuning.tuning_case import RANGES, write_recipe
@@ -124,18 +126,32 @@ def test_the_same_command_finds_it_done_and_more_trials_go_on(
     assert searched.folder.recipe.exists()
 
 
-def test_other_ranges_seeds_and_recipes_are_other_searches(
+def test_other_ranges_are_another_search(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = []
-    monkeypatch.setattr(Search, "run", lambda search: names.append(search.study.study_name) or [])
-    recipe = write_recipe(tmp_path)
-    for tune_section in (RANGES, RANGES.replace("0.3", "0.2"), RANGES.replace("= 6", "= 7")):
-        recipe.write_text(write_recipe(tmp_path, tune_section).read_text("utf-8"), "utf-8")
-        with pytest.raises(PipelineError, match="None of 0 trials"):
-            tune(plan_for(workspace, recipe))
+    names: list[str] = []
+
+    def note(search: Search) -> list[Trial]:
+        names.append(search.study.study_name)
+        raise PipelineError("enough")
+
+    monkeypatch.setattr(Search, "run", note)
+    for ranges in (RANGES, RANGES.replace("0.3", "0.2"), RANGES.replace("= 6", "= 7")):
+        with pytest.raises(PipelineError, match="enough"):
+            tune(plan_for(workspace, write_recipe(tmp_path, ranges)))
     assert names[0] == names[2], "the number of trials is none of it"
     assert names[0] != names[1]
+
+
+def test_no_trial_that_can_be_trained(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise FloatingPointError("the loss became nan in epoch 1")
+
+    monkeypatch.setattr(Digits, "measure", fail)
+    with pytest.raises(PipelineError, match=r"None of 2 trials .* the loss became nan in epoch 1"):
+        tune(plan_for(workspace, write_recipe(tmp_path)), trials=2)
 
 
 def test_what_cannot_be_searched(workspace: Workspace, tmp_path: Path) -> None:
@@ -188,12 +204,8 @@ def test_processes_share_a_search_and_one_that_is_killed_loses_nothing(
         assert errors.strip() == "Interrupted. The same command goes on from here."
     both = [start(workspace, "--trials", "14") for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in both]
-    assert [
-        (process.returncode, errors) for process, (_, errors) in zip(both, outputs, strict=True)
-    ] == [
-        (0, ""),
-        (0, ""),
-    ]
+    for process, (_, errors) in zip(both, outputs, strict=True):
+        assert (process.returncode, errors) == (0, "")
     made = [places(output) for output, _ in outputs]
     assert all(made), "one did all of the work"
     assert not set(made[0]) & set(made[1])

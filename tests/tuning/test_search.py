@@ -150,8 +150,8 @@ def test_trials_with_other_numbers_of_epochs_are_compared_at_the_same_share(
     search = open_search(tmp_path, 6, FakeDigits(epochs=10), in_memory=True)
     search.run()
     for epochs, state in ((10, "complete"), (100, "complete"), (7, "pruned"), (70, "pruned")):
-        rate = 0.0029 if state == "complete" else 5.0
-        search.digits = FakeDigits(epochs=epochs, rate=rate)  # type: ignore[assignment]
+        loss = 0.05 if state == "complete" else 0.5
+        search.digits = FakeDigits(epochs=epochs, loss=loss)  # type: ignore[assignment]
         search.trials += 1
         assert search.run()[-1].state == state
 
@@ -232,7 +232,8 @@ def test_a_place_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:
     trial = ask(search)
     trial.set_user_attr("worker", "elsewhere 1")
     trial.set_user_attr("place", 0)
-    search._try(0)
+    with quiet():
+        search._try(0)
     states = [found.state for found in search.study.get_trials()]
     assert states == [TrialState.RUNNING, TrialState.FAIL]
     assert search.finished() == []

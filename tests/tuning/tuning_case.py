@@ -66,21 +66,21 @@ class Evaluation:
 class FakeDigits:
     """Instead of a training: a loss that is lowest at a learning rate of 0.003.
 
-    before: called with the recipe before each trial.  rate: instead of the recipe's.
+    before: called with the recipe before each trial.  loss: instead of the one made up.
     """
 
     before: Callable[[Recipe], None] = lambda _: None
     epochs: int = 5
-    rate: float | None = None
+    loss: float | None = None
 
     def training(self, recipe: Recipe) -> None: ...
 
     def measure(self, recipe: Recipe, watch: Callable[[Any, int], None]) -> tuple[float, float]:
         self.before(recipe)
-        rate = self.rate or recipe.optimizer.learning_rate
-        loss = 0.1 + abs(rate - 0.003) + recipe.optimizer.weight_decay / 10
+        rate, decay = recipe.optimizer.learning_rate, recipe.optimizer.weight_decay
+        loss = self.loss or 0.1 + abs(rate - 0.003) + decay / 10
         for epoch in range(1, self.epochs + 1):
-            watch(Evaluation(epoch, loss * 10 / epoch, 1 - loss / 10), self.epochs)
+            watch(Evaluation(epoch, loss * self.epochs / epoch, 1 - loss / 10), self.epochs)
         return loss, 1 - loss / 10
 
 
