@@ -19,6 +19,8 @@ RUNS ?=
 INDEX ?=
 IMAGE ?=
 FORCE ?=
+TRIALS ?=
+STORAGE ?=
 TRACK ?=
 EXECUTOR ?=
 DASK ?=
@@ -40,6 +42,8 @@ export DIGITS_RUNS = $(RUNS)
 export DIGITS_INDEX = $(INDEX)
 export DIGITS_IMAGE = $(IMAGE)
 export DIGITS_FORCE = $(FORCE)
+export DIGITS_TRIALS = $(TRIALS)
+export DIGITS_STORAGE = $(STORAGE)
 export DIGITS_TRACK = $(TRACK)
 export DIGITS_EXECUTOR = $(EXECUTOR)
 export DIGITS_DASK = $(DASK)
@@ -66,6 +70,7 @@ ifeq ($(strip $(VENV)),)
   INSTALLED :=
   INSTALLED_DEV :=
   INSTALLED_STRESS :=
+  INSTALLED_TUNE :=
 else
   RUNNER := $(VENV)/bin/python
   INSTALLED_BASE := $(VENV)/.installed
@@ -75,6 +80,7 @@ else
   endif
   INSTALLED_DEV := $(VENV)/.installed-dev
   INSTALLED_STRESS := $(VENV)/.installed-stress
+  INSTALLED_TUNE := $(VENV)/.installed-optuna
   ifeq ($(wildcard $(RUNNER)),)
     PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
   else
@@ -107,6 +113,8 @@ help: ## List targets and variables
 	  INDEX 'for look: a row of train.csv, from 0' \
 	  IMAGE 'for predict: a picture file' \
 	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
+	  TRIALS 'for tune: how many sets of values are tried, in all' \
+	  STORAGE 'for tune: the address of a database that several machines share' \
 	  TRACK 'mlflow or wandb: tell that tracking service of the run' \
 	  EXECUTOR 'local, or dask: train on the workers of a cluster' \
 	  DASK 'the address of a dask scheduler, tcp://host:8786; without, a cluster here' \
@@ -178,6 +186,10 @@ seeds: $(INSTALLED) ## Train and validate with SEEDS=3 seeds, and show how far a
 .PHONY: blend
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV
 	@$(DIGITS) blend
+
+.PHONY: tune
+tune: $(INSTALLED_TUNE) ## Search the ranges of RECIPE for better settings; goes on with TRIALS=
+	@$(DIGITS) tune
 
 .PHONY: report compare
 report: $(INSTALLED) ## Write a page about the run, to open in a browser
@@ -258,8 +270,8 @@ $(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 	@$(INTERPRETER) $(INSTALL) .
 	@touch "$@"
 
-$(VENV)/.installed-mlflow $(VENV)/.installed-wandb $(VENV)/.installed-dask: $(VENV)/.installed-%: $(INSTALLED_BASE)
-	@echo "Installing what $* needs ..."
+$(VENV)/.installed-dask $(VENV)/.installed-mlflow $(VENV)/.installed-optuna $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
+	@echo "Installing $* ..."
 	@$(INTERPRETER) $(INSTALL) '.[$*]'
 	@touch "$@"
 
@@ -278,8 +290,8 @@ endif
 DATA_FOLDER = $(call quote,$(or $(DATA),data))
 SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
 .PHONY: clean distclean
-clean: ## Remove what can be rebuilt: arrays, runs, pages, caches (never raw data nor submissions)
-	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/comparisons $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+clean: ## Remove what can be rebuilt: arrays, runs, searches, pages, caches (never raw data nor submissions)
+	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/tuning $(DATA_FOLDER)/comparisons $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \

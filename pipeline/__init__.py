@@ -14,6 +14,7 @@ Read it in the order in which the data flows:
 
 Beside that way:
 
+- ``tuning``        searching for better settings of a recipe
 - ``report``       pages about runs: figures, digits, templates
 - ``reading``      what a run reads in a digit; ``picture`` and ``ink`` make one of any picture
 - ``trace``        from a score back to all that it came from; ``reproduction`` makes a run again

@@ -55,10 +55,10 @@ def load(processed: ProcessedFolder) -> Dataset:
     )
 
 
-def load_training(
+def load_labelled(
     processed: ProcessedFolder,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Map the labelled digits alone: images (N, 28, 28) and labels (N,), as ``load`` has them.
+    """Map images and labels of train.csv alone; what learns never opens the test digits.
 
     Raises PipelineError like ``load``.
     """

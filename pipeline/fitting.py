@@ -1,5 +1,6 @@
 """One network fitted to its digits: saved after each evaluation, and taken up again from there."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -141,7 +142,7 @@ def fit(
     hold_out: Examples | None,
     history: History,
     *,
-    checkpoint: Path,
+    checkpoint: Path | None,
     inputs: dict[str, Any],
     until: int | None = None,
     history_csv: Path | None = None,
@@ -150,21 +151,31 @@ def fit(
     """Train to the end, or to the epoch ``until``; the network then has the values to keep.
 
     history: what ``resume`` returned; each evaluation is added to it.
-    checkpoint: written after each evaluation, and left there for the caller to remove.
+    checkpoint: written after each evaluation, and left there for the caller to remove; None for
+    a training that is never taken up again.
+    watch: told of each evaluation; what it raises ends the training.
     Raises FloatingPointError if the loss is no longer a number; then there is no checkpoint left.
     """
     try:
-        with single_threaded_blas():
-            for result in training.fit(train, hold_out, workers=workers_for(training), until=until):
+        with (
+            single_threaded_blas(),
+            # Its threads end here, and not when somebody lets go of an exception.
+            contextlib.closing(
+                training.fit(train, hold_out, workers=workers_for(training), until=until)
+            ) as results,
+        ):
+            for result in results:
                 history.add(result)
-                state = training.state() | {"history": np.array(history.rows)}
-                save_checkpoint(checkpoint, inputs, state)
+                if checkpoint:
+                    state = training.state() | {"history": np.array(history.rows)}
+                    save_checkpoint(checkpoint, inputs, state)
                 if history_csv:
                     history.write(history_csv)
                 if watch:
                     watch(result)
     except FloatingPointError:
-        checkpoint.unlink(missing_ok=True)  # going on from it would only diverge again
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)  # going on from it would only diverge again
         raise
     training.network.vector[...] = training.result
 

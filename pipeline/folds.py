@@ -45,7 +45,7 @@ def hold_out(processed: ProcessedFolder, *, size: float, seed: int) -> Split:
     Raises PipelineError if the rows do not suffice, or if the saved split is damaged.
     """
     _check_seed(seed)
-    _, labels = dataset.load_training(processed)
+    _, labels = dataset.load_labelled(processed)
     rows = _hold_out_size(size, len(labels))
     path = processed.folds / f"hold-out-{size:.15g}-seed{seed}.npy"
     assignment = _kept(path, len(labels), lambda: _draw_hold_out(labels, rows, seed))
@@ -60,7 +60,7 @@ def k_folds(processed: ProcessedFolder, *, folds: int, seed: int) -> list[Split]
     Every digit has the same share in all parts. Raises PipelineError like ``hold_out``.
     """
     _check_seed(seed)
-    _, labels = dataset.load_training(processed)
+    _, labels = dataset.load_labelled(processed)
     if folds < 2:
         raise PipelineError(f"Cannot make {folds} folds: there must be at least 2")
     path = processed.folds / f"folds-{folds}-seed{seed}.npy"

@@ -18,6 +18,8 @@ from pipeline.prediction import Model
 from pipeline.recipe import Recipe, read_recipe
 from pipeline.workspace import RunFolder
 
+Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
 
 @dataclass(frozen=True)
 class TrainStart:
@@ -71,7 +73,7 @@ def train_network(
             work = None
             if not unchanged:
                 split = find_split(processed, recipe.split.record)
-                digits, checksum = dataset.load_training(processed), files.sha256(split.path)
+                digits, checksum = dataset.load_labelled(processed), files.sha256(split.path)
                 work = _Work(plan, recipe, inputs, digits, split, checksum, tell, watcher)
         if work is not None:
             if force:
@@ -112,6 +114,24 @@ def identifying(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(mode="json", exclude={"description"})
 
 
+def examples(digits: Labelled, rows: prediction.Array) -> Examples:
+    """Return these rows of the labelled digits.
+
+    digits: images (N, 28, 28) and labels (N,), both uint8.  rows: (n,) whole numbers.
+    """
+    images, labels = digits
+    # The images stay the map that they are: of a large one, rows are read past it.
+    return Examples(images, np.asarray(labels), rows)
+
+
+def measure(model: Model, held_out: Examples) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy of a trained network, with all of its views."""
+    score = Score(held_out.labels[held_out.rows])
+    for probabilities in prediction.predict_in_turn(model, held_out.images, held_out.rows):
+        score.add(probabilities)
+    return score.log_loss, score.accuracy
+
+
 def remove_checkpoints(run: RunFolder) -> None:
     """Remove the states in mid-training of both networks."""
     run.checkpoint.unlink(missing_ok=True)
@@ -125,7 +145,7 @@ class _Work:
     plan: Plan
     recipe: Recipe
     inputs: dict[str, Any]
-    digits: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+    digits: Labelled
     split: Split
     split_sha256: str
     tell: Callable[[str], None] | None
@@ -147,9 +167,7 @@ class _Work:
         self._fit(training, train, held_out, history)
         model = Model(training.network, recipe.prediction.views)
         save_model(run.model, model)
-        score = Score(held_out.labels[held_out.rows])
-        for probabilities in prediction.predict_in_turn(model, held_out.images, held_out.rows):
-            score.add(probabilities)
+        loss, accuracy = measure(model, held_out)
         epochs = history.kept_epoch(patience=recipe.training.patience)
         refit = self._refit(epochs)
         files.write_json(
@@ -173,8 +191,8 @@ class _Work:
                     "sha256": self.split_sha256,
                 },
                 "epochs": epochs,
-                "hold_out_accuracy": score.accuracy,
-                "hold_out_loss": score.log_loss,
+                "hold_out_accuracy": accuracy,
+                "hold_out_loss": loss,
                 "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
                 "images_per_second": history.images_per_second,
                 "data": raw_manifest,
@@ -214,9 +232,7 @@ class _Work:
             raise PipelineError(f"{self.plan.recipe}: {error}") from None
 
     def _examples(self, rows: prediction.Array) -> Examples:
-        images, labels = self.digits
-        # The images stay the map that they are: of a large one, rows are read past it.
-        return Examples(images, np.asarray(labels), rows)
+        return examples(self.digits, rows)
 
     def _fit(
         self,

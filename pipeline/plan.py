@@ -185,6 +185,11 @@ def parse_folds(text: str | None) -> int | None:
     return _whole_number("FOLDS", text, 2)
 
 
+def parse_trials(text: str | None) -> int | None:
+    """Return TRIALS as a number, None if it was not given. PipelineError for other texts."""
+    return _whole_number("TRIALS", text, 1)
+
+
 def _whole_number(name: str, text: str | None, least: int) -> int | None:
     if not text:
         return None

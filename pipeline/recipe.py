@@ -7,6 +7,7 @@ never passes silently.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import read_json, read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
+from pipeline.recipe_ranges import NOT_SEARCHED, TuneSection, flatten_ranges
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
 
 
@@ -183,7 +185,10 @@ class PredictionSection(Section):
 
 
 class Recipe(Section):
-    """A whole experiment; the same recipe, data and seed give the same network, bit for bit."""
+    """A whole experiment; the same recipe, data and seed give the same network, bit for bit.
+
+    tune: what a search may try; it is no part of the experiment, nor of what is kept of one.
+    """
 
     description: str
     seed: Annotated[int, Field(ge=0)] = 0
@@ -194,6 +199,7 @@ class Recipe(Section):
     augmentation: AugmentationSection | None = None
     training: TrainingSection
     prediction: PredictionSection = PredictionSection()
+    tune: Annotated[TuneSection | None, Field(exclude=True)] = None
 
 
 def read_recipe(
@@ -206,9 +212,12 @@ def read_recipe(
     """Read a recipe and apply the seed and the overrides ("training.epochs=5") to it.
 
     fold: its number and how many there are; it replaces what the recipe itself holds out.
+    Ranges to search are checked against the recipe as its file has it; what overrides make of it
+    may lie outside of them (``range_faults``).
     Raises PipelineError naming the file, the key and what is wrong with it.
     """
     values = read_toml(path)
+    flatten_ranges(values)
     if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
         split.pop("hold_out", None)
         split["fold"], split["folds"] = fold
@@ -219,14 +228,62 @@ def read_recipe(
     if seed is not None:
         values["seed"] = seed
     try:
-        return Recipe.model_validate(values)
+        recipe = Recipe.model_validate(values)
+        faults = [] if overrides else range_faults(recipe)
     except pydantic.ValidationError as error:
+        faults = explain_faults(error, values)
+    if faults:
         raise PipelineError(
-            f"{path}: {'; '.join(explain_faults(error, values)[:3])}",
+            f"{path}: {'; '.join(faults[:3])}",
             remedy="pipeline/recipe.py lists all settings with their ranges."
             if not overrides
             else f"Look at the recipe and at SET: {' '.join(overrides)}",
-        ) from None
+        )
+    return recipe
+
+
+def range_faults(recipe: Recipe) -> list[str]:
+    """Return what is wrong with the recipe's ranges, one text for each; none without ranges.
+
+    The recipe's own value must be in the range, and both ends, or all choices, must be allowed.
+    """
+    whole = recipe.model_dump()
+    faults = []
+    for key, found in recipe.tune.ranges.items() if recipe.tune else ():
+        try:
+            fault = _range_fault(recipe, key, found.ends, found.fault(value_of(whole, key)))
+        except KeyError:
+            fault = "the recipe has no such setting"
+        if fault:
+            faults.append(f"tune.ranges: {key}: {fault}")
+    return faults
+
+
+def _range_fault(recipe: Recipe, key: str, ends: list[Any], fault: str) -> str:
+    if key.partition(".")[0] in NOT_SEARCHED:
+        return "is not for a search: it changes what is measured, or luck"
+    for end in ends if not fault else ():
+        try:
+            with_settings(recipe, {key: end})
+        except ValueError as error:
+            return f"{end!r} is not allowed ({error})"
+    return fault
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with other values, by their dotted keys, and without ranges.
+
+    Raises ValueError naming the key and what is wrong with it.
+    """
+    values = recipe.model_dump(exclude_unset=True)
+    try:
+        for key, value in settings.items():
+            set_value(values, key, value)
+        return Recipe.model_validate(values)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]}: the recipe has no such key") from None
+    except pydantic.ValidationError as error:
+        raise ValueError("; ".join(explain_faults(error, values)[:3])) from None
 
 
 def recipe_of_record(path: Path) -> Recipe:
@@ -246,7 +303,7 @@ def recipe_of_record(path: Path) -> Recipe:
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
-    """Set one value by its dotted key; numbers in the key index lists: network.layers.1.units."""
+    """Apply one text like "training.epochs=5"."""
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", key):
         raise PipelineError(
@@ -256,6 +313,17 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a text: optimizer.kind=sgd
+    try:
+        set_value(values, key, value)
+    except KeyError:
+        raise PipelineError(f"SET={override}: the recipe has no such key") from None
+
+
+def set_value(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set one value of a recipe by its dotted key, in place; KeyError if there can't be such a key.
+
+    Numbers in the key index lists: network.layers.1.units. Tables that are missing are made.
+    """
     *parents, last = key.split(".")
     target: Any = values
     try:
@@ -266,4 +334,17 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         else:
             target[last] = value
     except (AttributeError, IndexError, TypeError, ValueError):
-        raise PipelineError(f"SET={override}: the recipe has no such key") from None
+        raise KeyError(key) from None
+
+
+def value_of(values: Mapping[str, Any], key: str) -> Any:
+    """Return one value of a recipe by its dotted key; KeyError if it has none, or None."""
+    found: Any = values
+    try:
+        for part in key.split("."):
+            found = found[int(part)] if isinstance(found, list) else found[part]
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise KeyError(key) from None
+    if found is None:
+        raise KeyError(key)
+    return found

@@ -175,6 +175,36 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class TuningFolder:
+    """A search for better settings, and what came of it."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def study(self) -> Path:
+        """All trials, as an SQLite file, where no other database is given."""
+        return self.folder / "study.sqlite3"
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe with the best values that were found."""
+        return self.folder / "tuned.toml"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "tuning.html"
+
+    @property
+    def record(self) -> Path:
+        """What was searched, and all finished trials; written last."""
+        return self.folder / "tuning.json"
+
+
+@dataclass(frozen=True)
 class NotebookFolder:
     """A notebook for Kaggle, as its client takes it."""
 
@@ -230,6 +260,9 @@ class Workspace:
     def apart(self, folder: Path) -> "Workspace":
         """Another place for runs, on the digits of this one."""
         return _Apart(folder, folder, self)
+
+    def tuning(self, study: str) -> TuningFolder:
+        return TuningFolder(self.data / "tuning" / study)
 
     def notebook(self, name: str) -> NotebookFolder:
         return NotebookFolder(self.data / "notebook" / name)

@@ -62,6 +62,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe_differences",
             "recipe_faults",
             "recipe_layers",
+            "recipe_ranges",
+            "recipe_text",
             "recipe_values",
             "report",
             "reproduction",
@@ -75,6 +77,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "trace_links",
             "tracking",
             "trained_run",
+            "tuning",
         }
     ),
     frozenset({"stages"}),

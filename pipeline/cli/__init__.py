@@ -6,7 +6,7 @@ Stages and the libraries behind them are imported when a command runs, so that h
 import click
 
 from pipeline import __version__
-from pipeline.cli import digits, on_kaggle, records, reports, seeds, stages, tracing
+from pipeline.cli import digits, on_kaggle, records, reports, seeds, stages, tracing, tuning
 from pipeline.cli.failures import Commands
 
 # In the order in which help lists them: the way of the data, then what one asks about it.
@@ -20,6 +20,7 @@ COMMANDS = (
     stages.summary,
     stages.blend,
     seeds.seeds,
+    tuning.tune,
     reports.report,
     reports.compare,
     digits.look,

@@ -20,10 +20,12 @@ from pipeline.display.preparation import show_download, show_preprocess
 from pipeline.display.seeds import show_seeds
 from pipeline.display.tracing import show_reproduce, show_trace
 from pipeline.display.training import TrainingDisplay, show_train
+from pipeline.display.tuning import TuningDisplay, show_tune
 from pipeline.display.validation import show_validate
 
 __all__ = [
     "TrainingDisplay",
+    "TuningDisplay",
     "make_console",
     "show_check",
     "show_compare",
@@ -46,6 +48,7 @@ __all__ = [
     "show_summary",
     "show_trace",
     "show_train",
+    "show_tune",
     "show_unchanged",
     "show_validate",
 ]
