@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.array_files import load_array
+from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
-from pipeline.files import read_json
+from pipeline.records import PROCESSED, read_record
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -33,11 +35,24 @@ def load(processed: ProcessedFolder) -> Dataset:
     Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
     """
     arrays = read_manifest(processed)["arrays"]
-    return Dataset(
+    digits = Dataset(
         train_images=_map(processed.train_images, arrays),
         train_labels=_map(processed.train_labels, arrays),
         test_images=_map(processed.test_images, arrays),
     )
+    labels = digits.train_labels
+    images_of_labels = (*labels.shape, SIDE_PIXELS, SIDE_PIXELS)
+    if (
+        not labels.size
+        or labels.max() > 9
+        or digits.train_images.shape != images_of_labels
+        or digits.test_images.shape[1:] != images_of_labels[1:]
+    ):
+        raise PipelineError(
+            f"{processed.folder} does not hold images of digits with their labels",
+            remedy=f"{REMEDY} FORCE=1",
+        )
+    return digits
 
 
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
@@ -46,7 +61,7 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     Raises PipelineError if the source has not been processed.
     """
     try:
-        return read_json(processed.manifest)
+        return read_record(processed.manifest, PROCESSED)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",
@@ -57,14 +72,14 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
 def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     shape = tuple(arrays[path.stem]["shape"])
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = load_array(path, mapped=True)
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
-    except (ValueError, OSError, EOFError) as error:
+    except ValueError as error:
         raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
     if array.shape != shape or array.dtype != np.uint8:
         raise PipelineError(
             f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 {shape}",
             remedy=f"{REMEDY} FORCE=1",
         )
-    return array  # type: ignore[no-any-return]
+    return array

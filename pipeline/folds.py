@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import dataset
+from pipeline.array_files import load_array
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_write, locked
 from pipeline.workspace import ProcessedFolder
@@ -78,7 +79,10 @@ def find_split(processed: ProcessedFolder, record: Mapping[str, Any]) -> Split:
     if record["kind"] == "hold_out":
         return hold_out(processed, size=record["size"], seed=record["seed"])
     if record["kind"] == "fold":
-        return k_folds(processed, folds=record["folds"], seed=record["seed"])[int(record["fold"])]
+        folds, fold = int(record["folds"]), int(record["fold"])
+        if not 0 <= fold < folds:
+            raise PipelineError(f"There is no fold {fold} of {folds}: they count from 0")
+        return k_folds(processed, folds=folds, seed=record["seed"])[fold]
     raise PipelineError(f"There is no split of the kind {record['kind']}")
 
 
@@ -96,12 +100,12 @@ def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
                 with atomic_write(path) as stream:
                     np.save(stream, drawn, allow_pickle=False)
     try:
-        assignment = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        assignment = load_array(path)
+    except ValueError as error:
         raise _damaged(path, str(error)) from None
     if assignment.shape != (rows,) or assignment.dtype != np.int16:
         raise _damaged(path, f"it is not one number for each of {rows:,} rows")
-    return assignment  # type: ignore[no-any-return]
+    return assignment
 
 
 def _draw_hold_out(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Assignment:

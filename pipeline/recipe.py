@@ -6,7 +6,6 @@ never passes silently.
 """
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_json, read_toml
+from pipeline.files import parse_toml, read_json, read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -253,9 +252,11 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
             f"SET={override}: not of the form key=value", remedy='Example: SET="training.epochs=5"'
         )
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a text: optimizer.kind=sgd
+        values_of_text = parse_toml(f"value = {text}")
+    except ValueError:
+        values_of_text = {}
+    # A bare word is a text: optimizer.kind=sgd
+    value = values_of_text["value"] if set(values_of_text) == {"value"} else text
     *parents, last = key.split(".")
     target: Any = values
     try:

@@ -14,10 +14,13 @@ LONGEST_MODULE = 350
 
 # From the ground up; a module imports what stands below it, or beside it on its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "files", "workspace", "plan", "members", "credentials", "makefile"}),
+    frozenset(
+        {"errors", "files", "workspace", "plan", "members", "credentials", "makefile", "records"}
+    ),
     frozenset(
         {
             "archive",
+            "array_files",
             "checkpoint",
             "comparison",
             "dataset",

@@ -19,6 +19,7 @@ from pipeline.trained_run import (
     read_run,
     require_run,
 )
+from pipeline.workspace import RunFolder
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def submission(
             record.touch()
         else:
             _write(plan, run, written, force=force, tell=tell)
-        probabilities = np.load(folder.test_probabilities, allow_pickle=False)
+        rows = int(written["test_csv"]["rows"])
+        probabilities = _kept(folder, rows)
     counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
     return SubmissionResult(
         unchanged,
@@ -148,6 +150,11 @@ def _write(
     )
 
 
+def _kept(folder: RunFolder, rows: int) -> ensemble.Probabilities:
+    remedy = "Run: make submission FORCE=1"
+    return ensemble.load_probabilities(folder.test_probabilities, rows, remedy=remedy)
+
+
 def _predict(
     run: TrainedRun,
     images: prediction.Array,
@@ -161,8 +168,7 @@ def _predict(
     """
     folder, inputs = run.folder, run.test_inputs
     if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
-        found: ensemble.Probabilities = np.load(folder.test_probabilities, allow_pickle=False)
-        return found
+        return _kept(folder, len(images))
     if run.members:
         members = []
         for member in run.members:

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.practice_case import REPOSITORY
+from tests.stress.reading import reading
 from tests.stress.table import Part
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {"reading": reading}
 
 
 def main() -> None:
