@@ -1,9 +1,11 @@
 """What Kaggle tells about submissions, as values of our own."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipeline.errors import PipelineError
+
+Status = Literal["PENDING", "COMPLETE", "ERROR"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Submission:
     """
 
     ref: int
-    status: Literal["PENDING", "COMPLETE", "ERROR"]
+    status: Status
     public_score: float | None
     private_score: float | None
     description: str
@@ -58,11 +60,14 @@ def to_limits(answer: Any) -> SubmissionLimits:
 def to_submission(answer: Any) -> Submission:
     """Convert the package's ApiSubmission; PipelineError if it is not as it must be."""
     texts = (answer.description, answer.error_description)
+    status: Any = getattr(answer.status, "name", None)
     if type(answer.ref) is not int or any(not isinstance(text, str) for text in texts):
+        raise _not_understood("a submission")
+    if status not in get_args(Status):
         raise _not_understood("a submission")
     return Submission(
         ref=answer.ref,
-        status=answer.status.name,
+        status=status,
         public_score=_score(answer.public_score),
         private_score=_score(answer.private_score),
         description=answer.description,

@@ -138,7 +138,7 @@ METRICS_OF_MEMBERS = {
     "networks": {"per_row": [WHOLE], "per_test_digit": WHOLE},
 }
 SCORE = {"inputs": TABLE, "accuracy": {"value": SHARE}}
-SUBMISSION = {"inputs": Maybe(_MODELS), "csv_sha256": TEXT}
+SUBMISSION = {"inputs": Maybe({**_MODELS, "test_images": Maybe(TEXT)}), "csv_sha256": TEXT}
 SENT = {
     **SUBMISSION,
     "run": TEXT,

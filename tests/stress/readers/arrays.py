@@ -25,7 +25,7 @@ from pipeline.recipe import read_recipe
 from pipeline.stages.submission import submission
 from pipeline.submission import read_submission
 from tests.stress.mutations import change_bytes, change_json, change_member, pack
-from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, TinyRun
+from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run
 
 PLANTED = "planted"
 SHAPES = (
@@ -169,7 +169,7 @@ class HoldOutNpz(_ArrayReader):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.tiny = TinyRun(folder / "tiny")
+        self.tiny = tiny_run(folder)
         self.path = self.tiny.plan.workspace.run(self.tiny.plan.run).hold_out
 
     @cached_property
@@ -179,6 +179,7 @@ class HoldOutNpz(_ArrayReader):
         return [self.tiny.content(workspace.run(run).hold_out) for run in runs]
 
     def read(self, data: bytes) -> HeldOut:
+        self.tiny.put_back()
         self.path.write_bytes(data)
         errors(self.tiny.plan, count=3)
         return HeldOut.read(self.path)
@@ -203,7 +204,7 @@ class DigitsNpy(_ArrayReader):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.tiny = TinyRun(folder / "tiny")
+        self.tiny = tiny_run(folder)
         self.processed = self.tiny.plan.workspace.processed(self.tiny.plan.source.name)
 
     @cached_property
@@ -220,6 +221,7 @@ class DigitsNpy(_ArrayReader):
         )
 
     def read(self, data: bytes) -> dataset.Dataset:
+        self.tiny.put_back()
         _unpack(data, self.processed.folder, (*self.names, "manifest.json"))
         return dataset.load(self.processed)
 
@@ -242,18 +244,19 @@ class SplitNpy(_ArrayReader):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.tiny = TinyRun(folder / "tiny")
+        self.tiny = tiny_run(folder)
         self.processed = self.tiny.plan.workspace.processed(self.tiny.plan.source.name)
         self.paths = (
             folds.hold_out(self.processed, size=self.size, seed=self.seed).path,
             folds.k_folds(self.processed, folds=self.parts, seed=self.seed)[0].path,
         )
 
-    @cached_property
-    def seeds(self) -> Sequence[bytes]:
-        return [pack([(path.name, path.read_bytes()) for path in self.paths])]
+        self.seeds: Sequence[bytes] = [
+            pack([(path.name, path.read_bytes()) for path in self.paths])
+        ]
 
     def read(self, data: bytes) -> list[folds.Split]:
+        self.tiny.put_back()
         for path in self.paths:
             path.write_bytes(b"")
         _unpack(data, self.processed.folds, [path.name for path in self.paths])
@@ -276,7 +279,7 @@ class ProbabilitiesNpy(_ArrayReader):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.tiny = TinyRun(folder / "tiny")
+        self.tiny = tiny_run(folder)
         self.path = self.tiny.plan.workspace.run(self.tiny.plan.run).test_probabilities
         self.csv = self.tiny.plan.workspace.submission(self.tiny.plan.run)
 

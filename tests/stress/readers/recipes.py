@@ -120,8 +120,8 @@ class Overrides:
             b"training.epochs=5",
             b'optimizer.kind=sgd description="a b"  split.refit=true',
             b"network.layers.2.filters=8 network.layers.8.units=3",
-            b"schedule={kind='step', every_epochs=2} augmentation.scale=0.1",
-            b"split.folds=3 split.fold=1 split.seed=2 training.batch_size=all",
+            b"schedule={kind='step', every_epochs = 2} augmentation.scale=0.1",
+            b"split.seed=2 split.hold_out=30 training.batch_size=all",
         ]
 
     def mutate(self, data: bytes, rng: Random) -> bytes:

@@ -121,7 +121,8 @@ class SubmissionCsv(_CsvReader):
     def seeds(self) -> Sequence[bytes]:
         write_submission(self.path, [row % 10 for row in range(self.rows)])
         sound = self.path.read_bytes()
-        return [sound, sound.replace(b"\n", b"\r\n"), sound.replace(b",", b'","')]
+        quoted = b"".join(b'"' + line.replace(b",", b'","') + b'"\n' for line in sound.splitlines())
+        return [sound, sound.replace(b"\n", b"\r\n"), quoted]
 
     def read(self, data: bytes) -> list[int]:
         self.path.write_bytes(data)
