@@ -23,7 +23,8 @@ def load_array(path: Path, *, mapped: bool = False) -> Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-            found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+            # Mapping compares the size that the header claims with the file's, before any is taken.
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
             if not isinstance(found, np.ndarray):
                 found.close()
                 raise ValueError("it holds several arrays")
@@ -31,7 +32,7 @@ def load_array(path: Path, *, mapped: bool = False) -> Array:
         raise
     except Exception as error:
         raise _unreadable(error) from None
-    return found
+    return found if mapped else np.array(found)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pipeline.array_files import load_array
 from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
-from pipeline.records import PROCESSED, read_record
+from pipeline.records import ARRAYS, PROCESSED, read_record
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -34,7 +34,7 @@ def load(processed: ProcessedFolder) -> Dataset:
 
     Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
     """
-    arrays = read_manifest(processed)["arrays"]
+    arrays = _read(processed, ARRAYS)["arrays"]
     digits = Dataset(
         train_images=_map(processed.train_images, arrays),
         train_labels=_map(processed.train_labels, arrays),
@@ -58,10 +58,14 @@ def load(processed: ProcessedFolder) -> Dataset:
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     """Return the record of a processed source: checksums, class counts, and its raw manifest.
 
-    Raises PipelineError if the source has not been processed.
+    Raises PipelineError if the source has not been processed, or the record is damaged.
     """
+    return _read(processed, PROCESSED)
+
+
+def _read(processed: ProcessedFolder, shape: dict[str, Any]) -> dict[str, Any]:
     try:
-        return read_record(processed.manifest, PROCESSED)
+        return read_record(processed.manifest, shape)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pipeline.credentials import find_credentials
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_write, expand
-from pipeline.records import RAW, REQUEST, read_record
+from pipeline.records import DOWNLOADED, REQUEST, read_record
 from pipeline.workspace import Workspace
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
@@ -258,7 +258,8 @@ def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
 
 def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
     downloaded = [
-        (folder.folder.name, read_record(folder.manifest, RAW)) for folder in workspace.all_raw()
+        (folder.folder.name, read_record(folder.manifest, DOWNLOADED))
+        for folder in workspace.all_raw()
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
@@ -270,7 +271,7 @@ def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> S
         for kind in NAMED_SOURCES:
             if name == kind:
                 return Source(kind, kind)
-        return Source("path", name, Path(manifest["origin"]))
+        return Source("path", name, Path(manifest.get("origin") or name))
     if kaggle_notebook_input(environment):
         return Source("kaggle-notebook", "kaggle-notebook")
     if find_credentials(environment):

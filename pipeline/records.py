@@ -61,11 +61,11 @@ RAW = {
     "inputs": Maybe(TABLE),
     "files": {"train.csv": _FILE, "test.csv": _FILE},
 }
+# What tells where the competition's digits are, of all that were downloaded.
+DOWNLOADED = {"kind": SOURCE_KIND, "origin": Maybe(TEXT), "downloaded_at": Maybe(TEXT)}
 _ARRAY = {"shape": [WHOLE], "sha256": TEXT}
-PROCESSED = {
-    "arrays": {"train_images": _ARRAY, "train_labels": _ARRAY, "test_images": _ARRAY},
-    "raw": RAW,
-}
+ARRAYS = {"arrays": {"train_images": _ARRAY, "train_labels": _ARRAY, "test_images": _ARRAY}}
+PROCESSED = {**ARRAYS, "raw": RAW}
 PREPROCESSED = {**PROCESSED, "class_counts": [WHOLE], "seconds": NUMBER}
 REQUEST = {
     "source": TEXT,
@@ -88,7 +88,7 @@ TRAINING = {
     "refit": Maybe({"model_sha256": TEXT, "seconds": Maybe(NUMBER), "rows": Maybe(WHOLE)}),
     "parameters": WHOLE,
     "networks": Maybe(WHOLE),
-    "split": {"kind": TEXT, "training_rows": WHOLE, "hold_out_rows": WHOLE, "sha256": Maybe(TEXT)},
+    "split": {"kind": TEXT, "sha256": Maybe(TEXT)},
     "epochs": Maybe(WHOLE),
     "hold_out_accuracy": Maybe(SHARE, missing=False),
     "seconds": NUMBER,
@@ -99,9 +99,11 @@ TRAINING = {
 }
 NETWORK = {**TRAINING, "hold_out_accuracy": SHARE}
 ENSEMBLE = {**TRAINING, "members": [{"run": TEXT, "models": _MODELS}]}
+_ROWS = {"training_rows": WHOLE, "hold_out_rows": WHOLE}
 SPLITS = {
-    "hold_out": {"size": NUMBER, "seed": WHOLE, "file": Maybe(TEXT)},
-    "fold": {"folds": FOLDS, "fold": WHOLE, "seed": WHOLE, "file": Maybe(TEXT)},
+    "hold_out": {**_ROWS, "size": NUMBER, "seed": WHOLE, "file": TEXT},
+    "fold": {**_ROWS, "folds": FOLDS, "fold": WHOLE, "seed": WHOLE, "file": TEXT},
+    "ensemble": _ROWS,
 }
 
 ACCURACY = Exactly(value=SHARE, low=SHARE, high=SHARE, correct=WHOLE, rows=WHOLE)
@@ -140,8 +142,8 @@ METRICS_OF_MEMBERS = {
 SCORE = {"inputs": TABLE, "accuracy": {"value": SHARE}}
 SUBMISSION = {"inputs": Maybe({**_MODELS, "test_images": Maybe(TEXT)}), "csv_sha256": TEXT}
 SENT = {
-    **SUBMISSION,
     "run": TEXT,
+    **SUBMISSION,
     "rows": WHOLE,
     "kind": TEXT,
     "source": TEXT,
