@@ -1,5 +1,6 @@
 """Taking known files out of a zip that somebody else made, without trusting anything in it."""
 
+import errno
 import lzma
 import shutil
 import stat
@@ -146,7 +147,10 @@ def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, file
         # Reading stops at the declared size, and its end compares the CRC-32.
         with archive.open(member) as packed, file.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, CHUNK_BYTES)
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        # Decoders say so without a number, and a wrong place in the zip is no valid argument.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         raise PipelineError(
             f"{path} is damaged: its member {name} cannot be read ({error})",
             remedy="Download it again.",

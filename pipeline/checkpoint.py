@@ -1,15 +1,14 @@
 """A model, or a training under way, to one .npz file and back, without pickle."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.array_files import load_arrays
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write
-from pipeline.machine_faults import raise_if_refused
+from pipeline.files import atomic_write, parse_json
 from pipeline.nn import Network
 from pipeline.prediction import Model
 
@@ -32,11 +31,16 @@ def load_model(path: Path) -> Model:
     config, arrays = _load(path)
     try:
         network = Network(config["layers"], tuple(config["input_shape"]))
-        if arrays["vector"].shape != network.vector.shape:  # one number would fit everywhere
-            raise ValueError(f"its vector is {arrays['vector'].shape}, not {network.vector.shape}")
-        network.vector[...] = arrays["vector"]
+        vector = arrays["vector"]
+        if vector.shape != network.vector.shape:  # one number would fit everywhere
+            raise ValueError(f"its vector is {vector.shape}, not {network.vector.shape}")
+        if vector.dtype != network.dtype or not np.isfinite(vector).all():
+            raise ValueError("its vector is not of finite single-precision numbers")
+        network.vector[...] = vector
         return Model(network, config.get("views", 1))  # older files say none and meant one
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError) as error:
+        raise _damaged(path, error) from None
+    except (RecursionError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
 
 
@@ -60,12 +64,8 @@ def _save(path: Path, config: dict[str, Any], arrays: dict[str, Array]) -> None:
 
 def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
-        if path.exists() and not zipfile.is_zipfile(path):
-            raise ValueError("it is no .npz file, or was cut short")
-        # Opened here, because np.load leaves the file of a damaged zip open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            found = {name: np.asarray(stored[name]) for name in stored.files}
-        config = json.loads(found["config"].tobytes().decode("utf-8"))
+        found = load_arrays(path)
+        config = parse_json(found["config"].tobytes().decode("utf-8"))
         arrays = {
             name.removeprefix("array."): array
             for name, array in found.items()
@@ -73,10 +73,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         }
     except FileNotFoundError:
         raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
-    except (OSError, EOFError, KeyError, TypeError, ValueError, MemoryError) as error:
-        raise_if_refused(error, path)
-        raise _damaged(path, error) from None
-    except (zipfile.BadZipFile, RuntimeError) as error:  # a flipped bit may also claim a password
+    except (KeyError, ValueError) as error:
         raise _damaged(path, error) from None
     if not isinstance(config, dict):
         raise _damaged(path, ValueError("its configuration is no object"))

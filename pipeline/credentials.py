@@ -95,7 +95,7 @@ def _key_place(variables: Mapping[str, str], home: Path) -> str | None:
     for name in ("username", "key"):
         if variables.get(f"KAGGLE_{name.upper()}"):
             places.append(f"$KAGGLE_{name.upper()}")
-        elif file.get(name):
+        elif isinstance(file.get(name), str) and file[name]:
             places.append(_short(path, home))
         else:
             return None
@@ -134,6 +134,6 @@ def _has_text(path: Path | str | None) -> bool:
 def _read_json_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,6 +1,5 @@
 """The digits as a run sees them: checked arrays on disk, mapped into memory."""
 
-import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import files
+from pipeline.array_files import load_array
+from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
-from pipeline.machine_faults import raise_if_refused
+from pipeline.records import ARRAYS, PROCESSED, read_record
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -47,12 +48,11 @@ def load(processed: ProcessedFolder) -> Dataset:
 
     Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
     """
-    arrays = read_manifest(processed)["arrays"]
-    return Dataset(
-        train_images=_map(processed.train_images, arrays),
-        train_labels=_map(processed.train_labels, arrays),
-        test_images=_map(processed.test_images, arrays),
-    )
+    train_images, train_labels = load_labelled(processed)
+    test_images = _map(processed.test_images, _read(processed, ARRAYS)["arrays"])
+    if test_images.shape[1:] != train_images.shape[1:]:
+        raise _no_digits(processed)
+    return Dataset(train_images, train_labels, test_images)
 
 
 def load_labelled(
@@ -62,17 +62,37 @@ def load_labelled(
 
     Raises PipelineError like ``load``.
     """
-    arrays = read_manifest(processed)["arrays"]
-    return _map(processed.train_images, arrays), _map(processed.train_labels, arrays)
+    arrays = _read(processed, ARRAYS)["arrays"]
+    images, labels = (
+        _map(path, arrays) for path in (processed.train_images, processed.train_labels)
+    )
+    if (
+        not labels.size
+        or labels.max() > 9
+        or images.shape != (*labels.shape, SIDE_PIXELS, SIDE_PIXELS)
+    ):
+        raise _no_digits(processed)
+    return images, labels
+
+
+def _no_digits(processed: ProcessedFolder) -> PipelineError:
+    return PipelineError(
+        f"{processed.folder} does not hold images of digits with their labels",
+        remedy=f"{REMEDY} FORCE=1",
+    )
 
 
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     """Return the record of a processed source: checksums, class counts, and its raw manifest.
 
-    Raises PipelineError if the source has not been processed.
+    Raises PipelineError if the source has not been processed, or the record is damaged.
     """
+    return _read(processed, PROCESSED)
+
+
+def _read(processed: ProcessedFolder, shape: dict[str, Any]) -> dict[str, Any]:
     try:
-        return files.read_json(processed.manifest)
+        return read_record(processed.manifest, shape)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",
@@ -80,27 +100,17 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
         ) from None
 
 
-def save_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write an array as .npy, atomically."""
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    with files.atomic_write(path) as stream:
-        # NumPy itself would not say why a disk takes no more.
-        stream.write(content.getbuffer())
-
-
 def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
     shape = tuple(arrays[path.stem]["shape"])
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = load_array(path, mapped=True)
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise_if_refused(error, path)
+    except ValueError as error:
         raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
     if array.shape != shape or array.dtype != np.uint8:
         raise PipelineError(
             f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 {shape}",
             remedy=f"{REMEDY} FORCE=1",
         )
-    return array  # type: ignore[no-any-return]
+    return array

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.array_files import load_array, load_arrays
 from pipeline.errors import PipelineError
 from pipeline.folds import Rows, find_split
-from pipeline.machine_faults import raise_if_refused
-from pipeline.metrics import Accuracy, accuracy_of
+from pipeline.metrics import CLASSES, Accuracy, accuracy_of
 from pipeline.trained_run import TrainedRun, models_of
 from pipeline.workspace import ProcessedFolder
 
 Probabilities = npt.NDArray[np.float32]
+ROWS_AT_ONCE = 8_192
+ROUNDING = 1e-3  # by which a sum of probabilities may differ from 1
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,38 @@ class HeldOut:
     def read(cls, path: Path) -> "HeldOut":
         """Read what the stage validate wrote; PipelineError if it is missing or damaged."""
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            arrays: dict[str, Any] = dict(load_arrays(path))
             # A network's file says nothing of networks.
-            return cls(**{"networks": np.ones(len(arrays["rows"]), np.int64)} | arrays)
+            found = cls(**{"networks": np.ones(arrays["rows"].shape, np.int64)} | arrays)
+            found._check()
+            return found
         except FileNotFoundError:
             raise PipelineError(
                 f"There is no {path}", remedy="Run: make validate FORCE=1"
             ) from None
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise_if_refused(error, path)
+        except (KeyError, TypeError, ValueError) as error:
             raise PipelineError(
                 f"{path} is damaged: {error}", remedy="Run: make validate FORCE=1"
             ) from None
+
+    def _check(self) -> None:
+        """Raise ValueError if the arrays are not what they should be."""
+        count = self.rows.size
+        expected = {
+            "rows": ((count,), np.int64),
+            "labels": ((count,), np.uint8),
+            "probabilities": ((count, CLASSES), np.float32),
+            "networks": ((count,), np.int64),
+        }
+        for name, (shape, dtype) in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"its {name} are {array.dtype} {array.shape}")
+        if not count or self.rows[0] < 0 or (np.diff(self.rows) <= 0).any():
+            raise ValueError("its rows are not in order")
+        if self.labels.max() >= CLASSES or self.networks.min() < 1:
+            raise ValueError("its labels or networks are out of range")
+        check_probabilities(self.probabilities)
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,33 @@ class MemberMetrics:
         """Read back what ``to_json`` wrote."""
         values = {key: value for key, value in record.items() if key != "gain"}
         return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
+
+
+def check_probabilities(probabilities: npt.NDArray[Any]) -> None:
+    """Raise ValueError unless each row is a distribution: from 0 up, with the sum 1."""
+    # NaN fails both comparisons.
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    if not ((probabilities >= 0).all() and (np.abs(sums - 1) < ROUNDING).all()):
+        raise ValueError("its probabilities are none")
+
+
+def load_probabilities(path: Path, rows: int, *, remedy: str) -> Probabilities:
+    """Map kept probabilities (rows, 10) float32; PipelineError if they are damaged."""
+    try:
+        found: Probabilities = load_array(path, mapped=True)
+        if found.shape != (rows, CLASSES) or found.dtype != np.float32:
+            raise ValueError(f"it is {found.dtype} {found.shape}, not float32 ({rows}, {CLASSES})")
+        for part in in_parts(found):
+            check_probabilities(part)
+    except (FileNotFoundError, ValueError) as error:
+        raise PipelineError(f"{path} is damaged: {error}", remedy=remedy) from None
+    return found
+
+
+def in_parts(probabilities: Probabilities) -> Iterator[Probabilities]:
+    """Yield the rows some thousand at a time: few enough to hold however many there are."""
+    for start in range(0, len(probabilities), ROWS_AT_ONCE):
+        yield probabilities[start : start + ROWS_AT_ONCE]
 
 
 def combine(members: Sequence[HeldOut]) -> HeldOut:

@@ -21,6 +21,8 @@ from pipeline.holder import name_holder, remove_holder, write_holder
 _MOMENT_SECONDS = 0.2
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
+MOST_LEVELS = 20  # of tables in tables; a recipe has five
+
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
@@ -62,8 +64,8 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises PipelineError if the file is not a JSON object; FileNotFoundError if there is none.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        value = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise PipelineError(
             f"{path} is damaged: {error}",
             remedy="Delete it and run the stage that writes it again.",
@@ -76,14 +78,45 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises ValueError for no JSON, and for what no file of ours holds: numbers that are none or
+    have more than 64 bits, texts that can't be written, nesting without end.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        _refuse_extremes(value, MOST_LEVELS)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the values of a TOML text. Raises ValueError for no TOML, or beyond its limits."""
+    try:
+        values = tomllib.loads(text)
+        _refuse_extremes(values, MOST_LEVELS)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return values
+
+
+def expand(path: str) -> Path:
+    """Return a path of the user's with ~ as a home. Raises PipelineError if there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise PipelineError(f"{path}: there is no such home folder") from None
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file of the user's. Raises PipelineError if it can't be read or is no TOML."""
     try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
+        return parse_toml(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise PipelineError(f"{path}: not valid TOML: {error}") from None
 
 
@@ -213,6 +246,29 @@ def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
     """Find what tempfile named in a folder; name: a regular expression."""
     pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.{suffix}")
     return [path for path in folder.glob(".*") if pattern.fullmatch(path.name)]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _refuse_extremes(value: Any, levels: int) -> None:
+    """Raise ValueError for what no file of ours holds, and would fail somewhere later."""
+    if not levels:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("it holds a NUL character")
+        value.encode("utf-8")  # half of a surrogate pair can't be written
+    elif type(value) is int and not -(2**63) <= value < 2**64:
+        raise ValueError("a whole number has more than 64 bits")
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_extremes(item, levels - 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_extremes(key, levels)
+            _refuse_extremes(item, levels - 1)
 
 
 def _umask() -> int:

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -77,9 +78,11 @@ class History:
             rows = [[float(value) for value in line] for line in lines]
             if not rows or any(len(row) != len(COLUMNS) for row in rows):
                 raise ValueError("it has no rows, or one that was cut short")
+            if not all(row[0].is_integer() and math.isfinite(row[1]) for row in rows):
+                raise ValueError("an epoch or its loss is no number")
         except FileNotFoundError:
             raise PipelineError(f"There is no {path}", remedy="Run: make train FORCE=1") from None
-        except ValueError as error:
+        except (ValueError, csv.Error) as error:
             raise PipelineError(
                 f"{path} is damaged: {error}", remedy="Run: make train FORCE=1"
             ) from None
@@ -194,6 +197,9 @@ def resume(
         if stored_inputs != inputs:
             return History()
         history: Array = state.pop("history")
+        if history.ndim != 2 or history.shape[1] != len(COLUMNS) or not history.size:
+            raise ValueError("its history is none")
+        # Nothing is restored unless all of it is sound: a training that starts anew starts clean.
         training.restore(state)
     except (PipelineError, KeyError, ValueError):
         if tell:

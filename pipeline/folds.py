@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import dataset
+from pipeline.array_files import load_array, save_array
 from pipeline.errors import PipelineError
-from pipeline.machine_faults import raise_if_refused
 from pipeline.workspace import ProcessedFolder
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
@@ -78,7 +78,10 @@ def find_split(processed: ProcessedFolder, record: Mapping[str, Any]) -> Split:
     if record["kind"] == "hold_out":
         return hold_out(processed, size=record["size"], seed=record["seed"])
     if record["kind"] == "fold":
-        return k_folds(processed, folds=record["folds"], seed=record["seed"])[int(record["fold"])]
+        folds, fold = int(record["folds"]), int(record["fold"])
+        if not 0 <= fold < folds:
+            raise PipelineError(f"There is no fold {fold} of {folds}: they count from 0")
+        return k_folds(processed, folds=folds, seed=record["seed"])[fold]
     raise PipelineError(f"There is no split of the kind {record['kind']}")
 
 
@@ -91,15 +94,14 @@ def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
     """Load the assignment at ``path``; if there is none, draw and save it."""
     if not path.exists():
         # Two that do this at once write the same; dataset.locked keeps the folder in its place.
-        dataset.save_array(path, draw())
+        save_array(path, draw())
     try:
-        assignment = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise_if_refused(error, path)
+        assignment = load_array(path)
+    except ValueError as error:
         raise _damaged(path, str(error)) from None
     if assignment.shape != (rows,) or assignment.dtype != np.int16:
         raise _damaged(path, f"it is not one number for each of {rows:,} rows")
-    return assignment  # type: ignore[no-any-return]
+    return assignment
 
 
 def _draw_hold_out(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Assignment:

@@ -1,7 +1,11 @@
 """What Kaggle tells about submissions, as values of our own."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from pipeline.errors import PipelineError
+
+Status = Literal["PENDING", "COMPLETE", "ERROR"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Submission:
     """
 
     ref: int
-    status: Literal["PENDING", "COMPLETE", "ERROR"]
+    status: Status
     public_score: float | None
     private_score: float | None
     description: str
@@ -40,7 +44,10 @@ class Submission:
 
 
 def to_limits(answer: Any) -> SubmissionLimits:
-    """Convert the package's ApiSubmissionLimits."""
+    """Convert the package's ApiSubmissionLimits; PipelineError if it says no numbers."""
+    counts = (answer.num_today, answer.num_total, answer.num_allowed_now)
+    if any(type(count) is not int for count in counts):
+        raise _not_understood("how many submissions are left")
     # All zero: the account has no team yet, which its first submission makes.
     unknown = not (answer.num_allowed_now or answer.num_today or answer.num_total)
     return SubmissionLimits(
@@ -51,10 +58,16 @@ def to_limits(answer: Any) -> SubmissionLimits:
 
 
 def to_submission(answer: Any) -> Submission:
-    """Convert the package's ApiSubmission."""
+    """Convert the package's ApiSubmission; PipelineError if it is not as it must be."""
+    texts = (answer.description, answer.error_description)
+    status: Any = getattr(answer.status, "name", None)
+    if type(answer.ref) is not int or any(not isinstance(text, str) for text in texts):
+        raise _not_understood("a submission")
+    if status not in get_args(Status):
+        raise _not_understood("a submission")
     return Submission(
         ref=answer.ref,
-        status=answer.status.name,
+        status=status,
         public_score=_score(answer.public_score),
         private_score=_score(answer.private_score),
         description=answer.description,
@@ -62,8 +75,17 @@ def to_submission(answer: Any) -> Submission:
     )
 
 
-def _score(text: str) -> float | None:
+def _score(text: Any) -> float | None:
+    """The score, an accuracy; None for any other text."""
     try:
-        return float(text)
-    except ValueError:
+        score = float(text)
+    except (TypeError, ValueError):
         return None
+    return score if 0 <= score <= 1 else None
+
+
+def _not_understood(of_what: str) -> PipelineError:
+    return PipelineError(
+        f"Kaggle's answer of {of_what} can't be understood.",
+        remedy="Run the same command again. If that does not help: make install",
+    )

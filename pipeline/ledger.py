@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 
 from pipeline import provenance
 from pipeline.errors import PipelineError
-from pipeline.files import write_text
+from pipeline.files import parse_json, write_text
 from pipeline.kaggle_answers import Submission
+from pipeline.records import LINE, fault
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
@@ -136,7 +137,8 @@ def write_line(path: Path, line: LedgerLine) -> None:
 
 
 def _parse(row: str) -> LedgerLine:
-    value = json.loads(row)
+    value = parse_json(row)
+    row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
     required = ("sent_at", "run", "file", "csv_sha256", "message", "status")
@@ -144,6 +146,8 @@ def _parse(row: str) -> LedgerLine:
         raise ValueError(f"{missing[0]} is missing")
     if value["status"] not in get_args(Status):
         raise ValueError(f"status {value['status']!r} is none of {', '.join(get_args(Status))}")
+    if what := fault(value, LINE):
+        raise ValueError(what)
     # A later version may write more fields than this one knows.
     known = {field.name for field in dataclasses.fields(LedgerLine)}
     return LedgerLine(**{name: item for name, item in value.items() if name in known})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_toml
+from pipeline.files import expand, read_toml
 from pipeline.plan import (
     BLEND,
     Plan,
@@ -145,7 +145,7 @@ def _read_member(path: Path, number: int, values: Any) -> Member:
         raise PipelineError(f'{where}.set: should be a list of texts like "training.epochs=20"')
     name = values["recipe"]
     if name.endswith(".toml"):
-        name = str((path.parent / Path(name).expanduser()).resolve())
+        name = str((path.parent / expand(name)).resolve())
     try:
         recipe = find_recipe(name)
     except PipelineError as error:

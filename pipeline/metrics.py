@@ -71,7 +71,7 @@ class Metrics:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Metrics":
-        """Read back what ``to_json`` wrote; other keys of the record are passed over."""
+        """Read back what ``to_json`` wrote; the record has been checked against ``METRICS``."""
         return cls(
             accuracy=Accuracy(**record["accuracy"]),
             log_loss=record["log_loss"],

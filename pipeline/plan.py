@@ -15,13 +15,15 @@ from typing import Any, Literal
 
 from pipeline.credentials import find_credentials
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_write, read_json
+from pipeline.files import atomic_write, expand
+from pipeline.records import DOWNLOADED, REQUEST, read_record
 from pipeline.workspace import Workspace
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
 NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
 DEFAULT_RECIPE = "quick"
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
+LONGEST_NUMBER = 18  # digits, which 64 bits hold
 BLEND = Path("blend")  # stands where a blend has no recipe
 
 
@@ -120,14 +122,14 @@ def make_plan(
     so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
     Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
     """
-    workspace = Workspace(Path(data).expanduser(), Path(submissions).expanduser())
+    workspace = Workspace(expand(str(data)), expand(str(submissions)))
     fold = None
     blend: tuple[str, ...] = ()
     if run:
         check_run_name(run)
         recorded = _recorded_request(workspace, run)
         if not recipe:
-            blend = tuple(recorded.get("blend", ()))
+            blend = tuple(recorded.get("blend") or ())
         if blend and (seed is not None or overrides or folds):
             raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS mean nothing to it")
         source = source or recorded.get("source")
@@ -159,15 +161,15 @@ def recorded_plan(workspace: Workspace, run: str) -> Plan:
         raise PipelineError(
             f"There is no run {run} ({workspace.run(run).folder})", remedy="See: make runs"
         )
-    text = request.get("recipe", "")
+    text = request.get("recipe") or ""
     recipe = Path(text) if text.endswith(".toml") else RECIPE_FOLDER / f"{text}.toml"
-    blend = tuple(request.get("blend", ()))
+    blend = tuple(request.get("blend") or ())
     return Plan(
         workspace,
         _source_of(request["source"]),
         BLEND if blend else recipe,
         request.get("seed"),
-        split_overrides(request.get("set", "")),
+        split_overrides(request.get("set") or ""),
         run,
         request.get("folds"),
         request.get("fold"),
@@ -193,7 +195,7 @@ def parse_trials(text: str | None) -> int | None:
 def _whole_number(name: str, text: str | None, least: int) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or int(text) < least:
+    if not text.isdecimal() or len(text) > LONGEST_NUMBER or int(text) < least:
         raise PipelineError(f"{name}={text}: not a whole number from {least} up")
     return int(text)
 
@@ -217,14 +219,14 @@ def _source_of(text: str) -> Source:
     for kind in NAMED_SOURCES:
         if text == kind:
             return Source(kind, kind)
-    path = Path(text).expanduser().absolute()
+    path = expand(text).absolute()
     return Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
 
 
 def find_recipe(text: str) -> Path:
     """Return the TOML file of a built-in recipe's name, or of a path ending in .toml."""
     if text.endswith(".toml"):
-        path = Path(text).expanduser().absolute()
+        path = expand(text).absolute()
         if not path.is_file():
             raise PipelineError(
                 f"RECIPE={text}: no such file", remedy="Give a path to a recipe's TOML file."
@@ -261,19 +263,20 @@ def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
 
 def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
     downloaded = [
-        (folder.folder.name, read_json(folder.manifest)) for folder in workspace.all_raw()
+        (folder.folder.name, read_record(folder.manifest, DOWNLOADED))
+        for folder in workspace.all_raw()
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
         # Kaggle's own download before copies of it; of those, the one that came last.
         name, manifest = max(
             competition,
-            key=lambda item: (item[0] in NAMED_SOURCES, item[1].get("downloaded_at", "")),
+            key=lambda item: (item[0] in NAMED_SOURCES, item[1].get("downloaded_at") or ""),
         )
         for kind in NAMED_SOURCES:
             if name == kind:
                 return Source(kind, kind)
-        return Source("path", name, Path(manifest["origin"]))
+        return Source("path", name, Path(manifest.get("origin") or name))
     if kaggle_notebook_input(environment):
         return Source("kaggle-notebook", "kaggle-notebook")
     if find_credentials(environment):
@@ -314,7 +317,7 @@ def check_run_name(run: str) -> None:
 
 def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
     path = workspace.run(run).request
-    return read_json(path) if path.exists() else {}
+    return read_record(path, REQUEST) if path.exists() else {}
 
 
 def _slug(text: str) -> str:

@@ -1,6 +1,5 @@
 """What a finished run reads in single digits: of its data, held out or not, and in pictures."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from pipeline import checkpoint, dataset, ensemble, metrics, prediction
 from pipeline.ensemble import Probabilities, held_out_rows
 from pipeline.errors import PipelineError
-from pipeline.machine_faults import raise_if_refused
 from pipeline.metrics import WrongAnswer
 from pipeline.plan import Plan
 from pipeline.trained_run import TrainedRun, hold_out_accuracy, read_run, require_run
@@ -119,14 +117,14 @@ def errors(
     """
     run = read_run(plan)
     hold_out_accuracy(run)
-    rows, labels, probabilities = _read_hold_out(run.folder)
+    images = dataset.load(plan.workspace.processed(plan.source.name)).train_images
+    rows, labels, probabilities = _read_hold_out(run.folder, len(images))
     predictions = probabilities.argmax(axis=1)
     labelled = np.full(len(rows), True) if label is None else labels == label
     chosen = labelled if read_as is None else labelled & (predictions == read_as)
     answers = metrics.worst_errors(
         labels[chosen], probabilities[chosen], rows=rows[chosen], count=count
     )
-    images = dataset.load(plan.workspace.processed(plan.source.name)).train_images
     by_row = dict(zip(rows.tolist(), probabilities, strict=True))
     return ErrorsResult(
         plan.run,
@@ -173,18 +171,17 @@ def _read_row(
 
 
 def _read_hold_out(
-    folder: RunFolder,
+    folder: RunFolder, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]]:
-    """Rows, labels and probabilities, the last as the stage validate measures them."""
-    try:
-        with folder.hold_out.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            rows, labels, found = (stored[name] for name in ("rows", "labels", "probabilities"))
-    except FileNotFoundError:
-        raise PipelineError(f"There is no {folder.hold_out}", remedy="Run: make validate") from None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise_if_refused(error, folder.hold_out)
+    """Rows, labels and probabilities, the last as the stage validate measures them.
+
+    count: of all rows.
+    """
+    found = ensemble.HeldOut.read(folder.hold_out)
+    if found.rows[-1] >= count:
         raise PipelineError(
-            f"{folder.hold_out} is damaged: {error}", remedy="Run: make validate FORCE=1"
-        ) from None
-    exact = found.astype(np.float64)
-    return rows, labels, exact / exact.sum(axis=1, keepdims=True)
+            f"{folder.hold_out} is damaged: there is no row {found.rows[-1]}",
+            remedy="Run: make validate FORCE=1",
+        )
+    exact = found.probabilities.astype(np.float64)
+    return found.rows, found.labels, exact / exact.sum(axis=1, keepdims=True)

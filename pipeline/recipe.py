@@ -6,7 +6,6 @@ never passes silently.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,8 +14,9 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.files import read_json, read_toml
+from pipeline.files import parse_toml, read_json, read_toml
 from pipeline.recipe_faults import explain_faults
+from pipeline.recipe_keys import set_value, value_of
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_ranges import NOT_SEARCHED, TuneSection, flatten_ranges
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -310,41 +310,12 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
             f"SET={override}: not of the form key=value", remedy='Example: SET="training.epochs=5"'
         )
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a text: optimizer.kind=sgd
+        values_of_text = parse_toml(f"value = {text}")
+    except ValueError:
+        values_of_text = {}
+    # A bare word is a text: optimizer.kind=sgd
+    value = values_of_text["value"] if set(values_of_text) == {"value"} else text
     try:
         set_value(values, key, value)
     except KeyError:
         raise PipelineError(f"SET={override}: the recipe has no such key") from None
-
-
-def set_value(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set one value of a recipe by its dotted key, in place; KeyError if there can't be such a key.
-
-    Numbers in the key index lists: network.layers.1.units. Tables that are missing are made.
-    """
-    *parents, last = key.split(".")
-    target: Any = values
-    try:
-        for part in parents:
-            target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
-        if isinstance(target, list):
-            target[int(last)] = value
-        else:
-            target[last] = value
-    except (AttributeError, IndexError, TypeError, ValueError):
-        raise KeyError(key) from None
-
-
-def value_of(values: Mapping[str, Any], key: str) -> Any:
-    """Return one value of a recipe by its dotted key; KeyError if it has none, or None."""
-    found: Any = values
-    try:
-        for part in key.split("."):
-            found = found[int(part)] if isinstance(found, list) else found[part]
-    except (IndexError, KeyError, TypeError, ValueError):
-        raise KeyError(key) from None
-    if found is None:
-        raise KeyError(key)
-    return found

@@ -43,7 +43,8 @@ def _find_key(detail: Any, values: dict[str, Any]) -> tuple[str, Any]:
     parts: list[str] = []
     value: Any = values
     for part in detail["loc"]:
-        if isinstance(value, list) or (isinstance(value, dict) and part in value):
+        is_index = isinstance(value, list) and isinstance(part, int) and part < len(value)
+        if is_index or (isinstance(value, dict) and part in value):
             value = value[part]
             parts.append(str(part))
     if detail["type"] == "missing":

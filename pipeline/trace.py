@@ -9,6 +9,7 @@ from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.ledger import LedgerLine, read_ledger
 from pipeline.plan import NAMED_SOURCES, RECIPE_FOLDER, Plan, recorded_plan, run_name
+from pipeline.records import SUBMISSION, read_record
 from pipeline.trace_links import (
     Link,
     csv_link,
@@ -56,7 +57,7 @@ def trace(workspace: Workspace, what: str, *, tell: Callable[[str], None] | None
     folder, line = workspace.run(subject.run), subject.line
     files.wait_for(folder.folder, waiting=tell)
     path = workspace.submission_record(subject.run)
-    record = files.read_json(path) if path.exists() else {}
+    record = read_record(path, SUBMISSION) if path.exists() else {}
     csv = csv_link(subject.csv, record, line)
     if not folder.training.exists():
         gone = Link("run", f"{folder.folder} is not there, or was not trained to its end", False)
@@ -82,7 +83,7 @@ def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Sub
     if "/" not in what and workspace.run(what).request.exists():
         return _of_run(workspace, what, ledger)
     if what.endswith(".csv"):
-        return _of_csv(workspace, Path(what).expanduser(), ledger)
+        return _of_csv(workspace, files.expand(what), ledger)
     lines = [line for line in ledger if str(line.ref) == what or line.run == what]
     if not lines and _is_score(what):
         digits = len(what.partition(".")[2])
@@ -104,7 +105,7 @@ def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Sub
 
 def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Subject:
     path = workspace.submission_record(run)
-    checksum = files.read_json(path).get("csv_sha256") if path.exists() else None
+    checksum = read_record(path, SUBMISSION)["csv_sha256"] if path.exists() else None
     sent = [line for line in ledger if line.csv_sha256 == checksum]
     return _Subject(run, workspace.submission(run), sent[-1] if sent else None)
 
@@ -117,7 +118,7 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
         if sent:
             return _Subject(sent[-1].run, csv, sent[-1])
         for path in workspace.all_submission_records():
-            if files.read_json(path).get("csv_sha256") == checksum:
+            if read_record(path, SUBMISSION)["csv_sha256"] == checksum:
                 return _Subject(path.stem, csv, None)
     named = [line for line in ledger if line.file == csv.name]
     if named:

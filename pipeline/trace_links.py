@@ -11,9 +11,10 @@ from pipeline.fitting import code_checksum
 from pipeline.ledger import LedgerLine
 from pipeline.network_run import identifying, resolve_recipe
 from pipeline.plan import Plan
+from pipeline.records import REPRODUCTION, check_record
 from pipeline.reproduction import array_files
 from pipeline.runs import score_of, short_commit
-from pipeline.trained_run import is_ensemble, models_of, predicted_by
+from pipeline.trained_run import is_ensemble, models_of, predicted_by, read_training
 from pipeline.workspace import RunFolder, Workspace
 
 
@@ -167,9 +168,11 @@ def making_links(training: Mapping[str, Any]) -> list[Link]:
 
 def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
     """What came of training this very model again."""
-    record = files.read_json(folder.reproduction) if folder.reproduction.exists() else {}
+    path = folder.reproduction
+    record = files.read_json(path) if path.exists() else {}
     if record.get("inputs") != models_of(training):
         return Link("made again", f"not yet: make reproduce RUN={folder.name}", None)
+    check_record(path, record, REPRODUCTION)
     when = record["finished_at"][:10]
     if record["agrees"]:
         return Link("made again", f"on {when}, with the same bits", True)
@@ -196,7 +199,7 @@ def _commit_link(then: Mapping[str, Any], now: Mapping[str, Any]) -> Link:
 
 
 def _member_link(folder: RunFolder, models: Mapping[str, str]) -> Link:
-    training = files.read_json(folder.training) if folder.training.exists() else None
+    training = read_training(folder) if folder.training.exists() else None
     if training is None:
         return Link("member", f"{folder.name} is gone", False)
     if models_of(training) != models:

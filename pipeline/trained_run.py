@@ -9,23 +9,9 @@ from typing import Any
 from pipeline import dataset, files
 from pipeline.errors import PipelineError
 from pipeline.metrics import Accuracy
-from pipeline.plan import Plan
+from pipeline.plan import Plan, check_run_name
+from pipeline.records import ENSEMBLE, MEASURED, NETWORK, SPLITS, fault, read_record
 from pipeline.workspace import RunFolder
-
-# What the readers of training.json rely on.
-_NEEDED = (
-    "inputs",
-    "recipe_name",
-    "seed",
-    "model_sha256",
-    "parameters",
-    "split",
-    "hold_out_accuracy",
-    "seconds",
-    "data",
-    "environment",
-    "finished_at",
-)
 
 
 @dataclass(frozen=True)
@@ -136,12 +122,15 @@ def _is_finished(folder: RunFolder) -> bool:
 def read_training(folder: RunFolder) -> dict[str, Any]:
     """Return the run's training.json; PipelineError if it is damaged or of another version."""
     training = files.read_json(folder.training)
-    for key in _NEEDED:
-        if key not in training:
-            raise PipelineError(
-                f"{folder.training} says no {key}: it is damaged, or of another version",
-                remedy=f"Train the run again, or remove {folder.folder}",
-            )
+    shape = ENSEMBLE if is_ensemble(training) else NETWORK
+    what = fault(training, shape)
+    if not what:
+        what = fault(training["split"], SPLITS.get(training["split"]["kind"], {}), "split")
+    if what:
+        raise PipelineError(
+            f"{folder.training} is damaged, or of another version: {what}",
+            remedy=f"Train the run again, or remove {folder.folder}",
+        )
     return training
 
 
@@ -152,12 +141,17 @@ def read_run(plan: Plan, tell: Callable[[str], None] | None = None) -> TrainedRu
     Raises PipelineError if it is unfinished, its model was changed afterwards, its data are not
     there, or they are no longer those that it was trained on.
     """
+    return _read_run(plan, (), tell)
+
+
+def _read_run(plan: Plan, above: tuple[str, ...], tell: Callable[[str], None] | None) -> TrainedRun:
+    """Read a run.  above: the ensembles of which it is a member."""
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
     files.wait_for(processed.folder, waiting=tell)
     training = read_training(folder)
-    members = _read_members(plan, training, tell) if is_ensemble(training) else ()
+    members = _read_members(plan, training, above, tell) if is_ensemble(training) else ()
     run = TrainedRun(folder, training, dataset.read_manifest(processed), members)
     check_models(run)
     if run.training["inputs"]["data"] != run.data_sha256:
@@ -180,19 +174,28 @@ def known_accuracy(folder: RunFolder, training: dict[str, Any]) -> float | None:
     """Return the accuracy on held-out digits; None of an ensemble that was not validated."""
     if not is_ensemble(training):
         return float(training["hold_out_accuracy"])
-    record = files.read_json(folder.validation) if folder.validation.exists() else {}
-    if record.get("inputs", {}).get("model") != training["model_sha256"]:
+    record = _read_validation(folder)
+    if record is None or record["inputs"].get("model") != training["model_sha256"]:
         return None
     return float(record["accuracy"]["value"])
 
 
 def _read_members(
-    plan: Plan, training: dict[str, Any], tell: Callable[[str], None] | None
+    plan: Plan,
+    training: dict[str, Any],
+    above: tuple[str, ...],
+    tell: Callable[[str], None] | None,
 ) -> tuple[TrainedRun, ...]:
     members = []
     for recorded in training["members"]:
+        check_run_name(recorded["run"])
+        if recorded["run"] in (plan.run, *above):
+            raise PipelineError(
+                f"{plan.run} is a member of itself, by way of {recorded['run']}",
+                remedy=f"Train the run again, or remove {plan.workspace.run(plan.run).folder}",
+            )
         files.wait_for(plan.workspace.run(recorded["run"]).folder, waiting=tell)
-        member = read_run(member_plan(plan, recorded["run"]), tell)
+        member = _read_run(member_plan(plan, recorded["run"]), (plan.run, *above), tell)
         if models_of(member.training) != recorded["models"]:
             raise PipelineError(
                 f"{recorded['run']}, a member of {plan.run}, was trained again since",
@@ -221,10 +224,14 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
 
     Raises PipelineError if it has not been validated since it was trained.
     """
-    path = run.folder.validation
-    record = files.read_json(path) if path.exists() else {}
-    if record.get("inputs", {}).get("model") != run.model_sha256:
+    record = _read_validation(run.folder)
+    if record is None or record["inputs"].get("model") != run.model_sha256:
         raise PipelineError(
-            f"Run {run.folder.name} has not been validated ({path})", remedy="Run: make validate"
+            f"Run {run.folder.name} has not been validated ({run.folder.validation})",
+            remedy="Run: make validate",
         )
     return Accuracy(**record["accuracy"])
+
+
+def _read_validation(folder: RunFolder) -> dict[str, Any] | None:
+    return read_record(folder.validation, MEASURED) if folder.validation.exists() else None

@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "makefile",
             "members",
             "plan",
+            "records",
             "seeds",
             "workspace",
         }
@@ -31,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "archive",
+            "array_files",
             "checkpoint",
             "comparison",
             "dataset",
@@ -61,6 +63,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "recipe",
             "recipe_differences",
             "recipe_faults",
+            "recipe_keys",
             "recipe_layers",
             "recipe_ranges",
             "recipe_text",

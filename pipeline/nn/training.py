@@ -190,12 +190,16 @@ class Training:
         }
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Go back to a state; raises ValueError if it belongs to another network or optimizer."""
+        """Go back to a state; raises ValueError, and changes nothing, for a wrong one."""
         own = self.state()
-        if {name: array.shape for name, array in own.items()} != {
-            name: array.shape for name, array in state.items()
+        if {name: (array.shape, array.dtype) for name, array in own.items()} != {
+            name: (array.shape, array.dtype) for name, array in state.items()
         }:
             raise ValueError("this state belongs to another network or optimizer")
+        if not all(np.isfinite(state[name]).all() for name in own if name != "best_loss"):
+            raise ValueError("this state holds values that are no numbers")
+        if not 0 <= state["counters"][0] <= self.settings.epochs or state["counters"].min() < 0:
+            raise ValueError("this state is of an epoch that there is not")
         for name, array in own.items():
             array[...] = state[name]
         self._best_loss = float(own["best_loss"])

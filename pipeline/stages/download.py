@@ -11,6 +11,7 @@ from pipeline import files, provenance
 from pipeline.digits_csv import count_rows
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan, Source, SourceKind
+from pipeline.records import RAW, read_record
 from pipeline.sources import (
     ANSWER_KEY,
     SAMPLE_SUBMISSION,
@@ -84,7 +85,7 @@ def download(
                     "files": _verify(folder, fetched, ROWS.get(plan.source.kind, {})),
                 }
                 files.write_json(folder / raw.manifest.name, record)
-        manifest = files.read_json(raw.manifest)
+        manifest = read_record(raw.manifest, RAW)
     return DownloadResult(
         unchanged,
         plan.source.name,
@@ -104,14 +105,14 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
         return {"source": source.kind}
     if raw.manifest.exists() and not source.path.exists():
         # The copy outlives the user's files: a zip may be deleted once it is taken in.
-        return dict(files.read_json(raw.manifest)["inputs"])
+        return dict(read_record(raw.manifest, RAW).get("inputs") or {})
     return {"source": source.kind, **local.identify(source.path)}
 
 
 def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
     if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
         return False
-    return all((raw.folder / name).exists() for name in files.read_json(raw.manifest)["files"])
+    return all((raw.folder / name).exists() for name in read_record(raw.manifest, RAW)["files"])
 
 
 def _fetch(source: Source, into: Path, tell: Tell) -> Fetched:

@@ -19,6 +19,7 @@ from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
 from pipeline.metrics import CLASSES
 from pipeline.plan import Plan
+from pipeline.records import PREPROCESSED, PROCESSED, RAW, read_record
 from pipeline.rows_file import RowsFile
 from pipeline.workspace import ProcessedFolder, RawFolder
 
@@ -58,7 +59,7 @@ def preprocess(
             remedy="Run: make download",
         )
     with files.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
-        manifest = files.read_json(raw.manifest)
+        manifest = read_record(raw.manifest, RAW)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]
         unchanged = not force and provenance.is_current(processed.manifest, inputs, arrays)
@@ -66,7 +67,7 @@ def preprocess(
             processed.manifest.touch()
         else:
             _replace(processed, raw, manifest, inputs)
-        record = files.read_json(processed.manifest)
+        record = read_record(processed.manifest, PREPROCESSED)
     return PreprocessResult(
         unchanged,
         plan.source.name,
@@ -171,7 +172,10 @@ def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, An
     """Take saved splits along where they still fit: the labels are what they were drawn from."""
     if not (old.manifest.exists() and old.folds.exists()):
         return
-    before = files.read_json(old.manifest)["arrays"]["train_labels"]
+    try:
+        before = read_record(old.manifest, PROCESSED)["arrays"]["train_labels"]
+    except PipelineError:  # damaged, and about to be replaced; splits can be drawn again
+        return
     if before == arrays["train_labels"]:
         new.folds.mkdir()
         for split in sorted(old.folds.glob("*.npy")):

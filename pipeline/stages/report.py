@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from pipeline import checkpoint, dataset, files, folds, inspection, prediction, provenance
+from pipeline.array_files import save_array
 from pipeline.dataset import Dataset
-from pipeline.ensemble import HeldOut
-from pipeline.errors import PipelineError
+from pipeline.ensemble import HeldOut, load_probabilities
 from pipeline.fitting import History
 from pipeline.ledger import read_ledger
-from pipeline.machine_faults import raise_if_refused
-from pipeline.metrics import CLASSES, Accuracy, Metrics
+from pipeline.metrics import Accuracy, Metrics
 from pipeline.plan import Plan
+from pipeline.records import METRICS, read_record
 from pipeline.report.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
 from pipeline.report.making import command_of
 from pipeline.report.run_page import run_page
@@ -74,12 +74,12 @@ def _read_labelled(
             tell(f"Reading all {len(digits.train_labels):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
         probabilities = prediction.predict(model, digits.train_images)
-        dataset.save_array(kept, probabilities)
+        save_array(kept, probabilities)
         files.write_json(
             folder.train_record,
             {"stage": "report", "inputs": inputs, "finished_at": provenance.now()},
         )
-    return _load(kept, len(digits.train_labels), remedy="Run: make report FORCE=1")
+    return load_probabilities(kept, len(digits.train_labels), remedy="Run: make report FORCE=1")
 
 
 def _gather(
@@ -96,7 +96,7 @@ def _gather(
         command=command_of(plan),
         training=run.training,
         description=_description(plan, recipes),
-        metrics=Metrics.from_json(files.read_json(folder.validation)),
+        metrics=Metrics.from_json(read_record(folder.validation, METRICS)),
         held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={
@@ -125,18 +125,7 @@ def _read_test_probabilities(run: TrainedRun, test_rows: int) -> Probabilities |
     kept = folder.test_probabilities
     if not provenance.is_current(folder.test_record, run.test_inputs, [kept]):
         return None
-    return _load(kept, test_rows, remedy="Run: make submission FORCE=1")
-
-
-def _load(path: Path, rows: int, *, remedy: str) -> Probabilities:
-    try:
-        found: Probabilities = np.load(path, allow_pickle=False)
-        if found.shape != (rows, CLASSES):
-            raise ValueError(f"it is {found.shape}, not ({rows}, {CLASSES})")
-    except (OSError, EOFError, ValueError) as error:
-        raise_if_refused(error, path)
-        raise PipelineError(f"{path} is damaged: {error}", remedy=remedy) from None
-    return found
+    return load_probabilities(kept, test_rows, remedy="Run: make submission FORCE=1")
 
 
 def _description(plan: Plan, recipes: Mapping[str, dict[str, Any]]) -> str:

@@ -21,8 +21,7 @@ from pipeline.trained_run import (
     read_run,
     require_run,
 )
-
-ROWS_AT_ONCE = 8_192
+from pipeline.workspace import RunFolder
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ def submission(
             record.touch()
         else:
             _write(plan, run, written, force=force, tell=tell)
-        probabilities = _load(folder.test_probabilities)
+        probabilities = _kept(folder, int(written["test_csv"]["rows"]))
         counts = np.zeros(CLASSES, np.int64)
-        for part in _parts(probabilities):
+        for part in ensemble.in_parts(probabilities):
             counts += np.bincount(part.argmax(axis=1), minlength=CLASSES)
     return SubmissionResult(
         unchanged,
@@ -141,7 +140,7 @@ def _write(
         # Before anything is written, so that a sample that does not fit leaves no CSV behind.
         check_submission(sample, test_rows=test_rows)
     probabilities = _predict(run, images, force=force, tell=tell)
-    parts = _parts(probabilities)
+    parts = ensemble.in_parts(probabilities)
     write_submission(csv, (label for part in parts for label in part.argmax(axis=1)))
     rows = check_submission(csv, sample=sample, test_rows=test_rows)
     files.write_json(
@@ -155,6 +154,11 @@ def _write(
             "finished_at": provenance.now(),
         },
     )
+
+
+def _kept(folder: RunFolder, rows: int) -> ensemble.Probabilities:
+    remedy = "Run: make submission FORCE=1"
+    return ensemble.load_probabilities(folder.test_probabilities, rows, remedy=remedy)
 
 
 def _predict(
@@ -171,14 +175,14 @@ def _predict(
     folder, inputs = run.folder, run.test_inputs
     found: Iterator[ensemble.Probabilities]
     if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
-        return _load(folder.test_probabilities)
+        return _kept(folder, len(images))
     if run.members:
         members = []
         for member in run.members:
             with files.locked(member.folder.folder, waiting=tell):
                 check_models(member)  # which were read a while ago
                 members.append(_predict(member, images, force=force, tell=tell))
-        found = map(ensemble.mean, zip(*map(_parts, members), strict=True))
+        found = map(ensemble.mean, zip(*map(ensemble.in_parts, members), strict=True))
     else:
         found = prediction.predict_in_turn(checkpoint.load_model(run.predictor), images)
     with files.atomic_write(folder.test_probabilities) as stream:
@@ -190,15 +194,4 @@ def _predict(
         folder.test_record,
         {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
     )
-    return _load(folder.test_probabilities)
-
-
-def _load(path: Path) -> ensemble.Probabilities:
-    found: ensemble.Probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
-
-
-def _parts(probabilities: ensemble.Probabilities) -> Iterator[ensemble.Probabilities]:
-    """Yield the rows some thousand at a time: few enough to hold however many there are."""
-    for start in range(0, len(probabilities), ROWS_AT_ONCE):
-        yield probabilities[start : start + ROWS_AT_ONCE]
+    return _kept(folder, len(images))

@@ -15,6 +15,7 @@ from pipeline.kaggle_errors import UnclearSubmissionError
 from pipeline.ledger import LedgerLine, new_line, read_ledger, write_line
 from pipeline.metrics import Accuracy
 from pipeline.plan import Plan
+from pipeline.records import SENT, fault
 from pipeline.submission import COMPETITION_ROWS, check_submission
 
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
@@ -119,11 +120,9 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     """The CSV's record, after every check that needs no network."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     record = files.read_json(path)
-    needed = ("run", "csv_sha256", "rows", "kind", "source", "test_csv", "hold_out")
-    if missing := [name for name in needed if name not in record]:
+    if what := fault(record, SENT):
         raise PipelineError(
-            f"{path} is damaged: it has no {missing[0]}",
-            remedy=f"Run: make submission FORCE=1 RUN={plan.run}",
+            f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
         )
     if record["csv_sha256"] != files.sha256(csv):
         raise PipelineError(

@@ -13,6 +13,7 @@ from pipeline.ensemble import HeldOut, MemberMetrics
 from pipeline.errors import PipelineError
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
+from pipeline.records import METRICS, METRICS_OF_MEMBERS, check_record
 from pipeline.trained_run import TrainedRun, member_plan, read_run, require_run
 from pipeline.workspace import RunFolder
 
@@ -63,10 +64,12 @@ def validate(
 
 def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
     record = files.read_json(folder.validation)
+    shape = METRICS_OF_MEMBERS if "members" in record else METRICS
+    check_record(folder.validation, record, shape)
     measured = Metrics.from_json(record)
     if "members" not in record:
         return ValidateResult(unchanged, folder.name, measured, folder.validation)
-    low, high = record["networks"]["per_row"]
+    per_row = record["networks"]["per_row"]
     return ValidateResult(
         unchanged,
         folder.name,
@@ -74,7 +77,7 @@ def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
         folder.validation,
         tuple(MemberMetrics.from_json(member) for member in record["members"]),
         record["networks"]["per_test_digit"],
-        (low, high),
+        (min(per_row), max(per_row)),
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.recipe import Recipe, range_faults, value_of
+from pipeline.recipe import Recipe, range_faults
+from pipeline.recipe_keys import value_of
 from pipeline.recipe_ranges import Range
 
 State = Literal["complete", "pruned", "failed"]

@@ -19,12 +19,14 @@ import numpy as np
 from tests.practice_case import REPOSITORY
 from tests.stress.conditions import conditions
 from tests.stress.killed import killed
+from tests.stress.reading import reading
 from tests.stress.table import Part
 from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 PARTS: dict[str, Part] = {
     "killed": killed,
+    "reading": reading,
     "conditions": conditions,
     "together": together,
 }

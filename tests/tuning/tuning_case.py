@@ -8,7 +8,8 @@ from typing import Any
 import optuna
 from optuna.storages import InMemoryStorage
 
-from pipeline.recipe import Recipe, read_recipe, value_of
+from pipeline.recipe import Recipe, read_recipe
+from pipeline.recipe_keys import value_of
 from pipeline.tuning.outcome import Trial, dimensions_of
 from pipeline.tuning.search import Search, pruner, quiet
 from pipeline.tuning.storage import Place

@@ -1,0 +1,41 @@
+"""The short form of ``tests.stress.reading``: some inputs for each reader, simplest first."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from tests.stress.fuzzing import Tally, attempt, each_input
+from tests.stress.readers import READERS
+from tests.stress.reading import QUICK_READERS
+
+INPUTS = 60
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_takes_its_input_or_refuses_it_with_a_line(name: str, tmp_path: Path) -> None:
+    reader = READERS[name](tmp_path)
+    sound = Tally()
+    for data in reader.seeds:
+        attempt(reader, data, sound)
+    assert (sound.accepted, sound.defects) == (len(reader.seeds), {})
+
+    def look(data: bytes) -> None:
+        tally = Tally()
+        attempt(reader, data, tally, planted=tmp_path / "planted")
+        assert not tally.defects
+
+    each_input(reader, INPUTS, 0, look, shrink=True)
+
+
+def test_readers_have_names_of_their_own() -> None:
+    assert set(QUICK_READERS) <= set(READERS)
+    assert all(READERS[name].name == name for name in READERS)  # type: ignore[attr-defined]
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    allowed = re.compile(r"allow_pickle=(?!False)|\bpickle\.|import (pickle|joblib|dill|shelve)")
+    sources = sorted(Path(pipeline.__file__).parent.rglob("*.py"))
+    found = [path for path in sources if allowed.search(path.read_text(encoding="utf-8"))]
+    assert sources and not found
