@@ -1,5 +1,6 @@
 """The measurements of benchmarks/scale.py as a section of docs/scale.md and a picture."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ PAGE, FIGURE = DOCS / "scale.md", DOCS / "figures" / "scale.svg"
 BEGIN, END = "<!-- scale -->", "<!-- /scale -->"
 INFIMNIST_ROWS = 8_100_000
 FLAT = 1.2
+PICTURE = "Two charts: seconds of each stage rise with its rows, and its own memory stays level"
 MEGABYTE, GIGABYTE = 1e6, 1e9
 
 
@@ -62,7 +64,9 @@ def write_page(sizes: Sequence[Size], *, page: Path, figure: Path) -> None:
     """
     text = page.read_text(encoding="utf-8")
     section = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    written, count = section.subn(lambda _: f"{BEGIN}\n{_section(sizes)}\n{END}", text)
+    picture = f"![{PICTURE}]({os.path.relpath(figure, page.parent)})"
+    inside = f"{BEGIN}\n{picture}\n\n{_section(sizes)}\n{END}"
+    written, count = section.subn(lambda _: inside, text)
     if count != 1:
         raise ValueError(f"{page} has no section {BEGIN} ... {END}")
     write_text(figure, draw(sizes))
@@ -107,10 +111,9 @@ def _section(sizes: Sequence[Size]) -> str:
             _measurements(sizes),
         ),
         "",
-        f"From {sizes[0].training_rows:,} training digits to {last.training_rows:,}, the dense "
-        f"network's one epoch on {last.training_rows:,} digits reads {last.hold_out_accuracy:.4f} "
-        "of those held out right (of the smallest number "
-        f"{sizes[0].hold_out_accuracy:.4f}). {_flatness(sizes)}",
+        f"After its one epoch of {last.training_rows:,} digits, the held-out fifth among them, the "
+        f"dense network reads {last.hold_out_accuracy:.4f} of those held out right; of "
+        f"{sizes[0].training_rows:,} it was {sizes[0].hold_out_accuracy:.4f}. {_flatness(sizes)}",
         "",
         f"InfiMNIST's {INFIMNIST_ROWS:,} digits on this machine, on the lines through these "
         "measurements:",

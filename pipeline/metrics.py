@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 CLASSES = 10
 CALIBRATION_BINS = 15
+PART_ROWS = 8_192
 CONFIDENCE_LEVEL = 0.95
 
 
@@ -99,17 +100,30 @@ def measure(
     from sklearn import metrics  # noqa: PLC0415  (takes a second; reading metrics back needs none)
 
     _check(labels, probabilities, rows)
-    exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)
-    predictions = exact.argmax(axis=1)
     digits = np.arange(CLASSES)
+    loss = 0.0
+    confusion = np.zeros((CLASSES, CLASSES), np.int64)
+    calibration = np.zeros((2, CALIBRATION_BINS))
+    errors: list[WrongAnswer] = []
+    # What is made of a part on the way is some hundred bytes a digit, too many to keep of each.
+    for start in range(0, len(labels), PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        exact = _distributions(probabilities[part])
+        loss += float(metrics.log_loss(labels[part], exact, labels=digits, normalize=False))
+        confusion += metrics.confusion_matrix(labels[part], exact.argmax(axis=1), labels=digits)
+        calibration += _calibration_sums(labels[part], exact)
+        errors += worst_errors(labels[part], exact, rows=rows[part], count=worst)
+    # Each pair of label and prediction stands for as many digits as were read so.
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, predictions, labels=digits, zero_division=0.0
+        *np.indices(confusion.shape).reshape(2, -1),
+        labels=digits,
+        sample_weight=confusion.ravel(),
+        zero_division=0.0,
     )
     return Metrics(
-        accuracy=accuracy_of(int((predictions == labels).sum()), len(labels)),
-        log_loss=float(metrics.log_loss(labels, exact, labels=digits)),
-        calibration_error=expected_calibration_error(labels, exact),
+        accuracy=accuracy_of(int(confusion.trace()), len(labels)),
+        log_loss=loss / len(labels),
+        calibration_error=_calibration_error(calibration, len(labels)),
         classes=tuple(
             ClassMetrics(
                 label,
@@ -120,11 +134,10 @@ def measure(
             )
             for label in range(CLASSES)
         ),
-        confusion=tuple(
-            tuple(row)
-            for row in metrics.confusion_matrix(labels, predictions, labels=digits).tolist()
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        worst_errors=tuple(
+            sorted(errors, key=lambda error: (-error.prediction_probability, error.row))[:worst]
         ),
-        worst_errors=worst_errors(labels, exact, rows=rows, count=worst),
     )
 
 
@@ -149,18 +162,29 @@ def expected_calibration_error(
     weighted with its share of the digits, so that only the sums per bin are needed.
     Source: Guo et al. 2017, arXiv:1706.04599, equation 3.
     """
+    return _calibration_error(_calibration_sums(labels, probabilities), len(labels))
+
+
+def _calibration_sums(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
+    """Return (2, 15): correct answers, and confidence, summed in each bin."""
     from scipy import stats  # noqa: PLC0415
 
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    sums = stats.binned_statistic(
+    sums: NDArray[np.float64] = stats.binned_statistic(
         confidence,
         [correct.astype(np.float64), confidence],
         statistic="sum",
         bins=CALIBRATION_BINS,
         range=(0.0, 1.0),
     ).statistic
-    return float(np.abs(sums[0] - sums[1]).sum() / len(labels))
+    return sums
+
+
+def _calibration_error(sums: NDArray[np.float64], rows: int) -> float:
+    return float(np.abs(sums[0] - sums[1]).sum() / rows)
 
 
 def worst_errors(
@@ -202,7 +226,14 @@ def _check(
         raise ValueError(f"rows must be ({count},), they are {rows.shape}")
     if labels.min() < 0 or labels.max() >= CLASSES:
         raise ValueError(f"labels must be in [0, {CLASSES})")
+
+
+def _distributions(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return them as float64, so that each row sums to 1; ValueError if one is no distribution."""
+    exact = probabilities.astype(np.float64)
+    sums = exact.sum(axis=1, keepdims=True)
     # NaN fails both comparisons, so it is refused too.
-    sums = probabilities.sum(axis=1, dtype=np.float64)
-    if not ((probabilities >= 0).all() and (np.abs(sums - 1) < 1e-4).all()):
+    if not ((exact >= 0).all() and (np.abs(sums - 1) < 1e-4).all()):
         raise ValueError("each row of probabilities must be a distribution: from 0 up, sum 1")
+    exact /= sums
+    return exact

@@ -1,11 +1,14 @@
 import json
 import math
+import tracemalloc
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline import metrics
 from pipeline.metrics import (
     Metrics,
     accuracy_of,
@@ -147,3 +150,48 @@ def test_what_cannot_be_measured_is_refused(
 def test_rows_must_name_every_digit() -> None:
     with pytest.raises(ValueError, match=r"rows must be \(2,\)"):
         measure(np.array([1, 2]), sure([1, 2]), rows=np.array([5]))
+
+
+def many(count: int) -> tuple[NDArray[np.uint8], Probabilities]:
+    """Digits of which one in twenty is misread."""
+    rng = np.random.default_rng(count)
+    probabilities = rng.random((count, 10), np.float32) ** 8
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = (probabilities.argmax(axis=1) + (rng.random(count) < 0.05)) % 10
+    return labels.astype(np.uint8), probabilities
+
+
+def test_parts_make_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, probabilities = many(1000)
+    rows = np.arange(1000)[::-1]
+    whole = asdict(measure(labels, probabilities, rows=rows))
+    monkeypatch.setattr(metrics, "PART_ROWS", 64)
+    parts = asdict(measure(labels, probabilities, rows=rows))
+    for name in ("log_loss", "calibration_error"):
+        assert parts.pop(name) == pytest.approx(whole.pop(name), rel=1e-12)
+    assert parts == whole
+
+
+def test_a_part_that_is_no_distribution_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, probabilities = many(100)
+    probabilities[99, 0] += 0.1
+    monkeypatch.setattr(metrics, "PART_ROWS", 64)
+    with pytest.raises(ValueError, match="must be a distribution"):
+        measure(labels, probabilities, rows=np.arange(100))
+
+
+def test_ten_times_as_many_digits_take_no_more_memory_to_measure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PART_ROWS", 2_000)
+    measured([1], sure([1]))  # what is imported first counts for none of them
+    peaks = []
+    for count in (2_000, 20_000):
+        labels, probabilities = many(count)
+        tracemalloc.start()
+        try:
+            measure(labels, probabilities, rows=np.arange(count))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]

@@ -114,6 +114,7 @@ def test_the_page_has_tables_between_its_markers(page: Path, tmp_path: Path) -> 
     assert text.startswith("# Title\n\n<!-- scale -->\n")
     assert text.endswith("\n<!-- /scale -->\n\nend\n")
     assert "old" not in text
+    assert "](scale.svg)\n" in text
     assert "| train | 1,000 | 4.0 | 4000 | 100 MB | 1.00 | 300 MB |" in text
     assert "|  | 10,000 | 22.0 | 2200 | 130 MB | 1.30 | 390 MB |" in text
     assert "grows by more than a fifth: train (1.30), x|y (1.30)." in text

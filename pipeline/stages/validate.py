@@ -146,14 +146,14 @@ def _measure(
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed, waiting=tell):
         digits = dataset.load(processed)
-        rows = folds.find_split(processed, inputs["split"]).hold_out_rows.astype(np.int64)
+        rows = folds.find_split(processed, inputs["split"]).hold_out_rows
     labels = digits.train_labels[rows]
     model = checkpoint.load_model(run.folder.model)
     probabilities = prediction.predict(model, digits.train_images, rows)
     measured = metrics.measure(labels, probabilities, rows=rows)
     _compare_with_training(run, measured)
     with files.atomic_write(run.folder.hold_out) as stream:
-        np.savez(stream, rows=rows, labels=labels, probabilities=probabilities)
+        np.savez(stream, rows=rows.astype(np.int64), labels=labels, probabilities=probabilities)
     files.write_json(
         run.folder.validation,
         {

@@ -11,7 +11,7 @@ from pipeline import checkpoint, dataset, files, folds
 from pipeline.errors import PipelineError
 from pipeline.fitting import code_checksum
 from pipeline.network_run import TrainStart
-from pipeline.nn import EpochResult
+from pipeline.nn import EpochResult, batches
 from pipeline.plan import RECIPE_FOLDER, Plan
 from pipeline.prediction import predict
 from pipeline.stages.train import TrainResult, train
@@ -373,3 +373,21 @@ def test_a_training_that_diverges_says_what_to_change(workspace: Workspace) -> N
     assert not run_of(plan).training.exists()
     # Going on from the last checkpoint would only diverge again.
     assert not run_of(plan).checkpoint.exists()
+
+
+def test_rows_of_a_large_file_are_read_past_its_map_to_the_same_bits(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = batches._read_rows
+    seen: list[int] = []
+
+    def noted(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        seen.append(len(rows))
+        return read(images, rows)
+
+    monkeypatch.setattr(batches, "MAPPED_BYTES", 100)
+    monkeypatch.setattr(batches, "_read_rows", noted)
+    again = plan_of(workspace, run="again")
+    train(again)
+    assert seen
+    assert_same_model(run_of(plan_of(workspace)), run_of(again))
