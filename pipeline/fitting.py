@@ -153,6 +153,8 @@ def fit(
     checkpoint: written after each evaluation, and left there for the caller to remove.
     Raises FloatingPointError if the loss is no longer a number; then there is no checkpoint left.
     """
+    if history_csv and history.rows:  # if killed after the last checkpoint, before its line here
+        history.write(history_csv)
     try:
         with single_threaded_blas():
             for result in training.fit(train, hold_out, workers=workers_for(training), until=until):
