@@ -80,6 +80,7 @@ def _train_ensemble(
     The runs of a blend are taken as they are.
     """
     say = tell or (lambda _: None)
+    recipe_file = None if plan.blend else provenance.file_record(plan.recipe)
     run = plan.workspace.run(plan.run)
     with files.locked(run.folder, waiting=tell):
         all_there = True
@@ -119,7 +120,7 @@ def _train_ensemble(
                 **record,
                 "run": run.name,
                 "recipe_name": _ensemble_name(plan),
-                "recipe_file": None if plan.blend else provenance.file_record(plan.recipe),
+                "recipe_file": recipe_file,
                 "overrides": list(plan.overrides),
                 "data": trained[0].raw,
                 "environment": provenance.environment(),

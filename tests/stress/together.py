@@ -82,7 +82,7 @@ BESIDE = (
     Pair(("train", AGAIN), ("trace", "RUN=practice-smoke")),
     Pair(("train", AGAIN), ("blend", BLEND)),
     Pair(("train", AGAIN), ("compare", BLEND)),
-    Pair(("train", "FOLDS=2"), ("train", "FOLDS=2", "SEED=1")),
+    Pair(("train", "FOLDS=2"), ("train", "FOLDS=2", "SEED=1"), waits=False),
     Pair(("validate", AGAIN), ("submission", AGAIN)),
     Pair(("submission", AGAIN), ("submit",)),
     Pair(("blend", BLEND), ("train", AGAIN)),
