@@ -159,6 +159,8 @@ def fit(
     watch: told of each evaluation; what it raises ends the training.
     Raises FloatingPointError if the loss is no longer a number; then there is no checkpoint left.
     """
+    if history_csv and history.rows:  # if killed after the last checkpoint, before its line here
+        history.write(history_csv)
     try:
         with (
             single_threaded_blas(),

@@ -62,6 +62,7 @@ def train_network(
     After an interruption at any time the weights end with the same bits as without one.
     Raises PipelineError if the arrays are missing, the recipe is wrong or training diverges.
     """
+    recipe_file = provenance.file_record(plan.recipe)  # as it is read here, and not edited later
     recipe = recipe or resolve_recipe(plan)
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
@@ -74,7 +75,9 @@ def train_network(
             if not unchanged:
                 split = find_split(processed, recipe.split.record)
                 digits, checksum = dataset.load_labelled(processed), files.sha256(split.path)
-                work = _Work(plan, recipe, inputs, digits, split, checksum, tell, watcher)
+                work = _Work(
+                    plan, recipe, recipe_file, inputs, digits, split, checksum, tell, watcher
+                )
         if work is not None:
             if force:
                 remove_checkpoints(run)
@@ -144,6 +147,7 @@ class _Work:
 
     plan: Plan
     recipe: Recipe
+    recipe_file: dict[str, Any]
     inputs: dict[str, Any]
     digits: Labelled
     split: Split
@@ -177,7 +181,7 @@ class _Work:
                 "inputs": self.inputs,
                 "run": run.name,
                 "recipe_name": self.plan.recipe_name,
-                "recipe_file": provenance.file_record(self.plan.recipe),
+                "recipe_file": self.recipe_file,
                 "overrides": list(self.plan.overrides),
                 "seed": recipe.seed,
                 "model_sha256": files.sha256(run.model),

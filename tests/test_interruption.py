@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.fitting import History
 from pipeline.plan import Plan
 from pipeline.stages.train import train
 from pipeline.workspace import RunFolder, Workspace
@@ -130,6 +131,10 @@ class KillingReplace:
             raise Killed
 
 
+def losses(run: RunFolder) -> list[float]:
+    return History.read(run.history).column("training_loss")
+
+
 def train_with(replace: KillingReplace, plan: Plan) -> None:
     """Train from nothing, with another Path.replace."""
     shutil.rmtree(plan.workspace.run(plan.run).folder.parent, ignore_errors=True)
@@ -166,6 +171,7 @@ def test_killed_before_and_after_every_write(
             result = train(plan)
             assert result.unchanged == (killing.after == counting.calls)
             assert_same_model(reference, run)
+            assert losses(run) == losses(reference)
             if run.refit.exists():
                 expected, found = arrays_of(reference.refit), arrays_of(run.refit)
                 assert np.array_equal(found["array.vector"], expected["array.vector"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline import dataset, ensemble, files, provenance
 from pipeline.executors import Executor, make_executor
@@ -52,12 +53,15 @@ def train(
     executor = executor or make_executor("local", None)
     members = members_of(plan)
     if members:
+        recipe_file = None if plan.blend else provenance.file_record(plan.recipe)
         with files.locked(plan.workspace.run(plan.run).folder, waiting=tell):
             networks = () if plan.blend else members
             all_there = executor.train(
                 networks, each="member", force=force, tell=tell, watcher=watcher
             )
-            unchanged = _record_ensemble(plan, members, keep=all_there and not force, tell=tell)
+            unchanged = _record_ensemble(
+                plan, members, recipe_file, keep=all_there and not force, tell=tell
+            )
     else:
         unchanged = executor.train([plan], each="", force=force, tell=tell, watcher=watcher)
     run = plan.workspace.run(plan.run)
@@ -100,10 +104,16 @@ def train_together(
 
 
 def _record_ensemble(
-    plan: Plan, members: Sequence[Plan], *, keep: bool, tell: Callable[[str], None] | None
+    plan: Plan,
+    members: Sequence[Plan],
+    recipe_file: dict[str, Any] | None,
+    *,
+    keep: bool,
+    tell: Callable[[str], None] | None,
 ) -> bool:
     """Write the ensemble's record, unless the one that is there may be kept and is current.
 
+    recipe_file: what the file was when it was read, and not when it was edited later.
     Returns whether it was kept. The run's lock is the caller's.
     """
     run = plan.workspace.run(plan.run)
@@ -135,7 +145,7 @@ def _record_ensemble(
             **record,
             "run": run.name,
             "recipe_name": _ensemble_name(plan),
-            "recipe_file": None if plan.blend else provenance.file_record(plan.recipe),
+            "recipe_file": recipe_file,
             "overrides": list(plan.overrides),
             "data": trained[0].raw,
             "environment": provenance.environment(),

@@ -17,7 +17,7 @@ from pipeline.errors import PipelineError
 from pipeline.metrics import Accuracy
 from pipeline.network_run import TrainStart
 from pipeline.nn import EpochResult
-from pipeline.plan import Plan
+from pipeline.plan import RECIPE_FOLDER, Plan
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.train import train
@@ -82,6 +82,27 @@ def test_a_training_keeps_the_digits_and_the_split_that_it_began_with(
     record = files.read_json(plan.workspace.run(plan.run).training)
     assert record["split"]["sha256"] == begun[0]
     assert record["split"]["training_rows"] == 2_400
+
+
+def test_a_record_tells_of_the_recipe_as_it_was_when_training_began(
+    practice_workspace: Workspace, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_bytes((RECIPE_FOLDER / "smoke.toml").read_bytes())
+    checksum = files.sha256(recipe)
+    workspace = copy_practice(practice_workspace, tmp_path / "there")
+    plan = plan_of(workspace, recipe=str(recipe), overrides="training.epochs=1")
+
+    class Watcher:
+        def start(self, start: TrainStart) -> None:  # noqa: ARG002
+            recipe.write_text("edited meanwhile")
+
+        def epoch(self, result: EpochResult) -> None:
+            pass
+
+    train(plan, watcher=Watcher())
+    record = files.read_json(plan.workspace.run(plan.run).training)
+    assert record["recipe_file"]["sha256"] == checksum
 
 
 def test_a_split_is_not_drawn_into_arrays_that_are_being_replaced(plan: Plan) -> None:
