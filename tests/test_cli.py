@@ -423,3 +423,11 @@ def test_empty_variables_are_defaults(
 def test_a_command_as_a_process(tmp_path: Path) -> None:
     done = digits("runs", "--data", tmp_path / "none")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_knows_few_letters(tmp_path: Path) -> None:
+    done = digits("runs", "--data", tmp_path / "ü", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    shown = digits("trace", "ü.csv", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("Error: ")
