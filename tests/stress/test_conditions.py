@@ -29,6 +29,16 @@ TELLING = (
         says=("model.npz: Permission denied", "Give yourself"),
         user="bound",
     ),
+    Case(
+        "permission",
+        "predict",
+        "a picture that cannot be read",
+        prepare=close("picture.png", mode=0o444),
+        mend=reopen("picture.png"),
+        expect="fails",
+        says=("picture.png", "Permission denied"),
+        user="bound",
+    ),
 )
 
 
