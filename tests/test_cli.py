@@ -423,3 +423,11 @@ def test_empty_variables_are_defaults(
 def test_a_command_as_a_process(tmp_path: Path) -> None:
     done = digits("runs", "--data", tmp_path / "none")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_knows_few_letters(tmp_path: Path) -> None:
+    path = tmp_path / "ü.csv"
+    path.write_text("ImageId,Label\n1,7\n", encoding="utf-8")
+    done = digits("check", path, "--rows", "1", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xfc.csv" in done.stdout

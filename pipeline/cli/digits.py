@@ -24,7 +24,10 @@ DIGIT = click.IntRange(0, 9)
 @click.argument("index", type=click.IntRange(min=0), envvar="DIGITS_INDEX")
 @click.option("--test", is_flag=True, help="A row of test.csv instead; its ImageId is one more.")
 @click.option(
-    "--save", type=click.Path(path_type=Path), metavar="FILE.png", help="Write the digit, too."
+    "--save",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE.png",
+    help="Write the digit, too.",
 )
 def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
     """Show a digit of the data, and what the run reads in it.
@@ -59,7 +62,11 @@ def errors(plan: Plan, *, count: int, label: int | None, read_as: int | None) ->
 @click.command()
 @run_options
 @click.argument(
-    "images", nargs=-1, required=True, type=click.Path(path_type=Path), envvar="DIGITS_IMAGE"
+    "images",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False, path_type=Path),
+    envvar="DIGITS_IMAGE",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each picture.")
 def predict(plan: Plan, *, images: tuple[Path, ...], as_json: bool) -> None:

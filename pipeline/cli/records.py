@@ -8,8 +8,10 @@ from pipeline.cli.options import console, workspace_options
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sample", type=click.Path(path_type=Path), help="A sample_submission.csv.")
+@click.argument("file", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--sample", type=click.Path(readable=False, path_type=Path), help="A sample_submission.csv."
+)
 @click.option("--rows", type=click.IntRange(min=1), help="Expected rows (default: 28,000).")
 def check(file: Path, sample: Path | None, rows: int | None) -> None:
     """Check any submission CSV, and name its first bad line."""
@@ -34,7 +36,7 @@ def runs(data: str, submissions: str) -> None:
 @workspace_options
 @click.option(
     "--readme",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     default=Path("README.md"),
     show_default=True,
     help="The file with the tables.",

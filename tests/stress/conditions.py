@@ -58,6 +58,8 @@ def run_all(jobs: Sequence[Job], folder: Path, tell: Callable[[str], None]) -> l
             warm = warms.get()
             try:
                 return list(job(folder / f"{number:04}", warm))
+            except Exception as error:  # else one try would cost all others
+                return [Tried("a try that came to no end", "", str(number), [repr(error)], "")]
             finally:
                 warms.put(warm)
                 if number % 50 == 0:
