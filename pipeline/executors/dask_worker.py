@@ -112,6 +112,17 @@ class Task:
             raise GivenUpError
 
 
+def _checksum_of_code() -> str:
+    digest = hashlib.sha256()
+    root = Path(pipeline.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+# Of the code that is loaded, not of what may be installed while a worker runs.
+_CODE = _checksum_of_code()
 _tasks: dict[str, Task] = {}
 # A process has one setting for the threads of its BLAS, so that it trains one run at a time.
 _training = threading.Lock()
@@ -124,18 +135,8 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "distributed": metadata.version("distributed"),
-        "this package's code": package_checksum(),
+        "this package's code": _CODE,
     }
-
-
-def package_checksum() -> str:
-    """Return a checksum of all code of this package."""
-    digest = hashlib.sha256()
-    root = Path(pipeline.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def has_digits(data: str, dask_worker: Any) -> bool:
