@@ -34,6 +34,7 @@ WORKER_SETTINGS = {
     "distributed.worker.daemon": False,
     "distributed.worker.profile.enabled": False,
     "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.preload": [dask_worker.__name__],  # for its dask_setup
 }
 
 Answer = TypeVar("Answer")

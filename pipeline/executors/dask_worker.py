@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import platform
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -126,6 +127,11 @@ _CODE = _checksum_of_code()
 _tasks: dict[str, Task] = {}
 # A process has one setting for the threads of its BLAS, so that it trains one run at a time.
 _training = threading.Lock()
+
+
+def dask_setup(worker: Any) -> None:  # noqa: ARG001  (the name and its argument are dask's)
+    """Prepare a worker of a client's own cluster: Ctrl-C is for the client, which then ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 # ---- what the client calls between tasks ---------------------------------------------------------
