@@ -84,7 +84,7 @@ async def _client(address: str, name: str) -> AsyncIterator[distributed.Client]:
 
 @asynccontextmanager
 async def _own_cluster(workers: int, cores: int, folder: str) -> AsyncIterator[Any]:
-    with dask.config.set(WORKER_SETTINGS):
+    with dask.config.set(WORKER_SETTINGS | {"temporary-directory": folder}):
         cluster = await distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=cores,
