@@ -85,18 +85,24 @@ async def _client(address: str, name: str) -> AsyncIterator[distributed.Client]:
 @asynccontextmanager
 async def _own_cluster(workers: int, cores: int, folder: str) -> AsyncIterator[Any]:
     with dask.config.set(WORKER_SETTINGS | {"temporary-directory": folder}):
-        cluster = await distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers,
-            threads_per_worker=cores,
-            processes=True,
-            asynchronous=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            worker_dashboard_address=None,
-            local_directory=folder,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = await distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers,
+                threads_per_worker=cores,
+                processes=True,
+                asynchronous=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                local_directory=folder,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise PipelineError(
+                f"No cluster could be started on this machine: {error}",
+                remedy="Train without one: EXECUTOR=local",
+            ) from error
         try:
             yield cluster
         finally:

@@ -17,6 +17,8 @@ from pipeline.executors import Executor, dask_cluster, dask_executor, make_execu
 from pipeline.executors.dask_cluster import Workers
 from pipeline.executors.dask_executor import layout
 from pipeline.members import members_of
+from pipeline.network_run import TrainStart
+from pipeline.nn import EpochResult
 from pipeline.plan import Plan
 from pipeline.stages.train import train
 from pipeline.workspace import Workspace
@@ -77,6 +79,20 @@ def assert_same_run(plan: Plan, serial: Workspace) -> None:
     assert records[0] == records[1]
 
 
+class Watcher:
+    """Notes which runs it is told of, and their last epochs."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+        self._run = ""
+
+    def start(self, start: TrainStart) -> None:
+        self._run = start.run
+
+    def epoch(self, result: EpochResult) -> None:
+        self.told.append((self._run, result.epoch))
+
+
 def test_folds_end_with_the_same_bits(
     executor: Executor, workspace: Workspace, serial: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,8 +105,11 @@ def test_folds_end_with_the_same_bits(
 
     monkeypatch.setattr(Workers, "ask", counted)
     lines: list[str] = []
+    watcher = Watcher()
     plan = plan_of(workspace, folds=3)
-    assert not train(plan, executor=executor, tell=lines.append).unchanged
+    result = train(plan, executor=executor, tell=lines.append, watcher=watcher)
+    assert not result.unchanged
+    assert sorted(watcher.told) == [(member.run, 3) for member in members_of(plan)]
     for member in members_of(plan):
         assert_same_run(member, serial)
         assert sum(line.startswith(f"{member.run}: epoch ") for line in lines) == 3
