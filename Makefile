@@ -180,7 +180,7 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 	@$(DIGITS) submit
 
 .PHONY: seeds
-seeds: $(INSTALLED) ## Train and validate with SEEDS=3 seeds, and show how far apart they are
+seeds: $(INSTALLED) ## Train and validate with SEEDS=3 seeds, and show how much is luck
 	@$(DIGITS) seeds
 
 .PHONY: blend

@@ -29,6 +29,14 @@ def test_arrays_are_mapped_and_read_only(practice_workspace: Workspace) -> None:
         assert not array.flags.writeable
 
 
+def test_training_needs_the_labelled_digits_alone(processed: ProcessedFolder) -> None:
+    whole = dataset.load(processed)
+    processed.test_images.unlink()
+    images, labels = dataset.load_training(processed)
+    np.testing.assert_array_equal(images, whole.train_images)
+    np.testing.assert_array_equal(labels, whole.train_labels)
+
+
 def test_no_arrays_say_which_stage_to_run(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         dataset.load(ProcessedFolder(tmp_path / "practice"))

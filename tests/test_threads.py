@@ -37,3 +37,14 @@ def test_cores_within_a_share_of_time(quota: Path, told: str, cores: int) -> Non
 
 def test_cores_without_a_control_group(quota: Path) -> None:
     assert threads.available_cores() == 8
+
+
+def test_a_share_of_the_cores_is_for_the_block() -> None:
+    cores = threads.available_cores()
+    with threads.share_cores(1):
+        assert threads.available_cores() == 1
+        with threads.share_cores(cores + 1):
+            assert threads.available_cores() == 1
+    with threads.share_cores(cores + 1):
+        assert threads.available_cores() == cores
+    assert threads.available_cores() == cores

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def seeds(
     plan: Plan, *, executor: "Executor", force: bool, track: str | None, seeds: str | None
 ) -> None:
-    """Train and validate with several seeds, and say how far apart they are."""
+    """Train and validate with several seeds: how much is luck."""
     from pipeline.display import TrainingDisplay, show_seeds
     from pipeline.seeds import parse_seeds, seed_plans
     from pipeline.stages.seeds import seeds as run_stage

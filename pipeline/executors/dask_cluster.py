@@ -34,6 +34,7 @@ WORKER_SETTINGS = {
     "distributed.worker.daemon": False,
     "distributed.worker.profile.enabled": False,
     "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.preload": [dask_worker.__name__],  # for its dask_setup
 }
 
 Answer = TypeVar("Answer")
@@ -83,19 +84,25 @@ async def _client(address: str, name: str) -> AsyncIterator[distributed.Client]:
 
 @asynccontextmanager
 async def _own_cluster(workers: int, cores: int, folder: str) -> AsyncIterator[Any]:
-    with dask.config.set(WORKER_SETTINGS):
-        cluster = await distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers,
-            threads_per_worker=cores,
-            processes=True,
-            asynchronous=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            worker_dashboard_address=None,
-            local_directory=folder,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+    with dask.config.set(WORKER_SETTINGS | {"temporary-directory": folder}):
+        try:
+            cluster = await distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers,
+                threads_per_worker=cores,
+                processes=True,
+                asynchronous=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                local_directory=folder,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise PipelineError(
+                f"No cluster could be started on this machine: {error}",
+                remedy="Train without one: EXECUTOR=local",
+            ) from error
         try:
             yield cluster
         finally:
@@ -168,7 +175,10 @@ class Workers:
             raise self._silent() from None
 
     async def ask(self, worker: str, function: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Return what a function returns on a worker; LostWorkerError if it does not answer."""
+        """Return what a function returns on a worker.
+
+        Raises LostWorkerError if it does not answer, FailedWorkerError if it answers otherwise.
+        """
         asked = self.client.run(function, *arguments, workers=[worker], on_error="return")
         try:
             answers = await asyncio.wait_for(asked, ANSWER_SECONDS)
@@ -177,10 +187,10 @@ class Workers:
         except OSError:
             raise self._silent() from None
         answer = answers.get(worker)
-        if isinstance(answer, ImportError):
-            raise answer
-        if worker not in answers or isinstance(answer, Exception):
-            raise LostWorkerError(worker) from answer
+        if worker not in answers or (isinstance(answer, OSError) and answer.errno is None):
+            raise LostWorkerError(worker)  # an error of its disk has a number
+        if isinstance(answer, Exception):
+            raise FailedWorkerError(f"The worker {label(worker)} cannot work: {answer}")
         return answer  # type: ignore[no-any-return]
 
     def _silent(self) -> PipelineError:
@@ -192,33 +202,18 @@ class Workers:
     async def _take_in(self, worker: str, *, first: bool) -> None:
         """Check a worker that is new, and give it the digits."""
         try:
-            differences = await self._differences(worker)
-            if not differences:
-                await self._send_digits(worker)
-            self._fit[worker] = not differences
+            theirs = await self.ask(worker, dask_worker.describe)
+            _check_worker(label(worker), theirs)
+            await self._send_digits(worker)
         except LostWorkerError:
             return  # it may be there again the next time
-        if differences:
-            message = f"The worker {label(worker)} has {differences}"
+        except FailedWorkerError as error:
             if first:
-                raise PipelineError(
-                    f"{message}: other code gives other bits",
-                    remedy="Install the same commit and packages there as here.",
-                )
-            self._tell(f"{message}; it gets no work.")
-
-    async def _differences(self, worker: str) -> str:
-        try:
-            theirs = await self.ask(worker, dask_worker.describe)
-        except ImportError as error:
-            return f"not this package's code ({error})"
-        ours = dask_worker.describe()
-        found = [
-            f"{name} {theirs.get(name)} instead of {ours[name]}"
-            for name in ours
-            if theirs.get(name) != ours[name]
-        ]
-        return ", ".join(found)
+                raise
+            self._tell(f"{error.message}; it gets no work.")
+            self._fit[worker] = False
+        else:
+            self._fit[worker] = True
 
     async def _send_digits(self, worker: str) -> None:
         """Send a worker the digits, unless it has them."""
@@ -231,7 +226,7 @@ class Workers:
                     await self.ask(worker, dask_worker.take_piece, part, name, piece)
         kept = await self.ask(worker, dask_worker.keep_digits, part, self.data, self._checksums)
         if not kept:
-            raise PipelineError(f"The digits did not arrive whole at the worker {label(worker)}")
+            raise FailedWorkerError(f"The digits arrived damaged at the worker {label(worker)}")
 
     def _check_scheduler(self, versions: dict[str, Any]) -> None:
         ours, theirs = versions["client"]["packages"], versions["scheduler"]["packages"]
@@ -247,6 +242,28 @@ class Workers:
 def _as_any(awaitable: Any) -> Any:
     """For what is an awaitable because the client is asynchronous, which its types can't tell."""
     return awaitable
+
+
+def _check_worker(worker: str, theirs: dict[str, str]) -> None:
+    ours = dask_worker.describe()
+    found = [
+        f"{name} {theirs.get(name)} instead of {ours[name]}"
+        for name in ours
+        if theirs.get(name) != ours[name]
+    ]
+    if found:
+        raise FailedWorkerError(
+            f"The worker {worker} has {', '.join(found)}: other code gives other bits"
+        )
+
+
+class FailedWorkerError(PipelineError):
+    """A worker is not fit for the work."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message, remedy="Install what is here there as well, and start the worker again."
+        )
 
 
 class LostWorkerError(Exception):

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import platform
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -112,9 +113,25 @@ class Task:
             raise GivenUpError
 
 
+def _checksum_of_code() -> str:
+    digest = hashlib.sha256()
+    root = Path(pipeline.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+# Of the code that is loaded, not of what may be installed while a worker runs.
+_CODE = _checksum_of_code()
 _tasks: dict[str, Task] = {}
 # A process has one setting for the threads of its BLAS, so that it trains one run at a time.
 _training = threading.Lock()
+
+
+def dask_setup(worker: Any) -> None:  # noqa: ARG001  (the name and its argument are dask's)
+    """Prepare a worker of a client's own cluster: Ctrl-C is for the client, which then ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 # ---- what the client calls between tasks ---------------------------------------------------------
@@ -124,18 +141,8 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "distributed": metadata.version("distributed"),
-        "this package's code": package_checksum(),
+        "this package's code": _CODE,
     }
-
-
-def package_checksum() -> str:
-    """Return a checksum of all code of this package."""
-    digest = hashlib.sha256()
-    root = Path(pipeline.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def has_digits(data: str, dask_worker: Any) -> bool:

@@ -1,6 +1,7 @@
 """Runs that workers of a cluster train end with the bits of those trained here."""
 
 import re
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+import pipeline
 from pipeline import files
 from pipeline.errors import PipelineError
 from pipeline.executors import Executor, dask_cluster, dask_executor, make_executor
 from pipeline.executors.dask_cluster import Workers
 from pipeline.executors.dask_executor import layout
 from pipeline.members import members_of
+from pipeline.network_run import TrainStart
+from pipeline.nn import EpochResult
 from pipeline.plan import Plan
 from pipeline.stages.train import train
 from pipeline.workspace import Workspace
@@ -75,6 +79,20 @@ def assert_same_run(plan: Plan, serial: Workspace) -> None:
     assert records[0] == records[1]
 
 
+class Watcher:
+    """Notes which runs it is told of, and their last epochs."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+        self._run = ""
+
+    def start(self, start: TrainStart) -> None:
+        self._run = start.run
+
+    def epoch(self, result: EpochResult) -> None:
+        self.told.append((self._run, result.epoch))
+
+
 def test_folds_end_with_the_same_bits(
     executor: Executor, workspace: Workspace, serial: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,8 +105,11 @@ def test_folds_end_with_the_same_bits(
 
     monkeypatch.setattr(Workers, "ask", counted)
     lines: list[str] = []
+    watcher = Watcher()
     plan = plan_of(workspace, folds=3)
-    assert not train(plan, executor=executor, tell=lines.append).unchanged
+    result = train(plan, executor=executor, tell=lines.append, watcher=watcher)
+    assert not result.unchanged
+    assert sorted(watcher.told) == [(member.run, 3) for member in members_of(plan)]
     for member in members_of(plan):
         assert_same_run(member, serial)
         assert sum(line.startswith(f"{member.run}: epoch ") for line in lines) == 3
@@ -194,10 +215,6 @@ def test_a_run_that_ends_its_workers_is_given_up(
 
 # ---- clusters that cannot be worked with ---------------------------------------------------------
 def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
-    import shutil
-
-    import pipeline
-
     other = tmp_path / "other"
     shutil.copytree(Path(pipeline.__file__).parent, other / "pipeline")
     with (other / "pipeline" / "nn" / "layers.py").open("a", encoding="utf-8") as stream:
@@ -205,11 +222,14 @@ def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "pipeline.py").touch()
-    for code, text in ((other, "this package's code"), (bare, "not this package's code")):
+    for code, text in (
+        (other, "has this package's code"),
+        (bare, "cannot work: .*No module named 'pipeline.executors'"),
+    ):
         with Cluster(tmp_path / f"dask-{code.name}") as cluster:
             cluster.add_worker(code=code)
             plan = plan_of(workspace)
-            with pytest.raises(PipelineError, match=rf"worker 127.0.0.1:\d+ has {text}"):
+            with pytest.raises(PipelineError, match=rf"worker 127.0.0.1:\d+ {text}"):
                 train(plan, executor=make_executor("dask", cluster.address))
             assert not plan.workspace.run(plan.run).checkpoint.exists()
 
