@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from pipeline import files
+from pipeline import cli, files
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan, make_plan
 from pipeline.recipe import read_recipe
@@ -20,7 +21,7 @@ from pipeline.tuning.outcome import Trial
 from pipeline.tuning.search import Search
 from pipeline.tuning.trial import Digits
 from pipeline.workspace import Workspace
-from tests.practice_case import REPOSITORY, command, copy_practice, digits, environment
+from tests.practice_case import REPOSITORY, command, copy_practice, environment
 from tests.tuning.tuning_case import RANGES, write_recipe
 
 
@@ -177,11 +178,10 @@ def test_without_optuna(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -
 def test_a_damaged_file_of_trials_is_a_line(workspace: Workspace, tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"no database" * 100)
-    done = digits(
-        *("tune", "--source", "practice", "--recipe", workspace.data / "small.toml"),
-        *("--data", workspace.data, "--storage", f"sqlite:///{broken}"),
-    )
-    assert (done.returncode, done.stdout) == (1, "")
+    given = ["tune", "--source", "practice", "--recipe", str(workspace.data / "small.toml")]
+    given += ["--data", str(workspace.data), "--storage", f"sqlite:///{broken}"]
+    done = CliRunner().invoke(cli.main, given)
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Error: sqlite:///{broken}: file is not a database\n")
     assert len(done.stderr.splitlines()) == 2
 
