@@ -13,7 +13,7 @@ import pydantic
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.files import parse_toml, read_json, read_toml
+from pipeline.files import MOST_LEVELS, parse_toml, read_json, read_toml
 from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
@@ -258,6 +258,8 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     # A bare word is a text: optimizer.kind=sgd
     value = values_of_text["value"] if set(values_of_text) == {"value"} else text
     *parents, last = key.split(".")
+    if len(parents) > MOST_LEVELS:
+        raise PipelineError(f"SET={override}: the recipe has no such key")
     target: Any = values
     try:
         for part in parents:
