@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.files import MOST_LEVELS
+
 
 def set_value(values: dict[str, Any], key: str, value: Any) -> None:
     """Set one value of a recipe by its dotted key, in place; KeyError if there can't be such a key.
@@ -11,6 +13,8 @@ def set_value(values: dict[str, Any], key: str, value: Any) -> None:
     """
     *parents, last = key.split(".")
     target: Any = values
+    if len(parents) > MOST_LEVELS:
+        raise KeyError(key)
     try:
         for part in parents:
             target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})

@@ -177,3 +177,16 @@ def test_a_large_member_is_streamed(tmp_path: Path, into: Path) -> None:
         tracemalloc.stop()
     assert (into / "train.csv").stat().st_size == 12 << 20
     assert peak < 6 << 20
+
+
+def test_a_damaged_bzip2_member(tmp_path: Path, into: Path) -> None:
+    """Its decoder raises an OSError, which is none of the disk."""
+    path = tmp_path / "digits.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as target:
+        for name, content in CONTENT.items():
+            target.writestr(name, content * 100)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"BZh") + 4
+    data[start : start + 6] = bytes(6)
+    path.write_bytes(data)
+    assert refusal(path, into).startswith("ZIP is damaged: its member train.csv cannot be read")

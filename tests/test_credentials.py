@@ -137,3 +137,10 @@ def test_no_secret_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "planted-token")
     put(home / ".kaggle" / "kaggle.json", KEY)
     assert "planted" not in repr([find_credentials(), find_unused_credentials()])
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"username": [1], "key": [1]}', '{"key": {}}'])
+def test_a_key_file_that_is_none(home: Path, text: str) -> None:
+    put(home / ".kaggle" / "kaggle.json", text)
+    assert find_credentials() is None
+    assert find_username() is None

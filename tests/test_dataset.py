@@ -78,3 +78,11 @@ def test_objects_are_never_unpickled(processed: ProcessedFolder) -> None:
     np.save(processed.train_labels, np.array([{}] * 3000, dtype=object))
     with pytest.raises(PipelineError, match="damaged"):
         dataset.load(processed)
+
+
+def test_labels_that_are_no_digits(processed: ProcessedFolder) -> None:
+    labels = np.load(processed.train_labels)
+    labels[7] = 10
+    np.save(processed.train_labels, labels)
+    with pytest.raises(PipelineError, match="does not hold images of digits with their labels"):
+        dataset.load(processed)

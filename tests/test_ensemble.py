@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.ensemble import HeldOut, MemberMetrics, combine, mean, measure_members
+from pipeline.errors import PipelineError
 from pipeline.trained_run import TrainedRun
 from pipeline.workspace import RunFolder
 
@@ -98,3 +99,42 @@ def test_the_mean_of_predictions() -> None:
     found = mean(members)
     assert found.tolist() == [[0.625, 0.375]]
     assert found.dtype == np.float32
+
+
+GOOD = {
+    "rows": np.array([3, 5]),
+    "labels": np.array([0, 9], np.uint8),
+    "probabilities": np.full((2, 10), 0.1, np.float32),
+}
+
+
+def test_what_a_network_held_out_is_read_back(tmp_path: Path) -> None:
+    np.savez(tmp_path / "hold_out.npz", **GOOD)  # type: ignore[arg-type]
+    found = HeldOut.read(tmp_path / "hold_out.npz")
+    assert (found.rows.tolist(), found.networks.tolist()) == ([3, 5], [1, 1])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": np.array([5, 3])},
+        {"rows": np.array([-1, 3])},
+        {"rows": np.array([3.0, 5.0])},
+        {"rows": np.array(3)},
+        {"rows": np.zeros(0, np.int64)},
+        {"labels": np.array([0, 10], np.uint8)},
+        {"labels": np.array([0], np.uint8)},
+        {"probabilities": np.full((2, 9), 0.1, np.float32)},
+        {"probabilities": np.full((2, 10), 0.1)},
+        {"probabilities": np.full((2, 10), np.nan, np.float32)},
+        {"probabilities": np.full((2, 10), 0.2, np.float32)},
+        {"networks": np.array([0, 1])},
+        {"more": np.array([0, 1])},
+    ],
+)
+def test_a_damaged_hold_out_is_named(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = tmp_path / "hold_out.npz"
+    np.savez(path, **{**GOOD, **changes})
+    with pytest.raises(PipelineError, match=r"hold_out\.npz is damaged") as failure:
+        HeldOut.read(path)
+    assert failure.value.remedy == "Run: make validate FORCE=1"

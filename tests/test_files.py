@@ -93,6 +93,51 @@ def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
     assert files.read_json(tmp_path / "record.json") == value
 
 
+UNBOUNDED = {
+    "nested": b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "nested less": b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "digits": b'{"a": ' + b"9" * 5_000 + b"}",
+    "bits": b'{"a": 18446744073709551616}',
+    "no number": b'{"a": NaN}',
+    "infinity": b'{"a": -Infinity}',
+    "half a letter": b'{"a": ["\\ud800"]}',
+    "NUL": b'{"a": "\\u0000"}',
+    "key": b'{"\\udfff": 1}',
+}
+
+
+@pytest.mark.parametrize("content", UNBOUNDED.values(), ids=UNBOUNDED)
+def test_json_that_nothing_could_be_done_with_is_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match="is damaged"):
+        files.read_json(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a = " + b"[" * 3_000 + b"]" * 3_000,
+        b"a" + b".a" * 3_000 + b" = 1",
+        b"a = " + b"9" * 5_000,
+        b"a = 0x" + b"f" * 5_000,
+        b"a = 18446744073709551616",
+        b'a = "\\u0000"',
+        b"a = \xff",
+    ],
+)
+def test_toml_beyond_its_limits_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match=r"recipe\.toml: not valid TOML"):
+        files.read_toml(path)
+
+
+def test_a_home_that_there_is_not() -> None:
+    with pytest.raises(PipelineError, match=r"~nobody-of-that-name/x\.zip: there is no such home"):
+        files.expand("~nobody-of-that-name/x.zip")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b'{"a": 1} x'])
 def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "record.json"

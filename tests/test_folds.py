@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from pipeline import folds
 from pipeline.errors import PipelineError
 from pipeline.files import write_json
-from pipeline.folds import hold_out, k_folds
+from pipeline.folds import find_split, hold_out, k_folds
 from pipeline.workspace import ProcessedFolder, Workspace
 
 
@@ -34,7 +34,7 @@ def small(folder: Path, labels: list[int]) -> ProcessedFolder:
     }
     for name, array in arrays.items():
         np.save(processed.folder / f"{name}.npy", array)
-    shapes = {name: {"shape": array.shape} for name, array in arrays.items()}
+    shapes = {name: {"shape": array.shape, "sha256": ""} for name, array in arrays.items()}
     write_json(processed.manifest, {"arrays": shapes})
     return processed
 
@@ -208,3 +208,9 @@ def test_a_file_that_is_no_array(processed: ProcessedFolder) -> None:
 def test_without_arrays_the_stage_to_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="Run: make preprocess"):
         hold_out(ProcessedFolder(tmp_path), size=0.1, seed=0)
+
+
+@pytest.mark.parametrize("fold", [-1, 3, 10**9])
+def test_a_fold_that_there_is_not(processed: ProcessedFolder, fold: int) -> None:
+    with pytest.raises(PipelineError, match=f"There is no fold {fold} of 3"):
+        find_split(processed, {"kind": "fold", "folds": 3, "fold": fold, "seed": 0})

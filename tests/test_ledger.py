@@ -92,3 +92,26 @@ def test_a_failed_write_leaves_the_ledger_as_it_was(
         write_line(path, dataclasses.replace(LINE, message="other"))
     assert read_ledger(path) == [LINE]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        '"public_score": "0.9"',
+        '"public_score": NaN',
+        '"hold_out_accuracy": 1.5',
+        '"ref": "7"',
+        '"ref": [7]',
+        '"seed": 0.5',
+        '"dirty": "no"',
+        '"error": "\\ud800"',
+        f'"error": {"[" * 50_000}{"]" * 50_000}',
+        '"error": "\udcff"',
+    ],
+)
+def test_values_of_another_kind_are_damage(path: Path, changes: str) -> None:
+    write_line(path, LINE)
+    text = path.read_text().rstrip("}\n") + f", {changes}}}\n"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(PipelineError, match="line 1 is damaged"):
+        read_ledger(path)

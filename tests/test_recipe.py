@@ -441,3 +441,26 @@ def test_an_override_is_checked_like_the_file(override: str, expected: str) -> N
     with pytest.raises(PipelineError) as caught:
         read_recipe(SMOKE, overrides=(override,))
     assert override in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (f"training.epochs={'9' * 5_000}", "training.epochs"),
+        (f"training.epochs={'[' * 3_000}", "training.epochs"),
+        ("training.epochs=18446744073709551616", "training.epochs"),
+        ("split.hold_out=[]", "split.hold_out"),
+        # A second line would be a second key, which nobody would see is not set.
+        ("training.epochs=1\nseed = 3", "training.epochs"),
+    ],
+    ids=["digits", "nested", "bits", "list", "two lines"],
+)
+def test_an_override_beyond_its_limits_is_refused(
+    recipe: Path, override: str, expected: str
+) -> None:
+    assert expected in message(recipe, override)
+
+
+def test_a_key_of_thousands_of_parts_is_refused(recipe: Path) -> None:
+    with pytest.raises(PipelineError, match="the recipe has no such key"):
+        read_recipe(recipe, overrides=(f"split.folds{'.a' * 3_000}=1",))

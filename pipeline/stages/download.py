@@ -112,7 +112,9 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
 def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
     if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
         return False
-    return all((raw.folder / name).exists() for name in read_record(raw.manifest, RAW)["files"])
+    recorded = read_record(raw.manifest, RAW)["files"]
+    known = (raw.train, raw.test, raw.sample_submission, raw.answer_key)
+    return all(path.exists() for path in known if path.name in recorded)
 
 
 def _fetch(source: Source, into: Path, tell: Tell) -> Fetched:

@@ -144,7 +144,7 @@ def _text(
     notice: str,
 ) -> str:
     raw, training = run.raw, run.training
-    rows = {name: item["rows"] for name, item in raw["files"].items()}
+    rows = {name: raw["files"][name]["rows"] for name in ("train.csv", "test.csv")}
     changes = f", with {' '.join(plan.overrides)}" if plan.overrides else ""
     seed = "" if training["seed"] is None else f", seed {training['seed']}"  # a blend has none
     facts = [

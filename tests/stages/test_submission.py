@@ -159,3 +159,26 @@ def test_check_takes_the_rows_from_the_record_beside_the_csv(plan: Plan, tmp_pat
         check(alone)
     sample = plan.workspace.raw("kaggle").sample_submission
     assert check(alone, sample=sample).rows == 30
+
+
+@pytest.mark.parametrize("csv_is_there", [True, False])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((30, 10), np.float32),
+        np.full((30, 10), np.nan, np.float32),
+        np.full((29, 10), 0.1, np.float32),
+        np.full((30, 10), 0.1),
+        np.zeros(0, np.float32),
+    ],
+    ids=["zeros", "nan", "short", "doubles", "empty"],
+)
+def test_damaged_probabilities_are_named(plan: Plan, array: np.ndarray, csv_is_there: bool) -> None:
+    csv = submission(plan).csv
+    if not csv_is_there:
+        csv.unlink()
+    np.save(plan.workspace.run("run").test_probabilities, array)
+    with pytest.raises(PipelineError, match=r"test_probabilities\.npy is damaged") as failure:
+        submission(plan)
+    assert failure.value.remedy == "Run: make submission FORCE=1"
+    assert submission(plan, force=True).rows == 30

@@ -4,6 +4,7 @@ A reader must take an input or refuse it with a line. Anything else is a defect:
 a warning, a wait, memory beyond the bound, a planted file, or a wrong value taken for right.
 """
 
+import errno
 import resource
 import signal
 import time
@@ -116,7 +117,10 @@ def attempt(reader: Reader, data: bytes, tally: Tally, *, planted: Path | None =
     except (Exception, TooSlowError) as error:
         seconds = time.process_time() - began
         megabytes = _peak_of_memory() - before
-        tally.note(_kind_of(error), data.hex())
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            tally.refused += 1  # the command line says so in a line
+        else:
+            tally.note(_kind_of(error), data.hex())
     tally.slowest_seconds = max(tally.slowest_seconds, seconds)
     tally.most_megabytes = max(tally.most_megabytes, megabytes)
     if megabytes > reader.most_megabytes:

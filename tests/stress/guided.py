@@ -71,8 +71,9 @@ def _run_atheris(
         "seed": seed + 1,  # 0 would be one of its own choice
         "max_len": LONGEST_INPUT,
         "len_control": 0,
-        "rss_limit_mb": 0,  # we look at both ourselves
-        "timeout": 0,
+        "rss_limit_mb": 0,  # we look at memory ourselves
+        "timeout": 120,  # and at processor time; this is for what waits
+        "artifact_prefix": f"{corpus.parent}/",
         "verbosity": 0,
     }
     flags = [f"-{name}={value}" for name, value in options.items()]

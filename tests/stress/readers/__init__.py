@@ -4,7 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.stress.fuzzing import Reader
-from tests.stress.readers import accounts, archives, arrays, pictures, recipes, records, tables
+from tests.stress.readers import (
+    accounts,
+    archives,
+    arrays,
+    measurements,
+    pictures,
+    recipes,
+    records,
+    tables,
+)
 
 # What makes the reader in an empty folder of its own.
 READERS: dict[str, Callable[[Path], Reader]] = {
@@ -35,11 +44,11 @@ READERS: dict[str, Callable[[Path], Reader]] = {
         records.ResolvedRecipe,
         records.Training,
         records.EnsembleTraining,
-        records.Validation,
-        records.EnsembleValidation,
-        records.SubmissionRecord,
-        records.ScoreRecord,
-        records.Reproduction,
+        measurements.Validation,
+        measurements.EnsembleValidation,
+        measurements.SubmissionRecord,
+        measurements.ScoreRecord,
+        measurements.Reproduction,
         pictures.Picture,
         accounts.KaggleAnswer,
         accounts.KeyFile,

@@ -3,7 +3,6 @@
 import io
 import json
 import pickle
-import struct
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,20 +23,11 @@ from pipeline.reading import errors
 from pipeline.recipe import read_recipe
 from pipeline.stages.submission import submission
 from pipeline.submission import read_submission
+from tests.stress.array_changes import change_header, change_values, save_array
 from tests.stress.mutations import change_bytes, change_json, change_member, pack
 from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run
 
 PLANTED = "planted"
-SHAPES = (
-    *("()", "(0,)", "(1,)", "(10,)", "(-1,)", "(10**12,)", "(1000000000000,)", "(True,)"),
-    *("(9223372036854775807,)", "(18446744073709551616,)", "(2, 3)", "(60, 10)", "(60, 28, 28)"),
-    *("(0, 1000000000000)", "('a',)", "None", "(1.5,)", "(" * 500 + ")" * 500, "[60]"),
-)
-TYPES = (
-    *("'|u1'", "'<f4'", "'>f4'", "'<f8'", "'<f2'", "'<i8'", "'>i8'", "'<i2'", "'|b1'", "'<c8'"),
-    *("'|O'", "'<U9'", "'|S9'", "'|V4'", "'<M8[s]'", "'<m8'", "'<U1000000000'", "'|V0'", "'q'"),
-    *("[('a', '<f4')]", "[('a', '|O')]", "'<f16'", "None", "''", "'x'"),
-)
 
 
 class _Planting:
@@ -70,7 +60,7 @@ class _ArrayReader:
     def change(self, name: str, content: bytes, rng: Random) -> bytes:
         # Its header has 128 bytes; what an earlier change made of them is all the same here.
         if name == "config.npy" and rng.randrange(4):
-            return _save(np.frombuffer(change_json(content[128:], rng), np.uint8))
+            return save_array(np.frombuffer(change_json(content[128:], rng), np.uint8))
         return self.change_array(content, rng)
 
     def change_array(self, content: bytes, rng: Random) -> bytes:
@@ -81,12 +71,12 @@ class _ArrayReader:
         if kind == 1:
             return change_bytes(content, rng)
         if kind <= 3:
-            return _with_header(content, rng)
+            return change_header(content, rng)
         try:
             array = np.array(_load(content))
         except Exception:  # an earlier change has broken it
             return change_bytes(content, rng)
-        return _save(_changed(array, rng))
+        return save_array(change_values(array, rng))
 
 
 class ModelNpz(_ArrayReader):
@@ -313,72 +303,6 @@ def _training(seed: int) -> Training:
 def _load(content: bytes) -> NDArray[Any]:
     array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     return array
-
-
-def _save(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
-def _changed(array: NDArray[Any], rng: Random) -> NDArray[Any]:
-    """The array with another type or form, or with one value of another kind."""
-    kind = rng.randrange(6)
-    if kind == 0:
-        return array.astype(
-            rng.choice(["f2", "f4", ">f4", "f8", "c8", "i8", "u8", "i2", "U3", "?"])
-        )
-    if kind == 1:
-        return array.reshape(rng.choice([(-1,), (1, -1), (-1, 1), array.shape]))
-    if kind == 2:
-        return array[: rng.choice((0, 1, len(array) // 2))] if array.ndim else array
-    if kind == 3:
-        return np.concatenate([array, array]) if array.ndim else array
-    if array.size:
-        values: list[float] = [
-            0,
-            1,
-            9,
-            10,
-            59,
-            60,
-            127,
-            *([-1, 300] if array.dtype.itemsize > 1 else []),
-        ]
-        if array.dtype.kind == "f":
-            values += [np.nan, np.inf, -np.inf, 1e-45]
-        if array.dtype.kind in "iuf":
-            array.reshape(-1)[rng.randrange(array.size)] = rng.choice(values)
-    return array
-
-
-def _with_header(content: bytes, rng: Random) -> bytes:
-    """The .npy file with another header, of the right length."""
-    if content[:6] != b"\x93NUMPY" or len(content) < 12:
-        return change_bytes(content, rng)
-    length = struct.unpack("<H", content[8:10])[0]
-    header = content[10 : 10 + length].decode("latin-1")
-    kind = rng.randrange(3)
-    if kind == 0:
-        start, end = header.find("'shape': ") + 9, header.rfind("}")
-        header = f"{header[:start]}{rng.choice(SHAPES)}, {header[end:]}"
-    elif kind == 1:
-        start, end = header.find("'descr': ") + 9, header.find(", 'fortran")
-        header = f"{header[:start]}{rng.choice(TYPES)}{header[end:]}"
-    else:
-        header = rng.choice(
-            (
-                header.replace("False", "True"),
-                header.replace("'shape'", "'form'"),
-                "{" * 3000,
-                "__import__('os')",
-                header.rstrip() + "#" * 9_000,
-                "9" * 6000,
-                "[" * 5000 + "]" * 5000,
-            )
-        )
-    text = header.rstrip().encode("latin-1") + b"\n"
-    return content[:8] + struct.pack("<H", len(text)) + text + content[10 + length :]
 
 
 def _unpack(data: bytes, folder: Path, names: Sequence[str]) -> None:

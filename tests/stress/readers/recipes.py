@@ -15,7 +15,8 @@ from pipeline.fitting import make_training
 from pipeline.members import Member, members_of, read_members
 from pipeline.plan import RECIPE_FOLDER, make_plan, split_overrides
 from pipeline.recipe import Recipe, read_recipe, recipe_of_record
-from tests.stress.mutations import TEXTS, TOML_VALUES, change_bytes, change_toml
+from tests.stress.mutations import TEXTS, change_bytes
+from tests.stress.toml_changes import TOML_VALUES, change_toml
 
 ROWS = 1_000
 

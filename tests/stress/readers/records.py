@@ -19,23 +19,22 @@ from pipeline.display import show_look, show_runs, show_summary, show_trace, sho
 from pipeline.errors import PipelineError
 from pipeline.ledger import LedgerLine, Status, read_ledger
 from pipeline.plan import Plan, make_plan, recorded_plan
-from pipeline.reading import errors, look
+from pipeline.reading import look
 from pipeline.recipe import Recipe, recipe_of_record
 from pipeline.runs import RunRow, list_runs
-from pipeline.stages.check import check
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.validate import validate
 from pipeline.trace import trace
-from pipeline.trained_run import hold_out_accuracy, read_run
+from pipeline.trained_run import read_run
 from pipeline.workspace import RunFolder, Workspace
 from tests.stress.mutations import change_bytes, change_json
 from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run
 
 
-class _Record:
+class RecordReader:
     """A JSON file of a tiny run, read by the commands that need it."""
 
     most_megabytes = 200
@@ -127,7 +126,7 @@ class _Record:
         show_summary(_console(), summary(self.plan))
 
 
-class Ledger(_Record):
+class Ledger(RecordReader):
     """ledger.jsonl."""
 
     name = "ledger.jsonl"
@@ -168,7 +167,7 @@ class Ledger(_Record):
         super().check(data, found)
 
 
-class RawManifest(_Record):
+class RawManifest(RecordReader):
     """manifest.json of the raw digits."""
 
     name = "manifest of raw digits"
@@ -191,7 +190,7 @@ class RawManifest(_Record):
             assert found[0].source.kind != "path", "another source"
 
 
-class ProcessedManifest(_Record):
+class ProcessedManifest(RecordReader):
     """manifest.json of the arrays."""
 
     name = "manifest of arrays"
@@ -216,7 +215,7 @@ class ProcessedManifest(_Record):
         assert not found[5] or found[5].train_rows == TRAIN_ROWS, "other rows of train.csv"
 
 
-class Request(_Record):
+class Request(RecordReader):
     """request.json: what the user asked for."""
 
     name = "request.json"
@@ -246,7 +245,7 @@ class Request(_Record):
         assert (plan.folds, plan.fold) == (request.get("folds"), request.get("fold"))
 
 
-class ResolvedRecipe(_Record):
+class ResolvedRecipe(RecordReader):
     """recipe.json of a run."""
 
     name = "recipe.json"
@@ -266,7 +265,7 @@ class ResolvedRecipe(_Record):
                 assert values[key] == value, f"another {key}"
 
 
-class Training(_Record):
+class Training(RecordReader):
     """training.json of a run."""
 
     name = "training.json"
@@ -301,101 +300,6 @@ class EnsembleTraining(Training):
     @property
     def plan(self) -> Plan:
         return self.tiny.blend
-
-
-class Validation(_Record):
-    """validation.json of a run."""
-
-    name = "validation.json"
-
-    @property
-    def path(self) -> Path:
-        return self.run.validation
-
-    def commands(self) -> Sequence[Callable[[], Any]]:
-        return (
-            lambda: hold_out_accuracy(read_run(self.plan)),
-            lambda: errors(self.plan, count=3),
-            self.show_runs,
-            self.show_summary,
-            lambda: submission(self.plan),
-            self.show_validate,
-        )
-
-    def check(self, data: bytes, found: list[Any]) -> None:
-        accuracy = found[0]
-        assert 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1, "no accuracy"
-        assert 0 <= accuracy.correct <= accuracy.rows, "no counts"
-        super().check(data, found)
-
-
-class EnsembleValidation(Validation):
-    """validation.json of an ensemble."""
-
-    name = "validation.json of an ensemble"
-
-    @property
-    def plan(self) -> Plan:
-        return self.tiny.blend
-
-
-class SubmissionRecord(_Record):
-    """The record beside a CSV."""
-
-    name = "record of a submission"
-
-    @property
-    def path(self) -> Path:
-        return self.workspace.submission_record(self.plan.run)
-
-    def commands(self) -> Sequence[Callable[[], Any]]:
-        csv = self.workspace.submission(self.plan.run)
-        return (
-            self.show_runs,
-            self.show_trace,
-            lambda: trace(self.workspace, str(csv)),
-            self.show_summary,
-            lambda: check(csv),
-            lambda: submission(self.plan),
-        )
-
-
-class ScoreRecord(_Record):
-    """score.json of a run whose answers the source knows."""
-
-    name = "score.json"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        record = json.loads(self.tiny.content(self.workspace.submission_record(self.plan.run)))
-        accuracy = {"value": 0.5, "low": 0.4, "high": 0.6, "correct": 10, "rows": 20}
-        score = {"inputs": {"csv": record["csv_sha256"]}, "accuracy": accuracy}
-        self._seed = json.dumps(score).encode()
-
-    @property
-    def path(self) -> Path:
-        return self.run.score
-
-    @cached_property
-    def seeds(self) -> Sequence[bytes]:
-        return [self._seed]
-
-    def commands(self) -> Sequence[Callable[[], Any]]:
-        self.workspace.ledger.unlink(missing_ok=True)
-        return (self.show_runs, self.show_trace, self.show_summary)
-
-
-class Reproduction(_Record):
-    """reproduction.json of a run."""
-
-    name = "reproduction.json"
-
-    @property
-    def path(self) -> Path:
-        return self.run.reproduction
-
-    def commands(self) -> Sequence[Callable[[], Any]]:
-        return (self.show_trace,)
 
 
 def _console() -> Console:
