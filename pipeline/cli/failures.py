@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from pipeline import HOW_TO_INSTALL
+from pipeline.addresses import without_password
 from pipeline.errors import PipelineError
+from pipeline.plain_text import printable
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 
@@ -52,12 +54,17 @@ def friendly_failures() -> Iterator[None]:
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.secho(f"Error: {where}{error.strerror or error}", fg="red", err=True)
+        click.secho(shown(f"Error: {where}{error.strerror or error}"), fg="red", err=True)
         sys.exit(1)
+
+
+def shown(text: str) -> str:
+    """Return a text as a terminal may have it: nothing to obey, and no password of an address."""
+    return printable(without_password(text))
 
 
 def show_error(error: PipelineError) -> None:
     """Print what is wrong, and what to do about it, on standard error."""
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    click.secho(shown(f"Error: {error.message}"), fg="red", err=True)
     if error.remedy:
-        click.echo(error.remedy, err=True)
+        click.echo(shown(error.remedy), err=True)
