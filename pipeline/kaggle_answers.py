@@ -1,5 +1,6 @@
 """What Kaggle tells about submissions, as values of our own."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ class Submission:
     """One submission; scores are accuracies, None while unknown.
 
     description: the message that it was sent with.  error: why it could not be scored, or "".
+    Both are what Kaggle told, and not for a terminal yet.
     """
 
     ref: int
@@ -40,30 +42,40 @@ class Submission:
 
 
 def to_limits(answer: Any) -> SubmissionLimits:
-    """Convert the package's ApiSubmissionLimits."""
+    """Convert the package's ApiSubmissionLimits; raises TypeError if it holds something else."""
+    allowed_now, today = whole_number(answer.num_allowed_now), whole_number(answer.num_today)
     # All zero: the account has no team yet, which its first submission makes.
-    unknown = not (answer.num_allowed_now or answer.num_today or answer.num_total)
+    unknown = not (allowed_now or today or answer.num_total)
     return SubmissionLimits(
-        today=answer.num_today,
-        allowed_now=None if unknown else answer.num_allowed_now,
-        limited_for_good=answer.limited_by_total,
+        today=today,
+        allowed_now=None if unknown else allowed_now,
+        limited_for_good=bool(answer.limited_by_total),
     )
 
 
 def to_submission(answer: Any) -> Submission:
-    """Convert the package's ApiSubmission."""
+    """Convert the package's ApiSubmission; raises TypeError if it holds something else."""
     return Submission(
-        ref=answer.ref,
+        ref=whole_number(answer.ref),
         status=answer.status.name,
         public_score=_score(answer.public_score),
         private_score=_score(answer.private_score),
-        description=answer.description,
-        error=" ".join(answer.error_description.split()),
+        description=str(answer.description or ""),
+        error=str(answer.error_description or ""),
     )
 
 
-def _score(text: str) -> float | None:
+def whole_number(value: object) -> int:
+    """Return a number that Kaggle told. Raises TypeError if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _score(told: Any) -> float | None:
+    """An accuracy; whatever is none is no score."""
     try:
-        return float(text)
+        score = float(told or "")
     except ValueError:
         return None
+    return score if math.isfinite(score) and 0 <= score <= 1 else None

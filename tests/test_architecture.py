@@ -14,7 +14,19 @@ LONGEST_MODULE = 350
 
 # From the ground up; a module imports what stands below it, or beside it on its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "files", "workspace", "plan", "members", "credentials", "makefile"}),
+    frozenset(
+        {
+            "addresses",
+            "credentials",
+            "errors",
+            "files",
+            "makefile",
+            "members",
+            "plain_text",
+            "plan",
+            "workspace",
+        }
+    ),
     frozenset(
         {
             "archive",
@@ -30,10 +42,12 @@ FLOORS: tuple[frozenset[str], ...] = (
             "inspection",
             "ink",
             "kaggle_answers",
+            "kaggle_bounds",
             "kaggle_client",
             "kaggle_errors",
             "kaggle_guard",
             "kaggle_kernels",
+            "kaggle_package",
             "kaggle_retry",
             "ledger",
             "metrics",
