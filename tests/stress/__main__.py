@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from tests.practice_case import REPOSITORY
+from tests.stress.kaggle import kaggle
+from tests.stress.secrets import secrets
 from tests.stress.table import Part
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {"kaggle": kaggle, "secrets": secrets}
 
 
 def main() -> None:
