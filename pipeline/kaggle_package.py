@@ -10,6 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 from pipeline import kaggle_errors
 from pipeline.credentials import key_folder
@@ -60,6 +62,10 @@ def load_api(limits: Limits) -> Any:
             found.append(os.environ.get("KAGGLE_API_TOKEN", ""))
             with contextlib.suppress(OSError, ValueError):
                 found.append(get_access_token_from_env()[0] or "")
+            for proxy in getproxies().values():
+                with contextlib.suppress(ValueError):
+                    password = urlsplit(proxy).password or ""
+                    found += [password, unquote(password)]
             return tuple(secret for secret in found if len(secret) >= 4)
 
         def build_kaggle_client(self) -> Any:

@@ -180,6 +180,14 @@ def test_a_secret_with_control_characters_in_it_is_found(kaggle_server: KaggleSe
     assert Kaggle(print).quote(f"{TOKEN[:9]}\x1b{TOKEN[9:]}") == "***"
 
 
+def test_a_proxy_s_password_is_not_shown_either(
+    kaggle_server: KaggleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"127.0.0.1:{kaggle_server.server_port}"
+    monkeypatch.setenv("http_proxy", f"http://someone:pass%2Fword@{address}")
+    assert Kaggle(print).quote("it was pass%2Fword or pass/word") == "it was *** or ***"
+
+
 def test_why_it_cannot_be_scored_is_shown_without_secrets(kaggle_server: KaggleServer) -> None:
     body = f'{{"ref": 1001, "status": "ERROR", "errorDescription": "\\u001b[2J {TOKEN}"}}'
     kaggle = Kaggle(print)

@@ -235,8 +235,8 @@ def _kaggle(place: Place, seed: int) -> None:
 def _legacy(place: Place, seed: int) -> None:
     both = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
     kaggle = place.server.kaggle
-    for name in ("access_token", "kaggle.json"):
-        kaggle.fail("GetSubmissionLimits", Status(418, f"{PLANTED['file']} {KEY} {both}"))
+    for name, echo in (("access_token", PLANTED["file"]), ("kaggle.json", f"{KEY} {both}")):
+        kaggle.fail("GetSubmissionLimits", Status(418, echo))
         force = ("submit", "--run", RUN, "--timeout", "2", "--force")
         place.run(*force, codes=(1,), KAGGLE_API_TOKEN="")
         kaggle.failures.clear()
