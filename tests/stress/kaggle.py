@@ -1,5 +1,6 @@
 """Kaggle in trouble: every way in which a request can fail, against the real client."""
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,7 @@ def kaggle(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table:
     return Table(summary, COLUMNS, rows, failures)
 
 
+@functools.cache  # the hostile zips in them take a while to make
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
     return [*answers(), *storage(), *sending()]
