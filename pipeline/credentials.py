@@ -7,6 +7,7 @@ is kept: only where it was seen.
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,15 @@ class Credentials:
 
     style: Literal["token", "key", "login"]
     where: str
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether it is a file that other users of this machine may read."""
+        try:
+            mode = Path(self.where).expanduser().stat().st_mode
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return os.name == "posix" and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def find_credentials(environment: Mapping[str, str] | None = None) -> Credentials | None:

@@ -1,6 +1,6 @@
 """The one exception that a user may see: what is wrong, where, and what to do about it."""
 
-import unicodedata
+from pipeline.plain_text import printable
 
 MOST_LETTERS = 1_000
 
@@ -26,16 +26,7 @@ def in_one_line(text: str) -> str:
 
     What files, archives and servers hold is quoted in messages, and might move the cursor.
     """
-    if not text.isprintable():
-        text = "".join(letter if _is_shown(letter) else _escaped(letter) for letter in text)
+    text = printable(text).replace("\n", "\\n")
     if len(text) > MOST_LETTERS:
         text = f"{text[: MOST_LETTERS - 200]} ... {text[-200:]}"
     return text
-
-
-def _is_shown(letter: str) -> bool:
-    return letter.isprintable() or unicodedata.category(letter) == "Zs"
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")

@@ -1,9 +1,8 @@
 """What Kaggle tells about submissions, as values of our own."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
-
-from pipeline.errors import PipelineError
 
 Status = Literal["PENDING", "COMPLETE", "ERROR"]
 
@@ -26,6 +25,7 @@ class Submission:
     """One submission; scores are accuracies, None while unknown.
 
     description: the message that it was sent with.  error: why it could not be scored, or "".
+    Both are what Kaggle told, and not for a terminal yet.
     """
 
     ref: int
@@ -44,48 +44,43 @@ class Submission:
 
 
 def to_limits(answer: Any) -> SubmissionLimits:
-    """Convert the package's ApiSubmissionLimits; PipelineError if it says no numbers."""
-    counts = (answer.num_today, answer.num_total, answer.num_allowed_now)
-    if any(type(count) is not int for count in counts):
-        raise _not_understood("how many submissions are left")
+    """Convert the package's ApiSubmissionLimits; raises TypeError if it holds something else."""
+    allowed_now, today = whole_number(answer.num_allowed_now), whole_number(answer.num_today)
     # All zero: the account has no team yet, which its first submission makes.
-    unknown = not (answer.num_allowed_now or answer.num_today or answer.num_total)
+    unknown = not (allowed_now or today or answer.num_total)
     return SubmissionLimits(
-        today=answer.num_today,
-        allowed_now=None if unknown else answer.num_allowed_now,
-        limited_for_good=answer.limited_by_total,
+        today=today,
+        allowed_now=None if unknown else allowed_now,
+        limited_for_good=bool(answer.limited_by_total),
     )
 
 
 def to_submission(answer: Any) -> Submission:
-    """Convert the package's ApiSubmission; PipelineError if it is not as it must be."""
-    texts = (answer.description, answer.error_description)
+    """Convert the package's ApiSubmission; raises TypeError if it holds something else."""
     status: Any = getattr(answer.status, "name", None)
-    if type(answer.ref) is not int or any(not isinstance(text, str) for text in texts):
-        raise _not_understood("a submission")
     if status not in get_args(Status):
-        raise _not_understood("a submission")
+        raise TypeError(f"{status!r} is no status")
     return Submission(
-        ref=answer.ref,
+        ref=whole_number(answer.ref),
         status=status,
         public_score=_score(answer.public_score),
         private_score=_score(answer.private_score),
-        description=answer.description,
-        error=" ".join(answer.error_description.split()),
+        description=str(answer.description or ""),
+        error=str(answer.error_description or ""),
     )
 
 
-def _score(text: Any) -> float | None:
-    """The score, an accuracy; None for any other text."""
+def whole_number(value: object) -> int:
+    """Return a number that Kaggle told. Raises TypeError if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _score(told: Any) -> float | None:
+    """An accuracy; whatever is none is no score."""
     try:
-        score = float(text)
+        score = float(told or "")
     except (TypeError, ValueError):
         return None
-    return score if 0 <= score <= 1 else None
-
-
-def _not_understood(of_what: str) -> PipelineError:
-    return PipelineError(
-        f"Kaggle's answer of {of_what} can't be understood.",
-        remedy="Run the same command again. If that does not help: make install",
-    )
+    return score if math.isfinite(score) and 0 <= score <= 1 else None

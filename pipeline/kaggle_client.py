@@ -1,14 +1,11 @@
-"""The only importer of the kaggle package: log in, download, submit, ask for the score.
+"""The competition at Kaggle: log in, download, submit, ask for the score.
 
-The package logs in when it is imported, prints, ends the process when it has no credentials, and
-waits for ever on a server that stalls. Here it is imported without credentials in an empty
-home, logs in afterwards, works in silence and within time limits, and every failure comes out as
-a PipelineError. Requests are repeated where that is safe, which excludes sending a submission.
+Every failure comes out as a PipelineError. Requests are repeated where that is safe, which
+excludes sending a submission.
 """
 
-import base64
-import contextlib
-import os
+import re
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,11 +19,17 @@ from pipeline.credentials import (
     HOW_TO_GET_THEM,
     find_credentials,
     find_unused_credentials,
-    key_folder,
 )
 from pipeline.errors import PipelineError
-from pipeline.kaggle_answers import Submission, SubmissionLimits, to_limits, to_submission
-from pipeline.kaggle_guard import empty_home, only_sound_zip, silence
+from pipeline.kaggle_answers import (
+    Submission,
+    SubmissionLimits,
+    to_limits,
+    to_submission,
+    whole_number,
+)
+from pipeline.kaggle_guard import only_sound_zip, silence
+from pipeline.kaggle_package import load_api
 from pipeline.kaggle_retry import Limits, repeat
 
 COMPETITION = "digit-recognizer"
@@ -56,11 +59,14 @@ class Kaggle:
         credentials = find_credentials()
         if credentials is None:
             raise PipelineError("There are no Kaggle credentials.", remedy=HOW_TO_GET_THEM)
+        if credentials.is_open_to_others:
+            where = shlex.quote(str(Path(credentials.where).expanduser()))
+            tell(f"Other users of this machine can read your credentials. Run: chmod 600 {where}")
         self._tell = tell
         self._credentials = credentials
         self._unused = tuple(find_unused_credentials())
         self._secrets: tuple[str, ...] = ()
-        self._api: Any = self._call("loading the kaggle package", _load_api)
+        self._api: Any = self._call("loading the kaggle package", partial(load_api, LIMITS))
         self._secrets = self._call("reading the credentials", self._api.secrets)
         self._call("logging in", self._api.authenticate)
         # A token that Kaggle does not know is passed over in silence at login, yet sent later.
@@ -82,20 +88,30 @@ class Kaggle:
     @property
     def username(self) -> str:
         """The account's name at Kaggle, as it stands in addresses."""
-        return str(self._api.config_values["username"])
+        name = str(self._api.config_values["username"])
+        if not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+            raise PipelineError(
+                f'Kaggle names the account "{self.quote(name)}": that is no name of an account.',
+                remedy=f"See {kaggle_errors.SETTINGS}",
+            )
+        return name
 
     def competition_files(self) -> dict[str, int]:
         """Return the competition's files with their sizes in bytes, 0 where Kaggle tells none."""
-        page = self._call(
-            "listing the competition's files",
-            lambda: self._api.competition_list_files(COMPETITION, page_size=100),
-        )
-        return {file.name: file.total_bytes for file in page.files}
+
+        def ask() -> dict[str, int]:
+            page = self._api.competition_list_files(COMPETITION, page_size=100)
+            return {str(file.name): whole_number(file.total_bytes) for file in page.files}
+
+        return self._call("listing the competition's files", ask)
 
     def submission_limits(self) -> SubmissionLimits:
         """Return how many submissions are left today (Kaggle's day begins at 00:00 UTC)."""
-        ask = partial(self._api.competition_get_submission_limits, COMPETITION)
-        return to_limits(self._call("asking how many submissions are left", ask))
+
+        def ask() -> SubmissionLimits:
+            return to_limits(self._api.competition_get_submission_limits(COMPETITION))
+
+        return self._call("asking how many submissions are left", ask)
 
     def submit(self, csv: Path, message: str) -> int:
         """Send a CSV and return its number at Kaggle.
@@ -118,28 +134,32 @@ class Kaggle:
                     explained.message, remedy=explained.remedy
                 ) from None
             raise explained from None
-        if not answer.ref:
+        if not isinstance(answer.ref, int) or not answer.ref:
+            said = self.quote(str(answer.message or ""))
             raise kaggle_errors.UnclearSubmissionError(
-                f'Kaggle gave the submission no number; it said: "{self.quote(answer.message)}".',
+                f'Kaggle gave the submission no number; it said: "{said}".',
                 remedy=f"See {COMPETITION_PAGE}/submissions",
             )
-        return int(answer.ref)
+        return answer.ref
 
     def submission(self, ref: int) -> Submission:
         """Return how a submission stands."""
-        ask = partial(self._api.get_submission, ref)
-        return to_submission(self._call(f"asking for submission {ref}", ask))
+
+        def ask() -> Submission:
+            found = self._to_submission(self._api.get_submission(ref))
+            if found.ref != ref:
+                raise ValueError(f"submission {found.ref} was told of")
+            return found
+
+        return self._call("asking for its score", ask, subject=f"submission {ref}")
 
     def submissions(self) -> Iterator[Submission]:
         """Yield the account's submissions, newest first, asking for more as they are taken."""
         seen: set[int] = set()
         for number in range(1, 11):
-            ask = partial(
-                self._api.competition_submissions, COMPETITION, page_number=number, page_size=100
-            )
-            page = self._call("listing the submissions", ask)
+            page = self._call("listing the submissions", partial(self._page, number))
             # A server that gives smaller pages, or repeats the last, ends here as well.
-            fresh = [to_submission(item) for item in page or () if item.ref not in seen]
+            fresh = [submission for submission in page if submission.ref not in seen]
             if not fresh:
                 return
             yield from fresh
@@ -200,8 +220,16 @@ class Kaggle:
             ) from None
 
     def quote(self, said: str) -> str:
-        """Return what Kaggle says as one line without secrets."""
-        return kaggle_errors.redact(" ".join(said.split()), self._secrets)
+        """Return what Kaggle says as one short line without secrets."""
+        return kaggle_errors.quote(said, self._secrets)
+
+    def _page(self, number: int) -> list[Submission]:
+        page = self._api.competition_submissions(COMPETITION, page_number=number, page_size=100)
+        return [self._to_submission(item) for item in page or ()]
+
+    def _to_submission(self, answer: Any) -> Submission:
+        submission = to_submission(answer)
+        return replace(submission, error=self.quote(submission.error))
 
     def _download(
         self, doing: str, zip_path: Path, fetch: Callable[..., None], dataset: str | None = None
@@ -217,12 +245,22 @@ class Kaggle:
         self._call(doing, once, dataset=dataset)
         return zip_path
 
-    def _call(self, doing: str, function: Callable[[], T], *, dataset: str | None = None) -> T:
+    def _call(
+        self,
+        doing: str,
+        function: Callable[[], T],
+        *,
+        dataset: str | None = None,
+        subject: str | None = None,
+    ) -> T:
         """Call what may be repeated, and raise its failure as PipelineError."""
         try:
             return self._repeat(doing, function)
         except (Exception, SystemExit) as error:
-            raise kaggle_errors.explain(error, self._request(doing, dataset)) from None
+            about = self._request(doing, dataset)
+            if subject:
+                about = replace(about, subject=subject, page=f"{COMPETITION_PAGE}/submissions")
+            raise kaggle_errors.explain(error, about) from None
 
     def _repeat(
         self, doing: str, function: Callable[[], T], unless: Callable[[], bool] = lambda: False
@@ -242,87 +280,3 @@ class Kaggle:
             unused=self._unused,
             secrets=self._secrets,
         )
-
-
-def _load_api() -> Any:
-    """Import the package and return its API, not logged in yet, with limits of time."""
-    with empty_home():
-        from kaggle.api.kaggle_api_extended import (  # noqa: PLC0415
-            KaggleApi,
-            ResumableUploadResult,
-        )
-    from kagglesdk import get_access_token_from_env  # noqa: PLC0415
-    from kagglesdk.competitions.types.competition_api_service import (  # noqa: PLC0415
-        ApiGetSubmissionRequest,
-    )
-    from requests import Session  # noqa: PLC0415
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
-
-    class BoundedAdapter(HTTPAdapter):
-        """Waits no longer than the limits for a server; requests by itself waits for ever."""
-
-        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("timeout") is None:
-                kwargs["timeout"] = (LIMITS.connect_seconds, LIMITS.read_seconds)
-            return super().send(request, *args, **kwargs)
-
-    def bound(session: Session) -> None:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, BoundedAdapter())
-
-    class BoundedApi(KaggleApi):  # type: ignore[misc]
-        """The package's API, for the environment as it is now and within limits of time."""
-
-        def __init__(self) -> None:
-            # The package reads these once, at import, which happened in an empty home.
-            self.config_values: dict[str, str] = {}
-            self.config_dir = str(key_folder())
-            self.config = str(key_folder() / self.config_file)
-            local = os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST"
-            self.args = ["--local"] if local else []
-            self.uploaded = False
-
-        def secrets(self) -> tuple[str, ...]:
-            """Texts with which somebody else could log in: never to be shown."""
-            self._load_config()
-            user, key = (self.config_values.get(name, "") for name in ("username", "key"))
-            found = [key, base64.b64encode(f"{user}:{key}".encode()).decode()]
-            found.append(os.environ.get("KAGGLE_API_TOKEN", ""))
-            with contextlib.suppress(OSError, ValueError):
-                found.append(get_access_token_from_env()[0] or "")
-            return tuple(secret for secret in found if len(secret) >= 4)
-
-        def build_kaggle_client(self) -> Any:
-            client = super().build_kaggle_client()
-            http_client = client.http_client()
-            http_client._init_session()
-            bound(http_client._session)
-            return client
-
-        def download_file(self, response: Any, outfile: str, *args: Any, **kwargs: Any) -> None:
-            # No second attempt inside the package: it would go on with the leftover of the first
-            # and, once the address has expired, write the error page into it.
-            kwargs.update(max_retries=0, timeout=LIMITS.read_seconds)
-            with response:
-                try:
-                    super().download_file(response, outfile, *args, **kwargs)
-                except ValueError as error:
-                    what = "has another length than was announced"
-                    raise kaggle_errors.DamagedDownloadError(what) from error
-            Path(outfile + ".kaggle-partial").unlink(missing_ok=True)
-
-        def upload_complete(self, path: str, url: str, *_: Any, **__: Any) -> Any:
-            # The package's own has no time limit, repeats for minutes and keeps the reason back.
-            with Session() as session, Path(path).open("rb") as stream:
-                bound(session)
-                session.put(url, data=stream).raise_for_status()
-            self.uploaded = True
-            return ResumableUploadResult.COMPLETE
-
-        def get_submission(self, ref: int) -> Any:
-            request = ApiGetSubmissionRequest()
-            request.ref = ref
-            with self.build_kaggle_client() as client:
-                return client.competitions.competition_api_client.get_submission(request)
-
-    return BoundedApi()

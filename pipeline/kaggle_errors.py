@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline.credentials import Credentials
 from pipeline.errors import PipelineError
+from pipeline.plain_text import one_line, shortened
 
 SETTINGS = "https://www.kaggle.com/settings"
 AGAIN = "then run the same command again."
@@ -18,6 +19,10 @@ AGAIN = "then run the same command again."
 
 class DamagedDownloadError(Exception):
     """A download that ended without an error and yet is no whole zip; str() says what it is."""
+
+
+class RedirectedError(Exception):
+    """Kaggle's answer sends a request on to another server; str() is that one's name."""
 
 
 class UnclearSubmissionError(PipelineError):
@@ -48,8 +53,8 @@ def status_code(error: BaseException) -> int | None:
         return None
     code = int(response.status_code)
     if code < 400:
-        body = _body(response)
-        return body["code"] if isinstance(body.get("code"), int) else code
+        told = _body(response).get("code")
+        return told if isinstance(told, int) and told >= 400 else None
     return code
 
 
@@ -58,7 +63,9 @@ def is_transient(error: BaseException) -> bool:
     import requests  # noqa: PLC0415  (the command line starts without it)
 
     if (code := status_code(error)) is not None:
-        return code in (408, 429, 500, 502, 503, 504)
+        # A signed address of the storage runs out after some minutes; a new attempt gets a new one.
+        ran_out = code == 403 and _method(error) in ("GET", "PUT")
+        return ran_out or code in (408, 429, 500, 502, 503, 504)
     if isinstance(error, requests.exceptions.SSLError):
         return False
     return isinstance(
@@ -75,7 +82,8 @@ def is_transient(error: BaseException) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Whether Kaggle certainly did not do what it was asked."""
     code = status_code(error)
-    return code is not None and 400 <= code < 500 and code != 408
+    # A GET: Kaggle's own answer led on to some other place, which knows nothing of the request.
+    return code is not None and 400 <= code < 500 and code != 408 and _method(error) != "GET"
 
 
 def may_have_arrived(error: BaseException) -> bool:
@@ -97,7 +105,7 @@ def retry_after_seconds(error: BaseException) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -129,6 +137,12 @@ def explain(error: BaseException, request: Request) -> PipelineError:
     )
 
 
+def quote(said: str, secrets: Iterable[str]) -> str:
+    """Return what a server says as one short line, without secrets or control characters."""
+    # In this order: half of a secret would not be found, nor one with control characters in it.
+    return shortened(redact(one_line(said), secrets))
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Cut out secrets, and the query of every address: there a signed one carries its key."""
     for secret in secrets:
@@ -137,7 +151,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _refused(error: BaseException, code: int, request: Request) -> PipelineError:
-    said = _server_message(error)
+    said = quote(_server_message(error), request.secrets)
     quoted = f': "{said}"' if said else "."
     context = f"({code} while {request.doing})"
     if _method(error) != "POST":
@@ -156,17 +170,24 @@ def _refused(error: BaseException, code: int, request: Request) -> PipelineError
             remedy=f"See in the browser, logged in, whether it is there: {request.page}",
         )
     if code == 429:
-        seconds = retry_after_seconds(error)
-        wait = f"{seconds:.0f} seconds" if seconds is not None else "some minutes"
         return PipelineError(
             f"Too many requests: Kaggle asks to slow down {context}{quoted}",
-            remedy=f"Wait {wait}, {AGAIN}",
+            remedy=f"Wait {_wait(retry_after_seconds(error))}, {AGAIN}",
         )
     if code < 500 and code != 408:
         message, remedy = f"Kaggle refuses the request {context}{quoted}", f"See {request.page}"
     else:
         message, remedy = f"Kaggle itself has a fault {context}{quoted}", f"Wait a while, {AGAIN}"
     return PipelineError(message, remedy=remedy)
+
+
+def _wait(seconds: float | None) -> str:
+    """How long to wait, in words; an absurd wish is not repeated."""
+    if seconds is None or seconds > 30 * 86_400:
+        return "some minutes"
+    if seconds <= 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds <= 7_200 else f"{seconds / 3_600:.0f} hours"
 
 
 def _forbidden(said: str, context: str, quoted: str, request: Request) -> PipelineError:
@@ -209,7 +230,7 @@ def _local(error: BaseException, request: Request) -> PipelineError:
         )
     if isinstance(error, requests.exceptions.RequestException) and (reason := _reason(error)):
         mend = "Check the network and the variables http_proxy and https_proxy"
-        if isinstance(error, requests.exceptions.SSLError):
+        if "certificate" in reason:
             mend = "If a proxy opens the connections, let REQUESTS_CA_BUNDLE name its certificate"
         return PipelineError(
             f"The connection to {_host(error)} failed while {request.doing}: {reason}.",
@@ -217,8 +238,11 @@ def _local(error: BaseException, request: Request) -> PipelineError:
         )
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
         return _file_failure(error, request)
+    what = f"can't be understood (while {request.doing}; {type(error).__name__})"
+    if isinstance(error, RedirectedError):
+        what = f"leads to another place ({error}), and was not followed (while {request.doing})"
     return PipelineError(
-        f"Kaggle's answer can't be understood (while {request.doing}; {type(error).__name__}).",
+        f"Kaggle's answer {what}.",
         remedy=f"If something between here and Kaggle asks for a login, log in there, {AGAIN}",
     )
 
@@ -247,6 +271,7 @@ def _reason(error: Exception) -> str:
     unknown, refused = "NameResolution" in text or "getaddrinfo" in text, "refused" in text
     reasons = (
         (isinstance(error, failures.JSONDecodeError), ""),
+        ("WRONG_VERSION_NUMBER" in text, "the other side does not speak TLS"),
         (isinstance(error, failures.SSLError), "the certificate can't be verified"),
         (isinstance(error, failures.Timeout) or "timed out" in text, "it took too long"),
         ("Tunnel connection failed" in text, "the proxy does not let us through"),
@@ -270,13 +295,11 @@ def _method(error: BaseException) -> str | None:
 
 
 def _server_message(error: BaseException) -> str:
-    """What Kaggle says, as one short line without control characters; "" if it says nothing."""
+    """What Kaggle says, as it says it; "" if it says nothing."""
     body = _body(getattr(error, "response", None))
     nested = body.get("error")
     said = body.get("message") or (nested.get("message") if isinstance(nested, dict) else nested)
-    text = " ".join(said.split()) if isinstance(said, str) else ""
-    text = "".join(character for character in text if character.isprintable())
-    return text if len(text) <= 300 else f"{text[:300]} ..."
+    return said if isinstance(said, str) else ""
 
 
 def _body(response: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,14 +54,8 @@ def only_sound_zip(folder: Path) -> Path:
     if len(files) != 1:
         raise DamagedDownloadError("left no file")
     try:
-        archive.member_names(files[0])
+        archive.check_whole(files[0])
     except PipelineError as error:
-        raise DamagedDownloadError(error.message.removeprefix(f"{files[0]} ")) from None
-    try:
-        with zipfile.ZipFile(files[0]) as packed:
-            damaged = packed.testzip()
-    except Exception as error:  # whatever a decompressor raises for damaged bytes
-        raise DamagedDownloadError(f"is a damaged zip ({error})") from None
-    if damaged:
-        raise DamagedDownloadError(f"is a damaged zip (in its member {damaged})")
+        what = error.message.removeprefix(str(files[0])).strip()
+        raise DamagedDownloadError(f"is refused{what}" if what[0] == ":" else what) from None
     return files[0]

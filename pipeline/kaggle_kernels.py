@@ -39,7 +39,7 @@ def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNoteb
     if answer.error:
         raise PipelineError(
             f'Kaggle does not take the notebook {notebook_id}; it says: "'
-            f'{kaggle.quote(answer.error)}".',
+            f'{kaggle.quote(str(answer.error))}".',
             remedy=f"See {page} and https://www.kaggle.com/settings",
         )
     if answer.invalid_competition_sources:
@@ -48,10 +48,11 @@ def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNoteb
             "most likely this account has not accepted the competition's rules yet.",
             remedy=f"Accept them in the browser at {COMPETITION_PAGE}/rules , {AGAIN}",
         )
-    if not answer.version_number:
+    if not isinstance(answer.version_number, int) or not answer.version_number:
         raise PipelineError(
             "Kaggle gave the notebook no version number: whether it was saved is not known.",
             remedy=f"See {page}",
         )
-    url = answer.url if answer.url.startswith("https://") else page
-    return PushedNotebook(url, int(answer.version_number))
+    url = str(answer.url)
+    is_address = url.startswith("https://") and url.isprintable()
+    return PushedNotebook(url if is_address else page, answer.version_number)

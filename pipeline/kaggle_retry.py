@@ -13,12 +13,15 @@ T = TypeVar("T")
 class Limits:
     """Times in seconds.
 
-    read_seconds: for each wait for the next bytes, not for a whole download.
+    read_seconds: for each wait for the next bytes.
+    answer_seconds, download_seconds: for the whole of an answer, and of a download.
     longest_pause_seconds: a server that asks to wait longer than this is not waited for.
     """
 
     connect_seconds: float = 10
     read_seconds: float = 30
+    answer_seconds: float = 120
+    download_seconds: float = 1_800
     attempts: int = 4
     first_pause_seconds: float = 1
     longest_pause_seconds: float = 30

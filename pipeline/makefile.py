@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.members import members_of, recipe_files
+from pipeline.plain_text import printable
 from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
 
 # With these in a name, make takes it for a pattern or something else, however it is escaped.
@@ -77,7 +78,7 @@ def main() -> None:
         )
         variables = make_variables(plan)
     except (PipelineError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(printable(f"Error: {error}"), file=sys.stderr)
         sys.exit(1)
     text = ";;".join(f"{name} := {' '.join(names)}" for name, names in variables.items())
     sys.stdout.buffer.write(os.fsencode(f"{text}\n"))

@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.files import read_toml
 from pipeline.members import members_of, recipe_files
+from pipeline.plain_text import one_line
 from pipeline.plan import RECIPE_FOLDER, Plan, Source, run_name, short_hash
 from pipeline.recipe import read_recipe
 
@@ -163,6 +164,8 @@ def _refuse_fixed_places(recipe: Path) -> None:
 
 
 def _read(path: Path) -> str:
+    if "\n" in str(path):
+        raise PipelineError(f"{str(path)!r}: a notebook cannot carry a name of several lines")
     try:
         str(path).encode()
         return path.read_bytes().decode()
@@ -178,16 +181,17 @@ def _story(plan: Plan, carried: Mapping[str, str], recipes: list[str], commit: s
 
     changes = [f"seed {plan.seed}"] if plan.seed is not None else []
     changes += [f"{plan.folds} folds"] if plan.folds else []
-    changes += [f"with `{' '.join(plan.overrides)}`"] if plan.overrides else []
+    overrides = one_line(" ".join(plan.overrides)).replace("`", "'")
+    changes += [f"with `{overrides}`"] if overrides else []
     built_in = plan.recipe.parent == RECIPE_FOLDER
     values = {
         "recipe": _literal(plan.recipe_name if built_in else recipes[0]),
         "seed": _literal("" if plan.seed is None else str(plan.seed)),
         "set": _literal(" ".join(plan.overrides)),
         "folds": _literal(str(plan.folds or "")),
-        "recipe_name": plan.recipe_name,
+        "recipe_name": _prose(plan.recipe_name),
         "changes": "".join(f", {change}" for change in changes),
-        "description": " ".join(str(read_toml(plan.recipe).get("description", "")).split()),
+        "description": _prose(str(read_toml(plan.recipe).get("description", ""))),
         "commit": commit,
         "recipe_files": "\n".join(recipes),
         "folders": _literal(sorted({str(PurePosixPath(path).parent) for path in carried})),
@@ -202,6 +206,11 @@ def _story(plan: Plan, carried: Mapping[str, str], recipes: list[str], commit: s
         keep_trailing_newline=True,
     )
     return str(template.render(values))
+
+
+def _prose(text: str) -> str:
+    """Somebody's own text as Markdown shows it as it is, in one line: none of it is mark-up."""
+    return re.sub(r"([\\`*_\[\]<>&|$#~])", r"\\\1", one_line(text))
 
 
 def _literal(value: Any) -> str:

@@ -2,11 +2,12 @@
 
 import base64
 import io
+import time
 import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 COMPETITION = "digit-recognizer"
 STORAGE = "http://storage.kaggle.test"
@@ -56,16 +57,36 @@ class Stall:
     after_work: bool = False
 
 
-Failure = Status | Answer | Truncated | Reset | Stall
+@dataclass(frozen=True)
+class Raw:
+    """Send exactly these bytes, the head included.
+
+    then: how the connection ends.  drip: sent over and over before, with a pause before each.
+    after_work: only when everything asked for has been done.
+    """
+
+    data: bytes
+    then: Literal["close", "reset", "stall"] = "close"
+    drip: bytes = b""
+    pause_seconds: float = 0
+    after_work: bool = False
+
+
+Failure = Status | Answer | Truncated | Reset | Stall | Raw
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as it arrived; method: the API's method, or GET and PUT for the storage."""
+    """One request as it arrived; method: the API's method, or GET and PUT for the storage.
+
+    host: to which it was addressed.  at: in seconds of the monotonic clock.
+    """
 
     method: str
     body: dict[str, Any]
     authorization: str | None
+    host: str = ""
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass

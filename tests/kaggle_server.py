@@ -19,6 +19,7 @@ from tests.kaggle_api import (
     Answer,
     Kaggle,
     Methods,
+    Raw,
     Reset,
     Seen,
     Stall,
@@ -74,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self._read_body() or b"{}")
         service, _, method = urlsplit(self.path).path.removeprefix("/api/v1/").partition("/")
-        self.server.kaggle.seen.append(Seen(method, body, self.headers["Authorization"]))
+        self._record(method, body)
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower()
         work = getattr(Methods(self.server.kaggle), name, None) if service in SERVICES else None
         if not self._is_known():
@@ -87,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         token = urlsplit(self.path).path.rpartition("/")[2]
         content = self._read_body()
-        self.server.kaggle.seen.append(Seen("PUT", {}, self.headers["Authorization"]))
+        self._record("PUT")
 
         def store() -> bytes:
             self.server.kaggle.uploads[token] = content
@@ -96,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("PUT", store)
 
     def do_GET(self) -> None:
-        self.server.kaggle.seen.append(Seen("GET", {}, self.headers["Authorization"]))
+        self._record("GET")
         name = urlsplit(self.path).path.strip("/")
         kaggle = self.server.kaggle
         if name in kaggle.datasets:
@@ -107,6 +108,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+    def _record(self, method: str, body: dict[str, Any] | None = None) -> None:
+        host = urlsplit(self.path).hostname or self.headers["Host"]
+        seen = Seen(method, body or {}, self.headers["Authorization"], host)
+        self.server.kaggle.seen.append(seen)
 
     def _is_known(self) -> bool:
         kaggle = self.server.kaggle
@@ -126,6 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
             if failure.after_work:
                 work()
             self._never_answer(failure)
+        elif isinstance(failure, Raw):
+            if failure.after_work:
+                work()
+            self._send_raw(failure)
         elif isinstance(failure, Status):
             self._send_error(failure)
         elif isinstance(failure, Answer):
@@ -179,11 +189,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _send_raw(self, failure: Raw) -> None:
+        self.close_connection = True
+        self.wfile.write(failure.data.replace(b"PORT", str(self.server.server_port).encode()))
+        while failure.drip and not self.server.closing.wait(failure.pause_seconds):
+            self.wfile.write(failure.drip)
+        if failure.then == "stall":
+            self.server.closing.wait()
+        elif failure.then == "reset":
+            self._reset()
+
     def _never_answer(self, failure: Reset | Stall) -> None:
         if isinstance(failure, Stall):
             self.server.closing.wait()
         else:
-            # Closing with no time to linger sends a reset instead of an orderly end.
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._reset()
         self.close_connection = True
+
+    def _reset(self) -> None:
+        # Closing with no time to linger sends a reset instead of an orderly end.
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -16,6 +16,7 @@ LONGEST_MODULE = 350
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
+            "addresses",
             "credentials",
             "errors",
             "files",
@@ -23,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "machine_faults",
             "makefile",
             "members",
+            "plain_text",
             "plan",
             "records",
             "seeds",
@@ -46,10 +48,12 @@ FLOORS: tuple[frozenset[str], ...] = (
             "ink",
             "inspection",
             "kaggle_answers",
+            "kaggle_bounds",
             "kaggle_client",
             "kaggle_errors",
             "kaggle_guard",
             "kaggle_kernels",
+            "kaggle_package",
             "kaggle_retry",
             "ledger",
             "metrics",

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import archive
-from pipeline.archive import extract_members, member_names
+from pipeline.archive import check_whole, extract_members, member_names
 from pipeline.errors import PipelineError
+from tests.stress import zips
 
 WANTED = ("train.csv", "test.csv")
 CONTENT = {"train.csv": b"label\n1\n", "test.csv": b"pixel0\n7\n"}
@@ -190,3 +191,32 @@ def test_a_damaged_bzip2_member(tmp_path: Path, into: Path) -> None:
     data[start : start + 6] = bytes(6)
     path.write_bytes(data)
     assert refusal(path, into).startswith("ZIP is damaged: its member train.csv cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (zips.truthful_bomb(), "ZIP: its member train.csv would grow to 10,737,418,240 bytes"),
+        (zips.overlapping_bomb(200), "ZIP: its members would grow to"),
+        (zips.million_entries(30_000), "ZIP lists far too many members"),
+        (zips.encrypted(), "ZIP: its member train.csv is encrypted"),
+        (zips.with_method(77), "ZIP is damaged: its member train.csv cannot be read"),
+        (zips.with_name("..\\evil.csv"), "ZIP: its member '..\\\\evil.csv' points outside"),
+    ],
+    ids=["10 GB", "overlapping", "many", "encrypted", "compression", "climbing"],
+)
+def test_reading_all_of_a_hostile_zip_is_refused(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError) as caught:
+        check_whole(path)
+    assert caught.value.message.replace(str(path), "ZIP").startswith(expected)
+
+
+@pytest.mark.parametrize("content", [zips.packed(zips.digits()), zips.zip64()])
+def test_a_sound_zip_is_whole(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    check_whole(path)

@@ -32,7 +32,7 @@ def test_arrays_are_mapped_and_read_only(practice_workspace: Workspace) -> None:
 def test_training_needs_the_labelled_digits_alone(processed: ProcessedFolder) -> None:
     whole = dataset.load(processed)
     processed.test_images.unlink()
-    images, labels = dataset.load_training(processed)
+    images, labels = dataset.load_labelled(processed)
     np.testing.assert_array_equal(images, whole.train_images)
     np.testing.assert_array_equal(labels, whole.train_labels)
 

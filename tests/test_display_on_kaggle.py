@@ -47,3 +47,12 @@ def test_an_earlier_push_can_be_told_from_a_new_one() -> None:
     text = shown_push(unchanged=True)
     assert text.startswith("push: pushed before, on 2026-01-02 (FORCE=1 to push it again)\n")
     assert URL in text
+
+
+def test_texts_of_others_do_nothing_to_a_terminal() -> None:
+    stream = io.StringIO()
+    console = display.make_console(stream)
+    result = PushResult(False, "https://x.test/\x1b[31m[red]a[/red]", 3, "2026-01-01")
+    display.show_push(console, result)
+    assert r"https://x.test/\x1b[31m[red]a[/red]" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()

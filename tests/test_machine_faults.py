@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import dataset, files
+from pipeline import files
+from pipeline.array_files import save_array
 from pipeline.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.errors import PipelineError
 from pipeline.machine_faults import explain, raise_if_refused
@@ -72,14 +73,14 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "labels.npy"
-    dataset.save_array(path, np.arange(3))
+    save_array(path, np.arange(3))
 
     def full(_: int) -> None:
         raise refusal(errno.ENOSPC)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        dataset.save_array(path, np.arange(4))
+        save_array(path, np.arange(4))
     assert caught.value.filename == str(path)
     assert np.array_equal(np.load(path), np.arange(3))
     assert list(tmp_path.iterdir()) == [path]

@@ -197,3 +197,27 @@ def test_titles_fit_kaggle_and_two_names_never_share_an_address() -> None:
         assert metadata["id"] == f"{UNKNOWN_OWNER}/{slugify(metadata['title'])}"
         addresses.add(metadata["id"])
     assert len(addresses) == len(names)
+
+
+def test_a_recipe_s_own_words_are_no_markup(tmp_path: Path) -> None:
+    text = (PACKAGE / "recipes" / "smoke.toml").read_text(encoding="utf-8")
+    said = "<script>alert(1)</script> [a](javascript:b) ![c](d) `e` $f$ \\u001b"
+    recipe = tmp_path / "my_*own*.toml"
+    lines = text.splitlines()
+    lines[0] = f'description = "{said}"'
+    recipe.write_text("\n".join(lines), encoding="utf-8")
+    story = parse(build(recipe=str(recipe))).cells[0].source
+    assert r"\<script\>alert(1)\</script\> \[a\](javascript:b) !\[c\](d) \`e\` \$f\$" in story
+    assert r"Recipe **my\_\*own\***" in story
+    assert "\x1b" not in story
+
+
+def test_a_name_of_several_lines_is_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "a\n```python\nimport os\n```\n.toml"
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        recipe.write_bytes((PACKAGE / "recipes" / "smoke.toml").read_bytes())
+    except OSError:
+        pytest.skip("no such names here")
+    with pytest.raises(PipelineError, match="cannot carry a name of several lines"):
+        build(recipe=str(recipe))

@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 import click
 
 from pipeline import HOW_TO_INSTALL
+from pipeline.addresses import without_password
 from pipeline.errors import PipelineError
 from pipeline.machine_faults import NO_MEMORY, NO_THREADS, explain
+from pipeline.plain_text import printable
 
 INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
@@ -102,8 +104,13 @@ def _print_whatever_can_be_printed() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def shown(text: str) -> str:
+    """Return a text as a terminal may have it: nothing to obey, and no password of an address."""
+    return printable(without_password(text))
+
+
 def show_error(error: PipelineError) -> None:
     """Print what is wrong, and what to do about it, on standard error."""
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    click.secho(shown(f"Error: {error.message}"), fg="red", err=True)
     if error.remedy:
-        click.echo(error.remedy, err=True)
+        click.echo(shown(error.remedy), err=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.failures import shown
 from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
 
 if TYPE_CHECKING:
@@ -122,4 +123,4 @@ def console() -> "Console":
 
 def tell(message: str) -> None:
     """Print a line from a stage in mid-work."""
-    click.echo(f"  {message}")
+    click.echo(shown(f"  {message}"))

@@ -1,16 +1,33 @@
 """The console and the few forms in which every stage prints: a headline, facts, a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.plain_text import printable
+
 # Wider than any line of ours: what goes into a file or a pipe is never cut or folded.
 PLAIN_WIDTH = 1_000
+
+
+class PlainConsole(Console):
+    """A console on which no text of somebody else's can do more than be read."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Escape what a terminal would obey; colours and cursor are apart from the texts."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield segment._replace(text=printable(segment.text))
 
 
 def make_console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
@@ -23,7 +40,7 @@ def make_console(stream: TextIO | None = None, *, stderr: bool = False) -> Conso
 
 
 def _console(stream: TextIO | None, stderr: bool, width: int | None) -> Console:
-    return Console(
+    return PlainConsole(
         file=stream, stderr=stderr, width=width, markup=False, highlight=False, emoji=False
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import dataset, files, provenance
+from pipeline.addresses import without_password
 from pipeline.ledger import read_ledger
 from pipeline.runs import score_of
 from pipeline.workspace import RunFolder, Workspace
@@ -82,7 +83,7 @@ def without_secrets(text: str) -> str:
     for name in _SECRETS:
         if value := os.environ.get(name):
             text = text.replace(value, "***")
-    text = re.sub(r"(\w+://)[^/\s]*@", r"\1", text)
+    text = without_password(text)
     return re.sub(r"\?[^\s'\")]*", "", text)
 
 

@@ -18,17 +18,21 @@ import numpy as np
 
 from tests.practice_case import REPOSITORY
 from tests.stress.conditions import conditions
+from tests.stress.kaggle import kaggle
 from tests.stress.killed import killed
 from tests.stress.reading import reading
+from tests.stress.secrets import secrets
 from tests.stress.table import Part
 from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 PARTS: dict[str, Part] = {
     "killed": killed,
+    "kaggle": kaggle,
     "reading": reading,
     "conditions": conditions,
     "together": together,
+    "secrets": secrets,
 }
 
 

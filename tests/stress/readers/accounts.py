@@ -54,10 +54,9 @@ class KaggleAnswer:
         found: list[Any] = []
         for kind, convert in ((ApiSubmission, to_submission), (ApiSubmissionLimits, to_limits)):
             try:
-                answer = kind.from_json(data.decode("utf-8"))
-            except Exception as error:  # the client turns whatever the package raises into a line
+                found.append(convert(kind.from_json(data.decode("utf-8"))))
+            except Exception as error:  # the client turns whatever this raises into a line
                 raise PipelineError("no answer that the package takes") from error
-            found.append(convert(answer))
         return found[0], found[1]
 
     def check(self, data: bytes, found: tuple[Submission | None, SubmissionLimits | None]) -> None:

@@ -1,0 +1,35 @@
+"""Texts of others made safe to show: a terminal obeys what some characters tell it."""
+
+import unicodedata
+from collections.abc import Iterator
+
+
+def printable(text: str) -> str:
+    """Return the text with every character escaped that no one sees, apart from line ends.
+
+    That goes for escape sequences, carriage returns, and marks that turn the writing around;
+    a file's name can still be told from others.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escaped(text))
+
+
+def one_line(text: str) -> str:
+    """Return the text in one line, with single blanks, and without characters that no one sees."""
+    line = " ".join(text.split())
+    return "".join(character for character in line if character.isprintable())
+
+
+def shortened(text: str, longest: int = 300) -> str:
+    """Return the text, cut after ``longest`` characters."""
+    return text if len(text) <= longest else f"{text[:longest]} ..."
+
+
+def _escaped(text: str) -> Iterator[str]:
+    for character in text:
+        # Other blanks than the plain one count as not printable; what they do is seen.
+        if character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs":
+            yield character
+        else:
+            yield character.encode("unicode_escape").decode("ascii")
