@@ -133,6 +133,8 @@ def _safe_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
     members = archive.infolist()
     for member in members:
         name = member.orig_filename
+        if not member.filename:
+            raise PipelineError(f"{path} is damaged: one of its members has no name")
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":" or "\0" in name:
             raise PipelineError(

@@ -109,7 +109,9 @@ def _blocks(
         saw(chunk)
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            block = (rest + chunk[:cut]).replace(b"\r\n", b"\n")
+            block = rest + chunk[:cut]
+            if b"\r\r" not in block:  # which is no line end, and is left to be refused
+                block = block.replace(b"\r\n", b"\n")
             yield line, block
             line += block.count(b"\n")
             rest = b""

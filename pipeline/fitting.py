@@ -78,8 +78,8 @@ class History:
             rows = [[float(value) for value in line] for line in lines]
             if not rows or any(len(row) != len(COLUMNS) for row in rows):
                 raise ValueError("it has no rows, or one that was cut short")
-            if not all(row[0].is_integer() and math.isfinite(row[1]) for row in rows):
-                raise ValueError("an epoch or its loss is no number")
+            if not all(row[0].is_integer() and all(map(math.isfinite, row)) for row in rows):
+                raise ValueError("one of its values is no number")
         except FileNotFoundError:
             raise PipelineError(f"There is no {path}", remedy="Run: make train FORCE=1") from None
         except (ValueError, csv.Error) as error:

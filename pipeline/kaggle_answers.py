@@ -81,6 +81,6 @@ def _score(told: Any) -> float | None:
     """An accuracy; whatever is none is no score."""
     try:
         score = float(told or "")
-    except (TypeError, ValueError):
+    except ValueError:
         return None
     return score if math.isfinite(score) and 0 <= score <= 1 else None

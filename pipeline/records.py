@@ -32,6 +32,15 @@ class Maybe:
     missing: bool = True
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A value of a shape whose parts must also fit together.  name: for messages."""
+
+    shape: Any
+    name: str
+    holds: Callable[[Any], bool]
+
+
 class Exactly(dict[str, Any]):
     """A table without any other keys."""
 
@@ -106,7 +115,18 @@ SPLITS = {
     "ensemble": _ROWS,
 }
 
-ACCURACY = Exactly(value=SHARE, low=SHARE, high=SHARE, correct=WHOLE, rows=WHOLE)
+
+def _is_accuracy(value: dict[str, Any]) -> bool:
+    share, correct, rows = float(value["value"]), int(value["correct"]), int(value["rows"])
+    is_within = float(value["low"]) <= share <= float(value["high"])
+    return is_within and rows > 0 and abs(share - correct / rows) < 1e-6
+
+
+ACCURACY = Checked(
+    Exactly(value=SHARE, low=SHARE, high=SHARE, correct=WHOLE, rows=WHOLE),
+    "an accuracy within its interval",
+    _is_accuracy,
+)
 MEASURED = {"inputs": TABLE, "accuracy": ACCURACY}
 METRICS = {
     "accuracy": ACCURACY,
@@ -198,6 +218,9 @@ def fault(value: Any, shape: Any, key: str = "") -> str | None:
         return None if value is None else fault(value, shape.shape, key)
     if isinstance(shape, Kind):
         return None if shape.holds(value) else f"{key} should be {shape.name}"
+    if isinstance(shape, Checked):
+        found = fault(value, shape.shape, key)
+        return found or (None if shape.holds(value) else f"{key} should be {shape.name}")
     if isinstance(shape, list):
         return _fault_of_list(value, shape[0], key)
     return _fault_of_table(value, shape, key)

@@ -180,6 +180,14 @@ def test_a_large_member_is_streamed(tmp_path: Path, into: Path) -> None:
     assert peak < 6 << 20
 
 
+def test_a_member_without_a_name(tmp_path: Path, into: Path) -> None:
+    path = make_zip(tmp_path / "digits.zip", {**CONTENT, "x": b"1"})
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"x")] = 0  # the reader cuts a name at such a byte
+    path.write_bytes(data)
+    assert refusal(path, into) == "ZIP is damaged: one of its members has no name"
+
+
 def test_a_damaged_bzip2_member(tmp_path: Path, into: Path) -> None:
     """Its decoder raises an OSError, which is none of the disk."""
     path = tmp_path / "digits.zip"

@@ -66,6 +66,13 @@ def test_harmless_spellings_change_no_number(tmp_path: Path, style: str) -> None
     assert count_rows(path, labelled=True, name="a.csv") == 40
 
 
+def test_two_carriage_returns_end_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes("\n".join(csv_files.lines(3, labelled=True)).encode() + b"\r\r\n")
+    with pytest.raises(PipelineError, match="line 4: a carriage return without a line feed"):
+        read_digits(path, labelled=True)
+
+
 @pytest.mark.parametrize("row", [1, 11, 12, 39, 60])
 def test_the_line_of_a_fault_is_counted_across_blocks(tmp_path: Path, row: int) -> None:
     lines = csv_files.lines(60, labelled=True)

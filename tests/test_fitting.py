@@ -41,7 +41,9 @@ def test_a_missing_history_is_named(tmp_path: Path) -> None:
         History.read(tmp_path / "history.csv")
 
 
-@pytest.mark.parametrize("row", ["nan,1,1,1,1,1,1", "1,nan,1,1,1,1,1", "0.5,1,1,1,1,1,1"])
+@pytest.mark.parametrize(
+    "row", ["nan,1,1,1,1,1,1", "1,nan,1,1,1,1,1", "1,1,1,1,nan,1,1", "0.5,1,1,1,1,1,1"]
+)
 def test_a_history_without_numbers_is_damaged(tmp_path: Path, row: str) -> None:
     path = tmp_path / "history.csv"
     path.write_text(f"{HEADER}{row}\n", encoding="utf-8")

@@ -370,7 +370,7 @@ def test_clean_keeps_raw_data_and_submissions(checkout: Checkout) -> None:
 def test_clean_removes_nothing_elsewhere(checkout: Checkout, data: str) -> None:
     folder = data.removeprefix("DATA=").replace("$$", "$") or "data"
     quoted = "'" + folder.replace("'", "'\\''") + "'"
-    removed = f"rm -rf {quoted}/processed {quoted}/runs {quoted}/comparisons "
+    removed = f"rm -rf {quoted}/processed {quoted}/runs {quoted}/tuning "
     assert removed in checkout.make("-n", "clean", data).output
 
 

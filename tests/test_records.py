@@ -53,6 +53,8 @@ def test_what_has_the_shape_is_no_fault(value: Any, shape: Any) -> None:
     ("value", "shape", "said"),
     [
         ({"a": 1}, {"a": TEXT}, "a should be a text"),
+        ({"a": {**MEASURED, "high": 0.4}}, {"a": ACCURACY}, "a should be an accuracy within its"),
+        ({"a": {**MEASURED, "correct": 2}}, {"a": ACCURACY}, "a should be an accuracy within its"),
         ({"a": True}, {"a": WHOLE}, "a should be a whole number"),
         ({"a": -1}, {"a": WHOLE}, "a should be a whole number"),
         ({"a": 1.0}, {"a": WHOLE}, "a should be a whole number"),

@@ -33,7 +33,7 @@ SAYS = {
     "EROFS": ("Read-only file system", "Give yourself the permission"),
 }
 ENDED = {
-    signal.SIGINT: {0, 130},
+    signal.SIGINT: {0, 130, -signal.SIGINT},  # the last, while Python itself begins or ends
     signal.SIGTERM: {0, -signal.SIGTERM},
     signal.SIGHUP: {0, -signal.SIGHUP},
 }

@@ -134,7 +134,9 @@ def fault_of_line(error: PipelineError) -> str:
     """Return why an error is no clear line for a terminal; "" if it is one."""
     if not error.message.strip():
         return "refused without a word"
-    if not error.message.isprintable():
+    if not all(letter.isprintable() or letter.isspace() for letter in error.message) or (
+        len(error.message.splitlines()) > 1
+    ):
         return f"refused in several lines, or with control characters: {error.message[:60]!r}"
     if len(error.message) > LONGEST_LINE:
         return f"refused in {len(error.message):,} letters: {error.message[:60]!r}"

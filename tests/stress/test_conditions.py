@@ -13,7 +13,7 @@ from tests.stress.trial import Case, Tried, attempt, can_be_tried, close, reopen
 from tests.stress.warm import Warm
 
 TELLING = (
-    Case("a limit", "train", "files", 'ulimit -n 12; exec "$@"', expect="fails", says=("ulimit",)),
+    Case("a limit", "train", "files", 'ulimit -n 8; exec "$@"', expect="fails", says=("ulimit",)),
     Case("a limit", "submission", "size", 'ulimit -f 0; exec "$@"', expect="fails"),
     Case("a reader", "summary", "head", 'exec "$@" >&- 2>&- <&-'),
     Case("the output", "validate", "full", 'exec "$@" >/dev/full', expect="fails"),

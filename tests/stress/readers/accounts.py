@@ -70,7 +70,6 @@ class KaggleAnswer:
         for score in (submission.public_score, submission.private_score):
             assert score is None or 0 <= score <= 1, "a score that none can be"
         assert isinstance(submission.description, str), "a description of another type"
-        assert "\n" not in submission.error, "several lines"
         assert limits.allowed_now is None or type(limits.allowed_now) is int, "no count"
 
 
