@@ -111,9 +111,10 @@ def _section(sizes: Sequence[Size]) -> str:
             _measurements(sizes),
         ),
         "",
-        f"After its one epoch of {last.training_rows:,} digits, the held-out fifth among them, the "
+        f"After its one epoch of {last.training_rows:,} digits, the held-out tenth among them, the "
         f"dense network reads {last.hold_out_accuracy:.4f} of those held out right; of "
-        f"{sizes[0].training_rows:,} it was {sizes[0].hold_out_accuracy:.4f}. {_flatness(sizes)}",
+        f"{sizes[0].training_rows:,} it was {sizes[0].hold_out_accuracy:.4f}. {_flatness(sizes)} "
+        f"{_linearity(sizes)}",
         "",
         f"InfiMNIST's {INFIMNIST_ROWS:,} digits on this machine, on the lines through these "
         "measurements:",
@@ -152,6 +153,18 @@ def _flatness(sizes: Sequence[Size]) -> str:
     if not grown:
         return "No stage's own memory grows by more than a fifth."
     return f"The own memory of these grows by more than a fifth: {', '.join(grown)}."
+
+
+def _linearity(sizes: Sequence[Size]) -> str:
+    """Say how the time a row changes between the two largest sizes; start-up weighs on small ones."""
+    ratios = [
+        (after.seconds / after.rows) / (before.seconds / before.rows)
+        for *_, before, after in by_stage(sizes).values()
+    ]
+    return (
+        "From each stage's last but one number of rows to its last, the time a row becomes "
+        f"{min(ratios):.2f} to {max(ratios):.2f} times as long."
+    )
 
 
 def _extrapolations(sizes: Sequence[Size]) -> list[tuple[str, ...]]:
