@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks import process_memory
 from benchmarks.scale_digits import write_digits
@@ -33,6 +34,8 @@ DENSE, CONVOLUTIONAL = "mlp", "quick"
 SETTINGS = f"split.hold_out={HELD_OUT} training.epochs=1 training.least_steps=0 prediction.views=1"
 # The convolutional network is slower by far, and its time a row is known by then.
 MOST_CONVOLUTIONAL = 10
+# What takes a moment is done several times: its peak of memory is over before it is looked at.
+LEAST_SECONDS, MOST_TRIES = 20, 6
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,14 @@ class Trial:
         command = [sys.executable, "-m", "pipeline", stage, "--source", str(self.folder / "source")]
         command += ["--recipe", recipe, "--run", recipe, "--set", SETTINGS]
         command += ["--data", str(self.data), "--submissions", str(self.folder / "submissions")]
+        command += ["--force"]
         # What this very make was asked for is meant for no stage.
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")
         }
-        measured = process_memory.run(command, environment, REPOSITORY)
+        tries = [process_memory.run(command, environment, REPOSITORY)]
+        while len(tries) < MOST_TRIES and sum(one.seconds for one in tries) < LEAST_SECONDS:
+            tries.append(process_memory.run(command, environment, REPOSITORY))
         everything = self.training_rows + self.test_rows
         rows = {
             "download": everything,
@@ -62,7 +68,13 @@ class Trial:
             "submission": self.test_rows,
         }[stage]
         name = stage if recipe == DENSE else f"{stage}, `{recipe}`"
-        return Point(name, rows, measured.seconds, measured.own_bytes, measured.resident_bytes)
+        return Point(
+            name,
+            rows,
+            median(one.seconds for one in tries),
+            max(one.own_bytes for one in tries),
+            max(one.resident_bytes for one in tries),
+        )
 
     @property
     def data(self) -> Path:

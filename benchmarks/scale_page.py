@@ -156,7 +156,7 @@ def _flatness(sizes: Sequence[Size]) -> str:
 
 
 def _linearity(sizes: Sequence[Size]) -> str:
-    """Say how the time a row changes between the two largest sizes; start-up weighs on small ones."""
+    """Say how the time a row changes between the two largest sizes of each stage."""
     ratios = [
         (after.seconds / after.rows) / (before.seconds / before.rows)
         for *_, before, after in by_stage(sizes).values()

@@ -16,9 +16,9 @@ from tests.stress.readers import READERS
 from tests.stress.table import Table
 
 PROCESSES = 2
-INPUTS = 2_600  # of each reader, in each of the two ways
+INPUTS = 1_300  # of each reader, in each of the two ways
 # Readers that take little time are given more of them.
-QUICK = 5_000
+QUICK = 2_600
 QUICK_READERS = (
     *("test.csv", "submission CSV", "sample_submission.csv", "history.csv"),
     *("zip, extracted", "zip, downloaded", "recipe of an ensemble", "model.npz"),
