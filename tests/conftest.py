@@ -107,8 +107,8 @@ def competition_zip(
 
 # Files whose tests wait for whole runs or servers.
 LONGEST = (
-    *("test_interruption", "test_killed", "test_makefile", "test_mlflow", "test_notebook_run"),
-    *("test_together", "test_wandb"),
+    *("test_makefile", "test_together", "test_conditions", "test_interruption", "test_scale"),
+    *("test_killed", "test_mlflow", "test_dask_command", "test_notebook_run", "test_wandb"),
 )
 
 

@@ -150,7 +150,7 @@ def test_the_command_runs_every_stage_and_writes_the_page(
 
     monkeypatch.setattr(process_memory, "run", run)
     monkeypatch.setattr(scale, "MOST_CONVOLUTIONAL", 1)
-    arguments = ["--rows", "100", "--factors", "1", "2", "--folder", str(tmp_path)]
+    arguments = ["--rows", "100", "--factors", "1", "2", "--tries", "1", "--folder", str(tmp_path)]
     figure = tmp_path / "scale.svg"
     monkeypatch.setattr(
         sys, "argv", ["scale", *arguments, "--page", str(page), "--figure", str(figure)]
