@@ -16,7 +16,7 @@ from tests.stress.strike import Ended, Measured, draw, measure, run
 from tests.stress.table import Table
 
 STAGES = ("download", "preprocess", "train", "validate", "submission", "submit")
-STRIKES = 34  # at each stage
+COMMANDS = 34  # of each stage, each struck at least once
 AT_ONCE = 2
 IN_A_ROW = 5  # kills without an end between, which must not let anything grow
 MOST_LEFT = 4  # a file or folder in the making, another beside it, who holds two locks
@@ -84,11 +84,11 @@ def killed(
     seed: int,
     tell: Callable[[str], None],
     stages: Sequence[str] = STAGES,
-    strikes: int = STRIKES,
+    commands: int = COMMANDS,
     scenes: int | None = None,
     practice: Workspace | None = None,
 ) -> Table:
-    """Strike each stage so often; see ``Part``.
+    """Strike so many commands of each stage; see ``Part``.
 
     scenes: how many of each stage, None for all.
     practice: a workspace in which the practice digits are processed, if there is one.
@@ -101,7 +101,7 @@ def killed(
             _reference(scene, folder / f"{stage}-{index}")
             for index, scene in enumerate(prepared.of(stage)[:scenes])
         ]
-        rows[stage] = _strike_stage(references, folder / stage, strikes, rng)
+        rows[stage] = _strike_stage(references, folder / stage, commands, rng)
         row = rows[stage]
         tell(f"{stage}: {row.strikes} strikes, {row.ended_well} of {row.attempts} ended well")
     return _table(rows)
@@ -117,16 +117,16 @@ def _reference(scene: Scene, folder: Path) -> Reference:
 
 
 def _strike_stage(
-    references: Sequence[Reference], folder: Path, strikes: int, rng: np.random.Generator
+    references: Sequence[Reference], folder: Path, commands: int, rng: np.random.Generator
 ) -> Row:
-    """Make attempts until there were so many strikes; the first makes many in a row."""
+    """Make attempts until so many were struck; the first one many times in a row."""
     row, number = Row(), 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while row.strikes < strikes:
+        while row.attempts < commands:
             jobs = []
             for _ in range(AT_ONCE):
                 wanted = (
-                    IN_A_ROW if number == 0 and strikes > IN_A_ROW else rng.choice([1, 1, 2, 3])
+                    IN_A_ROW if number == 0 and commands > 1 else rng.choice([1, 1, 1, 1, 2, 3])
                 )
                 reference = references[number % len(references)]
                 place, own = folder / str(number), rng.spawn(1)[0]
@@ -190,9 +190,9 @@ def _table(rows: dict[str, Row]) -> Table:
     failures = [failure for row in rows.values() for failure in row.failures]
     return Table(
         summary=(
-            f"`kill -9` at {total['strikes']} random instants, once or several times in a row: "
-            f"{total['well']} of {total['attempts']} commands that were then typed once more ended "
-            "with the bits of an undisturbed one."
+            f"{total['attempts']} commands were struck by `kill -9` at {total['strikes']} random "
+            f"instants, most of them once: {total['well']} of {total['attempts']} ended, typed "
+            "once more, with the bits of an undisturbed one."
         ),
         columns=(
             *("stage", "strikes", "commands", "struck twice or more", "ended as undisturbed"),
