@@ -158,8 +158,9 @@ def _flatness(sizes: Sequence[Size]) -> str:
 def _linearity(sizes: Sequence[Size]) -> str:
     """Say how the time a row changes between the two largest sizes of each stage."""
     ratios = [
-        (after.seconds / after.rows) / (before.seconds / before.rows)
-        for *_, before, after in by_stage(sizes).values()
+        (points[-1].seconds / points[-1].rows) / (points[-2].seconds / points[-2].rows)
+        for points in by_stage(sizes).values()
+        if len(points) > 1
     ]
     return (
         "From each stage's last but one number of rows to its last, the time a row becomes "
