@@ -117,7 +117,8 @@ class KaggleZip(CompetitionZip):
 
     def check(self, data: bytes, found: dict[str, bytes]) -> None:
         with zipfile.ZipFile(self.path) as packed:
-            assert packed.testzip() is None, "a damaged member"
+            files = [item for item in packed.infolist() if not item.is_dir()]
+            assert all(_content(packed, item) is not None for item in files), "a damaged member"
 
 
 def _change_header(data: bytes, rng: Random) -> bytes:

@@ -156,7 +156,7 @@ class Overrides:
             key, _, text = override.partition("=")
             try:
                 value = tomllib.loads(f"value = {text}")["value"]
-            except tomllib.TOMLDecodeError:
+            except ValueError:  # also of numbers with more digits than Python takes
                 value = text
             *parents, last = (int(p) if p.lstrip("-").isdigit() else p for p in key.split("."))
             target: Any = expected
