@@ -65,6 +65,8 @@ def training() -> Training:
         ("counters", np.array([-1, 0, 0])),
         ("history", np.zeros(0)),
         ("history", np.zeros((1, 2))),
+        ("history", np.full((1, len(COLUMNS)), np.nan)),
+        ("best_loss", np.array(np.nan)),
     ],
 )
 def test_a_training_begins_anew_and_clean_after_a_damaged_checkpoint(

@@ -198,6 +198,8 @@ class Training:
             raise ValueError("this state belongs to another network or optimizer")
         if not all(np.isfinite(state[name]).all() for name in own if name != "best_loss"):
             raise ValueError("this state holds values that are no numbers")
+        if np.isnan(state["best_loss"]).any():  # infinite, it is that of no epoch yet
+            raise ValueError("the best loss of this state is no number")
         if not 0 <= state["counters"][0] <= self.settings.epochs or state["counters"].min() < 0:
             raise ValueError("this state is of an epoch that there is not")
         for name, array in own.items():

@@ -135,9 +135,9 @@ def secrets(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table:
         ("requests to the storage and other hosts", told),
     ]
     searched += [(name, ((line[:40], line.encode()) for line in text)) for name, text in lines]
-    for name, contents in searched:
+    for name, found_there in searched:
         count, found = 0, []
-        for where, content in contents:
+        for where, content in found_there:
             count += 1
             found += [f"the {what} in {where}" for what in found_in(content)]
         rows.append([name, f"{count:,}", ", ".join(found) or "nothing"])
