@@ -170,7 +170,7 @@ def _linearity(sizes: Sequence[Size]) -> str:
 
 def _extrapolations(sizes: Sequence[Size]) -> list[tuple[str, ...]]:
     """Each stage on its share of InfiMNIST; memory only where the largest size was measured."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for stage, points in by_stage(sizes).items():
         if len(points) > 1:
             size = sizes[len(points) - 1]

@@ -108,8 +108,10 @@ class MemberMetrics:
 def check_probabilities(probabilities: npt.NDArray[Any]) -> None:
     """Raise ValueError unless each row is a distribution: from 0 up, with the sum 1."""
     # NaN fails both comparisons.
-    sums = probabilities.sum(axis=1, dtype=np.float64)
-    if not ((probabilities >= 0).all() and (np.abs(sums - 1) < ROUNDING).all()):
+    with np.errstate(all="ignore"):
+        sums = probabilities.sum(axis=1, dtype=np.float64)
+        is_distribution = (probabilities >= 0).all() and (np.abs(sums - 1) < ROUNDING).all()
+    if not is_distribution:
         raise ValueError("its probabilities are none")
 
 
