@@ -197,8 +197,9 @@ def _stages(place: Place, seed: int) -> None:
     place.run("runs")
     place.run("notebook", *this)
     address = f"https://someone:{QUOTED['address']}@127.0.0.1/digits.zip"
-    place.run("download", "--source", address, codes=(1,))
-    place.run("train", "--source", "practice", "--recipe", f"{address}.toml", codes=(1,))
+    # As make hands it over: what is typed as an argument, everybody on the machine can see.
+    place.run("download", codes=(1,), DIGITS_SOURCE=address)
+    place.run("train", "--source", "practice", codes=(1,), DIGITS_RECIPE=f"{address}.toml")
 
 
 def _tracking(place: Place, seed: int) -> None:
