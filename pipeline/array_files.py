@@ -37,6 +37,7 @@ def load_array(path: Path, *, mapped: bool = False) -> Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            _check_header(path)
             # Mapping compares the size that the header claims with the file's, before any is taken.
             found = np.load(path, mmap_mode="r", allow_pickle=False)
             if not isinstance(found, np.ndarray):
@@ -73,6 +74,16 @@ def load_arrays(path: Path) -> dict[str, Array]:
     if not all(isinstance(array, np.ndarray) for array in found.values()):
         raise ValueError("it holds something else than arrays")
     return found
+
+
+def _check_header(path: Path) -> None:
+    """Raise ValueError for what NumPy would divide by zero for, which ends the process."""
+    with path.open("rb") as stream:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError("it is of a version that was not written here")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if not dtype.itemsize or any(length < 0 for length in shape):
+        raise ValueError("its header tells of no array")
 
 
 def _unreadable(error: Exception) -> ValueError:

@@ -38,6 +38,8 @@ DAMAGED = {
     "huge": npy(described("(1000000000000,)")),
     "overflowing": npy(described("(18446744073709551616,)")),
     "negative": npy(described("(-1,)")),
+    "no bytes": npy(described("(-1,)", "'|V0'")),  # for which NumPy divides by zero
+    "another version": b"\x93NUMPY\x02\x00" + npy(described())[8:],
     "no bracket": npy("{'descr': '|u1', ("),
     "deep": npy("[" * 3_000),
     "no number": npy("9" * 6_000),
