@@ -17,6 +17,7 @@ from pipeline.files import atomic_write
 from pipeline.machine_faults import raise_if_refused
 
 Array = npt.NDArray[Any]
+_START = b"\x93NUMPY\x01\x00"  # of version 1.0
 
 
 def save_array(path: Path, array: Array) -> None:
@@ -40,9 +41,6 @@ def load_array(path: Path, *, mapped: bool = False) -> Array:
             _check_header(path)
             # Mapping compares the size that the header claims with the file's, before any is taken.
             found = np.load(path, mmap_mode="r", allow_pickle=False)
-            if not isinstance(found, np.ndarray):
-                found.close()
-                raise ValueError("it holds several arrays")
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -79,8 +77,10 @@ def load_arrays(path: Path) -> dict[str, Array]:
 def _check_header(path: Path) -> None:
     """Raise ValueError for what NumPy would divide by zero for, which ends the process."""
     with path.open("rb") as stream:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError("it is of a version that was not written here")
+        if stream.read(len(_START)) != _START:
+            raise ValueError("it is no .npy file, or of a version that is not written here")
+        stream.seek(0)
+        np.lib.format.read_magic(stream)
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     if not dtype.itemsize or any(length < 0 for length in shape):
         raise ValueError("its header tells of no array")
