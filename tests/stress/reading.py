@@ -16,7 +16,7 @@ from tests.stress.readers import READERS
 from tests.stress.table import Table
 
 PROCESSES = 2
-INPUTS = 1_300  # of each reader, in each of the two ways
+INPUTS = 1_100  # of each reader, in each of the two ways
 # Readers that take little time are given more of them.
 QUICK = 2_600
 QUICK_READERS = (

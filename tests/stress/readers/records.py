@@ -240,8 +240,9 @@ class Request(RecordReader):
         request, plan = json.loads(data), found[0]
         assert plan.seed == request.get("seed") and not isinstance(plan.seed, bool), "another seed"
         assert plan.seed is None or plan.seed >= 0, "a negative seed"
-        assert plan.source.text == request["source"], "another source"
-        assert list(plan.blend) == request.get("blend", []), "another blend"
+        named = request["source"]
+        assert plan.source.text in (named, str(Path(named).absolute())), "another source"
+        assert list(plan.blend) == (request.get("blend") or []), "another blend"
         assert (plan.folds, plan.fold) == (request.get("folds"), request.get("fold"))
 
 
