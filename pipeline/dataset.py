@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.array_files import load_array
 from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
-from pipeline.records import ARRAYS, PROCESSED, read_record
 from pipeline.workspace import ProcessedFolder
 
 REMEDY = "Run: make preprocess"
@@ -49,7 +48,7 @@ def load(processed: ProcessedFolder) -> Dataset:
     Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
     """
     train_images, train_labels = load_labelled(processed)
-    test_images = _map(processed.test_images, _read(processed, ARRAYS)["arrays"])
+    test_images = _map(processed.test_images, _read(processed, records.Arrays)["arrays"])
     if test_images.shape[1:] != train_images.shape[1:]:
         raise _no_digits(processed)
     return Dataset(train_images, train_labels, test_images)
@@ -62,7 +61,7 @@ def load_labelled(
 
     Raises PipelineError like ``load``.
     """
-    arrays = _read(processed, ARRAYS)["arrays"]
+    arrays = _read(processed, records.Arrays)["arrays"]
     images, labels = (
         _map(path, arrays) for path in (processed.train_images, processed.train_labels)
     )
@@ -87,12 +86,12 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
 
     Raises PipelineError if the source has not been processed, or the record is damaged.
     """
-    return _read(processed, PROCESSED)
+    return _read(processed, records.ProcessedManifest)
 
 
-def _read(processed: ProcessedFolder, shape: dict[str, Any]) -> dict[str, Any]:
+def _read(processed: ProcessedFolder, shape: type[records.Record]) -> dict[str, Any]:
     try:
-        return read_record(processed.manifest, shape)
+        return records.read(processed.manifest, shape)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",

@@ -66,26 +66,30 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise PipelineError(
-            f"{path} is damaged: {error}",
-            remedy="Delete it and run the stage that writes it again.",
-        ) from None
+        raise damaged(path, str(error)) from None
     if not isinstance(value, dict):
-        raise PipelineError(
-            f"{path} is damaged: it holds no JSON object",
-            remedy="Delete it and run the stage that writes it again.",
-        )
+        raise damaged(path, "it holds no JSON object")
     return value
+
+
+def damaged(path: Path, what: str) -> PipelineError:
+    """Return the error that a record of this program's is none that it wrote."""
+    return PipelineError(
+        f"{path} is damaged, or of another version: {what}",
+        remedy="Delete it and run the stage that writes it again.",
+    )
 
 
 def parse_json(text: str) -> Any:
     """Return the value of a JSON text.
 
-    Raises ValueError for no JSON, and for what no file of ours holds: numbers that are none or
-    have more than 64 bits, texts that can't be written, nesting without end.
+    Raises ValueError for no JSON, and for what no file of ours holds: a key twice, numbers that
+    are none or have more than 64 bits, texts that can't be written, nesting without end.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice_the_same
+        )
         _refuse_extremes(value, MOST_LEVELS)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -250,6 +254,16 @@ def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+def _refuse_twice_the_same(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a table; JSON lets one key have two values, as a bad merge leaves it."""
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key!r:.60} is there twice")
+        table[key] = value
+    return table
 
 
 def _refuse_extremes(value: Any, levels: int) -> None:

@@ -1,23 +1,20 @@
 """The ledger of submissions: one line of JSON for each one sent, so that none is sent twice."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pipeline import provenance
+from pipeline import provenance, records
 from pipeline.errors import PipelineError
 from pipeline.files import parse_json, write_text
 from pipeline.kaggle_answers import Submission
-from pipeline.records import LINE, fault
+from pipeline.records.values import Share, Whole
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
 
-@dataclass(frozen=True)
-class LedgerLine:
+class LedgerLine(records.Record):
     """One submission, from just before it is sent until its score is known.
 
     status: SENDING until Kaggle has given it a number (``ref``); then Kaggle's own.
@@ -33,12 +30,12 @@ class LedgerLine:
     csv_sha256: str
     message: str
     status: Status
-    ref: int | None = None
-    public_score: float | None = None
-    private_score: float | None = None
-    hold_out_accuracy: float | None = None
+    ref: Whole | None = None
+    public_score: Share | None = None
+    private_score: Share | None = None
+    hold_out_accuracy: Share | None = None
     recipe: str | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     source: str | None = None
     commit: str | None = None
     dirty: bool | None = None
@@ -59,13 +56,14 @@ class LedgerLine:
 
     def updated(self, submission: Submission) -> "LedgerLine":
         """Return the line with what Kaggle tells now."""
-        return dataclasses.replace(
-            self,
-            ref=submission.ref,
-            status=submission.status,
-            public_score=submission.public_score,
-            private_score=submission.private_score,
-            error=submission.error or None,
+        return self.model_copy(
+            update={
+                "ref": submission.ref,
+                "status": submission.status,
+                "public_score": submission.public_score,
+                "private_score": submission.private_score,
+                "error": submission.error or None,
+            }
         )
 
 
@@ -132,7 +130,7 @@ def write_line(path: Path, line: LedgerLine) -> None:
         lines[messages.index(line.message)] = line
     else:
         lines.append(line)
-    rows = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) for row in lines)
+    rows = (json.dumps(row.model_dump(), ensure_ascii=False) for row in lines)
     write_text(path, "".join(f"{row}\n" for row in rows))
 
 
@@ -141,16 +139,9 @@ def _parse(row: str) -> LedgerLine:
     row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
-    required = ("sent_at", "run", "file", "csv_sha256", "message", "status")
-    if missing := [name for name in required if not isinstance(value.get(name), str)]:
-        raise ValueError(f"{missing[0]} is missing")
-    if value["status"] not in get_args(Status):
-        raise ValueError(f"status {value['status']!r} is none of {', '.join(get_args(Status))}")
-    if what := fault(value, LINE):
+    if what := records.fault(value, LedgerLine):
         raise ValueError(what)
-    # A later version may write more fields than this one knows.
-    known = {field.name for field in dataclasses.fields(LedgerLine)}
-    return LedgerLine(**{name: item for name, item in value.items() if name in known})
+    return LedgerLine.model_validate(value)
 
 
 def _damaged(path: Path, number: int, what: str) -> PipelineError:

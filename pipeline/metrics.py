@@ -72,7 +72,7 @@ class Metrics:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Metrics":
-        """Read back what ``to_json`` wrote; the record has been checked against ``METRICS``."""
+        """Read back what ``to_json`` wrote; the record has been checked."""
         return cls(
             accuracy=Accuracy(**record["accuracy"]),
             log_loss=record["log_loss"],

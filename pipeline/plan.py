@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pipeline.credentials import find_credentials
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_write, expand
-from pipeline.records import DOWNLOADED, REQUEST, read_record
+from pipeline.plan_records import read_download, read_request
 from pipeline.workspace import Workspace
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
@@ -263,8 +263,7 @@ def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
 
 def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
     downloaded = [
-        (folder.folder.name, read_record(folder.manifest, DOWNLOADED))
-        for folder in workspace.all_raw()
+        (folder.folder.name, read_download(folder.manifest)) for folder in workspace.all_raw()
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
@@ -317,7 +316,7 @@ def check_run_name(run: str) -> None:
 
 def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
     path = workspace.run(run).request
-    return read_record(path, REQUEST) if path.exists() else {}
+    return read_request(path) if path.exists() else {}
 
 
 def _slug(text: str) -> str:

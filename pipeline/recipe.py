@@ -15,11 +15,11 @@ from pydantic import Field
 
 from pipeline.errors import PipelineError
 from pipeline.files import parse_toml, read_json, read_toml
-from pipeline.recipe_faults import explain_faults
 from pipeline.recipe_keys import set_value, value_of
 from pipeline.recipe_layers import Layer
 from pipeline.recipe_ranges import NOT_SEARCHED, TuneSection, flatten_ranges
 from pipeline.recipe_values import Count, NotNegative, Positive, Section, Share
+from pipeline.schema_faults import explain_faults
 
 
 class NetworkSection(Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import dataset, ensemble, files, provenance
+from pipeline import dataset, ensemble, files, provenance, records
 from pipeline.checkpoint import load_model
 from pipeline.ensemble import HeldOut, Probabilities
 from pipeline.errors import PipelineError
@@ -140,8 +140,10 @@ def compare_labels(
     Raises PipelineError if the test digits are not those that it was predicted from.
     """
     csv, path = then.submission(run.folder.name), then.submission_record(run.folder.name)
-    record = files.read_json(path) if path.exists() else {}
-    if not csv.exists() or not predicted_by(record, run.training):
+    if not csv.exists() or not path.exists():
+        return None
+    record = records.read(path, records.Submission)
+    if not predicted_by(record, run.training):
         return None
     if files.sha256(csv) != record["csv_sha256"]:
         return None
@@ -189,9 +191,10 @@ def _held_out(
 
 def _is_validated(run: TrainedRun) -> bool:
     path = run.folder.validation
-    record = files.read_json(path) if path.exists() else {}
-    model = record.get("inputs", {}).get("model")
-    return bool(model == run.model_sha256 and run.folder.hold_out.exists())
+    if not path.exists() or not run.folder.hold_out.exists():
+        return False
+    measured = records.read(path, records.Measured)
+    return bool(measured["inputs"].get("model") == run.model_sha256)
 
 
 def _test_probabilities(run: TrainedRun, workspace: Workspace, images: Any) -> Probabilities:

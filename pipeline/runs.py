@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline import records
 from pipeline.ledger import LedgerLine, read_ledger
-from pipeline.records import SCORE, SUBMISSION, read_record
 from pipeline.submission import COMPETITION_ROWS
 from pipeline.trained_run import known_accuracy, predicted_by, read_training
 from pipeline.workspace import RunFolder, Workspace
@@ -96,7 +96,7 @@ def score_of(
     known = [score for score in scores if score is not None]
     if known:
         return Score(known[-1], "leaderboard")
-    record = read_record(folder.score, SCORE) if folder.score.exists() else {"inputs": {}}
+    record = records.read(folder.score, records.Score) if folder.score.exists() else {"inputs": {}}
     if record["inputs"].get("csv") == csv_sha256:
         return Score(record["accuracy"]["value"], "answer key")
     return None
@@ -129,7 +129,7 @@ def short_commit(environment: dict[str, Any]) -> str | None:
 def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> str | None:
     """The checksum of the CSV that this very model predicted, if it did."""
     path = workspace.submission_record(folder.name)
-    record = read_record(path, SUBMISSION) if path.exists() else {}
+    record = records.read(path, records.Submission) if path.exists() else {}
     if not predicted_by(record, training):
         return None
     return str(record["csv_sha256"])

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.errors import PipelineError
 from pipeline.ledger import LedgerLine, read_ledger
 from pipeline.plan import NAMED_SOURCES, RECIPE_FOLDER, Plan, recorded_plan, run_name
-from pipeline.records import SUBMISSION, read_record
 from pipeline.trace_links import (
     Link,
     csv_link,
@@ -57,7 +56,7 @@ def trace(workspace: Workspace, what: str, *, tell: Callable[[str], None] | None
     folder, line = workspace.run(subject.run), subject.line
     files.wait_for(folder.folder, waiting=tell)
     path = workspace.submission_record(subject.run)
-    record = read_record(path, SUBMISSION) if path.exists() else {}
+    record = records.read(path, records.Submission) if path.exists() else {}
     csv = csv_link(subject.csv, record, line)
     if not folder.training.exists():
         gone = Link("run", f"{folder.folder} is not there, or was not trained to its end", False)
@@ -105,7 +104,7 @@ def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Sub
 
 def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Subject:
     path = workspace.submission_record(run)
-    checksum = read_record(path, SUBMISSION)["csv_sha256"] if path.exists() else None
+    checksum = records.read(path, records.Submission)["csv_sha256"] if path.exists() else None
     sent = [line for line in ledger if line.csv_sha256 == checksum]
     return _Subject(run, workspace.submission(run), sent[-1] if sent else None)
 
@@ -118,7 +117,7 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
         if sent:
             return _Subject(sent[-1].run, csv, sent[-1])
         for path in workspace.all_submission_records():
-            if read_record(path, SUBMISSION)["csv_sha256"] == checksum:
+            if records.read(path, records.Submission)["csv_sha256"] == checksum:
                 return _Subject(path.stem, csv, None)
     named = [line for line in ledger if line.file == csv.name]
     if named:

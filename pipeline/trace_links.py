@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, provenance
+from pipeline import files, provenance, records
 from pipeline.errors import PipelineError
 from pipeline.fitting import code_checksum
 from pipeline.ledger import LedgerLine
 from pipeline.network_run import identifying, resolve_recipe
 from pipeline.plan import Plan
-from pipeline.records import REPRODUCTION, check_record
 from pipeline.reproduction import array_files
 from pipeline.runs import score_of, short_commit
 from pipeline.trained_run import is_ensemble, models_of, predicted_by, read_training
@@ -172,7 +171,7 @@ def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
     record = files.read_json(path) if path.exists() else {}
     if record.get("inputs") != models_of(training):
         return Link("made again", f"not yet: make reproduce RUN={folder.name}", None)
-    check_record(path, record, REPRODUCTION)
+    records.check(path, record, records.Reproduction)
     when = record["finished_at"][:10]
     if record["agrees"]:
         return Link("made again", f"on {when}, with the same bits", True)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import dataset, files
+from pipeline import dataset, files, records
 from pipeline.errors import PipelineError
 from pipeline.metrics import Accuracy
 from pipeline.plan import Plan, check_run_name
-from pipeline.records import ENSEMBLE, MEASURED, NETWORK, SPLITS, fault, read_record
 from pipeline.workspace import RunFolder
 
 
@@ -122,11 +121,8 @@ def _is_finished(folder: RunFolder) -> bool:
 def read_training(folder: RunFolder) -> dict[str, Any]:
     """Return the run's training.json; PipelineError if it is damaged or of another version."""
     training = files.read_json(folder.training)
-    shape = ENSEMBLE if is_ensemble(training) else NETWORK
-    what = fault(training, shape)
-    if not what:
-        what = fault(training["split"], SPLITS.get(training["split"]["kind"], {}), "split")
-    if what:
+    shape = records.EnsembleTraining if is_ensemble(training) else records.NetworkTraining
+    if what := records.fault(training, shape):
         raise PipelineError(
             f"{folder.training} is damaged, or of another version: {what}",
             remedy=f"Train the run again, or remove {folder.folder}",
@@ -234,4 +230,4 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
 
 
 def _read_validation(folder: RunFolder) -> dict[str, Any] | None:
-    return read_record(folder.validation, MEASURED) if folder.validation.exists() else None
+    return records.read(folder.validation, records.Measured) if folder.validation.exists() else None

@@ -26,7 +26,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "members",
             "plain_text",
             "plan",
+            "plan_records",
             "records",
+            "schema_faults",
             "seeds",
             "workspace",
         }
@@ -66,7 +68,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "reading",
             "recipe",
             "recipe_differences",
-            "recipe_faults",
             "recipe_keys",
             "recipe_layers",
             "recipe_ranges",

@@ -99,6 +99,7 @@ UNBOUNDED = {
     "digits": b'{"a": ' + b"9" * 5_000 + b"}",
     "bits": b'{"a": 18446744073709551616}',
     "no number": b'{"a": NaN}',
+    "a key twice": b'{"a": {"b": 1, "c": 2, "b": 1}}',
     "infinity": b'{"a": -Infinity}',
     "half a letter": b'{"a": ["\\ud800"]}',
     "NUL": b'{"a": "\\u0000"}',
@@ -144,7 +145,7 @@ def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(PipelineError) as caught:
         files.read_json(path)
-    assert caught.value.message.startswith(f"{path} is damaged: ")
+    assert caught.value.message.startswith(f"{path} is damaged, ")
     assert "\n" not in caught.value.message
     assert "Delete it" in caught.value.remedy
 

@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,8 @@ def test_a_line_comes_back_as_it_was_written(path: Path) -> None:
 
 
 def test_a_line_is_replaced_in_place_by_its_message(path: Path) -> None:
-    other = dataclasses.replace(LINE, message="[ab again 2] run kaggle-mlp")
-    scored = dataclasses.replace(LINE, status="COMPLETE", ref=7, public_score=0.98)
+    other = LINE.model_copy(update={"message": "[ab again 2] run kaggle-mlp"})
+    scored = LINE.model_copy(update={"status": "COMPLETE", "ref": 7, "public_score": 0.98})
     write_line(path, LINE)
     write_line(path, other)
     write_line(path, scored)
@@ -42,7 +41,7 @@ def test_a_line_is_replaced_in_place_by_its_message(path: Path) -> None:
 
 
 def test_a_last_line_cut_short_is_passed_over_and_then_replaced(path: Path) -> None:
-    other = dataclasses.replace(LINE, message="other")
+    other = LINE.model_copy(update={"message": "other"})
     write_line(path, LINE)
     write_line(path, other)
     path.write_bytes(path.read_bytes()[:-40])
@@ -56,7 +55,7 @@ def test_a_last_line_cut_short_is_passed_over_and_then_replaced(path: Path) -> N
     [
         ('{"sent_at": ', "line 2 is damaged: not JSON"),
         ("[1]", "line 2 is damaged: it holds no JSON object"),
-        ('{"sent_at": "x"}', "line 2 is damaged: run is missing"),
+        ('{"sent_at": "x"}', "line 2 is damaged: run: missing key"),
     ],
 )
 def test_damage_in_the_middle_names_the_line(path: Path, row: str, complaint: str) -> None:
@@ -69,7 +68,7 @@ def test_damage_in_the_middle_names_the_line(path: Path, row: str, complaint: st
 def test_an_unknown_status_is_damage(path: Path) -> None:
     write_line(path, LINE)
     path.write_text(path.read_text().replace("SENDING", "SENT"))
-    with pytest.raises(PipelineError, match="status 'SENT' is none of SENDING, PENDING"):
+    with pytest.raises(PipelineError, match="status: should be 'SENDING', 'PENDING'"):
         read_ledger(path)
 
 
@@ -89,7 +88,7 @@ def test_a_failed_write_leaves_the_ledger_as_it_was(
 
     monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(OSError, match="No space"):
-        write_line(path, dataclasses.replace(LINE, message="other"))
+        write_line(path, LINE.model_copy(update={"message": "other"}))
     assert read_ledger(path) == [LINE]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 

@@ -5,81 +5,123 @@ from typing import Any
 
 import pytest
 
+from pipeline import records
 from pipeline.errors import PipelineError
 from pipeline.files import write_json
-from pipeline.records import (
-    ACCURACY,
-    FLAG,
-    NUMBER,
-    RAW,
-    REQUEST,
-    SHARE,
-    TEXT,
-    WHOLE,
-    Maybe,
-    fault,
-    read_record,
-)
 
 FILES = {name: {"sha256": "a", "rows": 1} for name in ("train.csv", "test.csv")}
 MANIFEST = {"kind": "practice", "source": "practice", "origin": "a test", "files": FILES}
-MEASURED = {"value": 0.5, "low": 0.0, "high": 1, "correct": 1, "rows": 2}
+HALF = {"value": 0.5, "low": 0.0, "high": 1, "correct": 1, "rows": 2}
+MEASURED = {"inputs": {}, "accuracy": HALF}
+HOLD_OUT = {
+    "kind": "hold_out",
+    "training_rows": 8,
+    "hold_out_rows": 2,
+    "size": 0.2,
+    "seed": 0,
+    "file": "hold-out.npy",
+}
+TRAINING = {
+    "inputs": {"data": {"train_images": "a", "train_labels": "b"}, "recipe": {}},
+    "recipe_name": "smoke",
+    "seed": 0,
+    "model_sha256": "a",
+    "parameters": 10,
+    "split": HOLD_OUT,
+    "hold_out_accuracy": 0.5,
+    "seconds": 1.5,
+    "data": MANIFEST,
+    "environment": {},
+    "finished_at": "2026-01-01T00:00:00+00:00",
+}
+OF_MEMBERS = {
+    **TRAINING,
+    "split": {"kind": "ensemble", "training_rows": 8, "hold_out_rows": 2},
+    "hold_out_accuracy": None,
+    "members": [],
+}
 
 
 @pytest.mark.parametrize(
-    ("value", "shape"),
+    ("record", "shape"),
     [
-        ("", TEXT),
-        (0, WHOLE),
-        (0.5, NUMBER),
-        (3, NUMBER),
-        (1.0, SHARE),
-        (False, FLAG),
-        (None, Maybe(TEXT)),
-        ({}, {"a": Maybe(TEXT)}),
-        ({"a": None}, {"a": Maybe(TEXT, missing=False)}),
-        ({"a": 1, "more": object()}, {"a": WHOLE}),
-        ([], [WHOLE]),
-        (MEASURED, ACCURACY),
-        (MANIFEST, RAW),
-        ({"source": "practice", "seed": 2**64 - 1}, REQUEST),
+        (MANIFEST, records.RawManifest),
+        (MANIFEST | {"more": object()}, records.RawManifest),
+        (MEASURED, records.Measured),
+        (TRAINING, records.NetworkTraining),
+        (TRAINING | {"seed": None, "seconds": 3}, records.NetworkTraining),
+        (OF_MEMBERS, records.EnsembleTraining),
     ],
 )
-def test_what_has_the_shape_is_no_fault(value: Any, shape: Any) -> None:
-    assert fault(value, shape) is None
+def test_what_has_the_shape_is_no_fault(
+    record: dict[str, Any], shape: type[records.Record]
+) -> None:
+    assert records.fault(record, shape) is None
 
 
 @pytest.mark.parametrize(
-    ("value", "shape", "said"),
+    ("record", "shape", "said"),
     [
-        ({"a": 1}, {"a": TEXT}, "a should be a text"),
-        ({"a": {**MEASURED, "high": 0.4}}, {"a": ACCURACY}, "a should be an accuracy within its"),
-        ({"a": {**MEASURED, "correct": 2}}, {"a": ACCURACY}, "a should be an accuracy within its"),
-        ({"a": True}, {"a": WHOLE}, "a should be a whole number"),
-        ({"a": -1}, {"a": WHOLE}, "a should be a whole number"),
-        ({"a": 1.0}, {"a": WHOLE}, "a should be a whole number"),
-        ({"a": float("inf")}, {"a": NUMBER}, "a should be a number"),
-        ({"a": 1e300}, {"a": NUMBER}, "a should be a number"),
-        ({"a": 1.5}, {"a": SHARE}, "a should be a number from 0 to 1"),
-        ({"a": 0}, {"a": FLAG}, "a should be true or false"),
-        ({}, {"a": TEXT}, "it says no a"),
-        ({}, {"a": Maybe(TEXT, missing=False)}, "it says no a"),
-        ({"a": [1, "x"]}, {"a": [WHOLE]}, "a.1 should be a whole number"),
-        ({"a": {}}, {"a": [WHOLE]}, "a should be a list"),
-        ({"a": []}, {"a": {"b": TEXT}}, "a should be a table"),
-        ({"a": {}}, {"a": {"b": TEXT}}, "it says no a.b"),
-        (MEASURED | {"x": 1}, ACCURACY, "x is unknown"),
-        (MANIFEST | {"kind": ["practice"]}, RAW, "kind should be competition"),
+        (MANIFEST | {"kind": ["mnist"]}, records.RawManifest, "kind: should be 'competition',"),
+        (MANIFEST | {"files": []}, records.RawManifest, "files: should be a table, got []"),
+        (
+            MANIFEST | {"files": {"train.csv": FILES["train.csv"]}},
+            records.RawManifest,
+            "files.test.csv: missing key",
+        ),
+        (
+            MANIFEST | {"files": FILES | {"test.csv": {"sha256": "a", "rows": 0}}},
+            records.RawManifest,
+            "files.test.csv.rows: should be greater than or equal to 1, got 0",
+        ),
+        (MEASURED | {"accuracy": HALF | {"high": 0.4}}, records.Measured, "accuracy: should be"),
+        (MEASURED | {"accuracy": HALF | {"correct": 2}}, records.Measured, "accuracy: should be"),
+        (MEASURED | {"accuracy": HALF | {"x": 1}}, records.Measured, "accuracy.x: unknown key"),
+        (MEASURED | {"accuracy": HALF | {"value": 1.5}}, records.Measured, "accuracy.value: "),
+        (TRAINING | {"recipe_name": 1}, records.NetworkTraining, "recipe_name: should be a valid"),
+        (TRAINING | {"seed": True}, records.NetworkTraining, "seed: should be a valid integer"),
+        (TRAINING | {"seed": 1.0}, records.NetworkTraining, "seed: should be a valid integer"),
+        (TRAINING | {"seed": -1}, records.NetworkTraining, "seed: should be greater than or equ"),
+        (TRAINING | {"seconds": float("inf")}, records.NetworkTraining, "seconds: should be a fin"),
+        (TRAINING | {"seconds": 1e300}, records.NetworkTraining, "seconds: should be less than"),
+        (TRAINING | {"hold_out_accuracy": None}, records.NetworkTraining, "hold_out_accuracy: "),
+        (TRAINING | {"environment": {"dirty": 0}}, records.NetworkTraining, "environment.dirty: "),
+        (TRAINING | {"split": {}}, records.NetworkTraining, "split.kind: missing key"),
+        (
+            TRAINING | {"split": HOLD_OUT | {"kind": "none"}},
+            records.NetworkTraining,
+            "split.kind: should be one of 'hold_out', 'fold', got 'none'",
+        ),
+        (TRAINING | {"split": HOLD_OUT | {"file": 1}}, records.NetworkTraining, "split.file: "),
+        (
+            {key: value for key, value in TRAINING.items() if key != "seed"},
+            records.NetworkTraining,
+            "seed: missing key",
+        ),
+        (
+            {key: value for key, value in OF_MEMBERS.items() if key != "members"},
+            records.EnsembleTraining,
+            "members: missing key",
+        ),
+        (
+            TRAINING | {"split": OF_MEMBERS["split"]},
+            records.NetworkTraining,
+            "split.kind: should be one of 'hold_out', 'fold'",
+        ),
+        (OF_MEMBERS | {"members": {}}, records.EnsembleTraining, "members: should be a valid list"),
+        (OF_MEMBERS | {"members": [1]}, records.EnsembleTraining, "members.0: should be a table"),
     ],
 )
-def test_a_fault_names_the_key(value: Any, shape: Any, said: str) -> None:
-    assert str(fault(value, shape)).startswith(said)
+def test_a_fault_names_the_key(
+    record: dict[str, Any], shape: type[records.Record], said: str
+) -> None:
+    assert str(records.fault(record, shape)).startswith(said)
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     write_json(path, MANIFEST)
-    assert read_record(path, RAW) == MANIFEST
+    assert records.read(path, records.RawManifest) == MANIFEST
     write_json(path, {**MANIFEST, "files": {"train.csv": FILES["train.csv"]}})
-    with pytest.raises(PipelineError, match=r"manifest\.json is damaged.*no files\.test\.csv"):
-        read_record(path, RAW)
+    with pytest.raises(PipelineError, match=r"manifest\.json is damaged.*: files\.test\.csv: miss"):
+        records.read(path, records.RawManifest)

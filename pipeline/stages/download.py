@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, provenance
+from pipeline import files, provenance, records
 from pipeline.digits_csv import count_rows
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan, Source, SourceKind
-from pipeline.records import RAW, read_record
 from pipeline.sources import (
     ANSWER_KEY,
     SAMPLE_SUBMISSION,
@@ -85,7 +84,7 @@ def download(
                     "files": _verify(folder, fetched, ROWS.get(plan.source.kind, {})),
                 }
                 files.write_json(folder / raw.manifest.name, record)
-        manifest = read_record(raw.manifest, RAW)
+        manifest = records.read(raw.manifest, records.RawManifest)
     return DownloadResult(
         unchanged,
         plan.source.name,
@@ -105,14 +104,14 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
         return {"source": source.kind}
     if raw.manifest.exists() and not source.path.exists():
         # The copy outlives the user's files: a zip may be deleted once it is taken in.
-        return dict(read_record(raw.manifest, RAW).get("inputs") or {})
+        return dict(records.read(raw.manifest, records.RawManifest).get("inputs") or {})
     return {"source": source.kind, **local.identify(source.path)}
 
 
 def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
     if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
         return False
-    recorded = read_record(raw.manifest, RAW)["files"]
+    recorded = records.read(raw.manifest, records.RawManifest)["files"]
     known = (raw.train, raw.test, raw.sample_submission, raw.answer_key)
     return all(path.exists() for path in known if path.name in recorded)
 

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import dataset, files, provenance
+from pipeline import dataset, files, provenance, records
 from pipeline.digits_csv import read_blocks
 from pipeline.digits_header import SIDE_PIXELS
 from pipeline.errors import PipelineError
 from pipeline.metrics import CLASSES
 from pipeline.plan import Plan
-from pipeline.records import PREPROCESSED, PROCESSED, RAW, read_record
 from pipeline.rows_file import RowsFile
 from pipeline.workspace import ProcessedFolder, RawFolder
 
@@ -59,7 +58,7 @@ def preprocess(
             remedy="Run: make download",
         )
     with files.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
-        manifest = read_record(raw.manifest, RAW)
+        manifest = records.read(raw.manifest, records.RawManifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]
         unchanged = not force and provenance.is_current(processed.manifest, inputs, arrays)
@@ -67,7 +66,7 @@ def preprocess(
             processed.manifest.touch()
         else:
             _replace(processed, raw, manifest, inputs)
-        record = read_record(processed.manifest, PREPROCESSED)
+        record = records.read(processed.manifest, records.Preprocessed)
     return PreprocessResult(
         unchanged,
         plan.source.name,
@@ -173,7 +172,7 @@ def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, An
     if not (old.manifest.exists() and old.folds.exists()):
         return
     try:
-        before = read_record(old.manifest, PROCESSED)["arrays"]["train_labels"]
+        before = records.read(old.manifest, records.ProcessedManifest)["arrays"]["train_labels"]
     except PipelineError:  # damaged, and about to be replaced; splits can be drawn again
         return
     if before == arrays["train_labels"]:

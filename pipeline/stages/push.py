@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import files, provenance
+from pipeline import files, provenance, records
 from pipeline.errors import PipelineError
 from pipeline.kaggle_client import Kaggle
 from pipeline.kaggle_kernels import push_notebook
@@ -52,7 +52,7 @@ def push(
 
 
 def _earlier(folder: NotebookFolder) -> dict[str, Any]:
-    return files.read_json(folder.push) if folder.push.exists() else {}
+    return records.read(folder.push, records.Push) if folder.push.exists() else {}
 
 
 def _push(

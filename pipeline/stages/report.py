@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, dataset, files, folds, inspection, prediction, provenance
+from pipeline import checkpoint, dataset, files, folds, inspection, prediction, provenance, records
 from pipeline.array_files import save_array
 from pipeline.dataset import Dataset
 from pipeline.ensemble import HeldOut, load_probabilities
@@ -15,7 +15,6 @@ from pipeline.fitting import History
 from pipeline.ledger import read_ledger
 from pipeline.metrics import Accuracy, Metrics
 from pipeline.plan import Plan
-from pipeline.records import METRICS, read_record
 from pipeline.report.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
 from pipeline.report.making import command_of
 from pipeline.report.run_page import run_page
@@ -96,7 +95,7 @@ def _gather(
         command=command_of(plan),
         training=run.training,
         description=_description(plan, recipes),
-        metrics=Metrics.from_json(read_record(folder.validation, METRICS)),
+        metrics=Metrics.from_json(records.read(folder.validation, records.Metrics)),
         held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={

@@ -90,8 +90,8 @@ def _origin(run: TrainedRun) -> dict[str, Any]:
         "source": raw["source"],
         "kind": raw["kind"],
         "test_csv": raw["files"]["test.csv"],
-        "commit": training["environment"]["commit"],
-        "dirty": training["environment"]["dirty"],
+        "commit": training["environment"].get("commit"),
+        "dirty": training["environment"].get("dirty"),
     }
 
 

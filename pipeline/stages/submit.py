@@ -1,13 +1,12 @@
 """Stage submit: send a run's checked CSV to Kaggle once, and wait for its score."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.errors import PipelineError
 from pipeline.kaggle_answers import Submission, SubmissionLimits
 from pipeline.kaggle_client import COMPETITION_PAGE, Kaggle
@@ -15,7 +14,6 @@ from pipeline.kaggle_errors import UnclearSubmissionError
 from pipeline.ledger import LedgerLine, new_line, read_ledger, write_line
 from pipeline.metrics import Accuracy
 from pipeline.plan import Plan
-from pipeline.records import SENT, fault
 from pipeline.submission import COMPETITION_ROWS, check_submission
 
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
@@ -120,7 +118,7 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     """The CSV's record, after every check that needs no network."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     record = files.read_json(path)
-    if what := fault(record, SENT):
+    if what := records.fault(record, records.Sent):
         raise PipelineError(
             f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
         )
@@ -174,7 +172,7 @@ def _find_sent(
         if found is not None:
             write_line(ledger, arrived := line.updated(found))
             return arrived
-        write_line(ledger, dataclasses.replace(line, status="ERROR", error="never arrived"))
+        write_line(ledger, line.model_copy(update={"status": "ERROR", "error": "never arrived"}))
     if force:
         return None
     reached = [line for line in earlier if line.reached_kaggle]
@@ -230,9 +228,9 @@ def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
     except UnclearSubmissionError as error:
         ref = _look_after(error, line, kaggle, known, again=_command(plan))
     except PipelineError as error:
-        write_line(ledger, dataclasses.replace(line, status="ERROR", error=error.message))
+        write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))
         raise
-    line = dataclasses.replace(line, status="PENDING", ref=ref)
+    line = line.model_copy(update={"status": "PENDING", "ref": ref})
     write_line(ledger, line)
     return line
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import credentials, files, provenance
+from pipeline import credentials, files, provenance, records
 from pipeline.errors import PipelineError
 from pipeline.ledger import read_ledger
 from pipeline.metrics import Accuracy, accuracy_of
 from pipeline.plan import Plan, make_plan
-from pipeline.records import MEASURED, SUBMISSION, read_record
 from pipeline.runs import notice_of, score_of
 from pipeline.submission import read_submission
 from pipeline.trained_run import (
@@ -94,7 +93,7 @@ def summary(
 def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    recorded = read_record(record, SUBMISSION) if record.exists() else {}
+    recorded = records.read(record, records.Submission) if record.exists() else {}
     if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
@@ -115,7 +114,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
     path = run.folder.score
     inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
     if not force and provenance.is_current(path, inputs, []):
-        return Accuracy(**read_record(path, MEASURED)["accuracy"])
+        return Accuracy(**records.read(path, records.Measured)["accuracy"])
     rows = int(run.raw["files"]["test.csv"]["rows"])
     answers = read_submission(key, test_rows=rows)
     labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import dataset, files, provenance
+from pipeline import dataset, files, provenance, records
 from pipeline.errors import PipelineError
 from pipeline.folds import find_split
 from pipeline.members import members_of
@@ -99,7 +99,7 @@ def tune(
             dimensions=dimensions,
             trials=found,
             hold_out_rows=len(digits.split.hold_out_rows),
-            importances=files.read_json(folder.record)["importances"]
+            importances=records.read(folder.record, records.Tuning)["importances"]
             if unchanged
             else importances(search.study),
         )

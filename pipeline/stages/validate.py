@@ -8,12 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, dataset, ensemble, files, folds, metrics, prediction, provenance
+from pipeline import (
+    checkpoint,
+    dataset,
+    ensemble,
+    files,
+    folds,
+    metrics,
+    prediction,
+    provenance,
+    records,
+)
 from pipeline.ensemble import HeldOut, MemberMetrics
 from pipeline.errors import PipelineError
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
-from pipeline.records import METRICS, METRICS_OF_MEMBERS, check_record
 from pipeline.trained_run import TrainedRun, member_plan, read_run, require_run
 from pipeline.workspace import RunFolder
 
@@ -64,8 +73,8 @@ def validate(
 
 def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
     record = files.read_json(folder.validation)
-    shape = METRICS_OF_MEMBERS if "members" in record else METRICS
-    check_record(folder.validation, record, shape)
+    shape = records.EnsembleMetrics if "members" in record else records.Metrics
+    records.check(folder.validation, record, shape)
     measured = Metrics.from_json(record)
     if "members" not in record:
         return ValidateResult(unchanged, folder.name, measured, folder.validation)
@@ -82,7 +91,6 @@ def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
 
 
 def _inputs(run: TrainedRun) -> dict[str, Any]:
-    split = run.training["split"]
     code = files.sha256(Path(metrics.__file__))
     if run.members:
         return {
@@ -90,13 +98,9 @@ def _inputs(run: TrainedRun) -> dict[str, Any]:
             "data": run.data_sha256,
             "code": [code, files.sha256(Path(ensemble.__file__))],
         }
-    if split["kind"] not in ("hold_out", "fold"):
-        raise PipelineError(
-            f"Run {run.folder.name} held no digits out of training: there is nothing to validate on"
-        )
     return {
         "model": run.model_sha256,
-        "split": folds.split_values(split),
+        "split": folds.split_values(run.training["split"]),
         "data": run.data_sha256,
         "code": code,
     }

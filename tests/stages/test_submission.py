@@ -69,6 +69,13 @@ def test_the_record_says_where_the_csv_comes_from(plan: Plan, digits: Digits) ->
     assert record["environment"]["numpy"] == np.__version__
 
 
+def test_a_training_outside_of_a_clone_has_no_commit(plan: Plan) -> None:
+    change_json(plan.workspace.run("run").training, environment={})
+    submission(plan)
+    record = files.read_json(plan.workspace.submission_record("run"))
+    assert (record["commit"], record["dirty"]) == (None, None)
+
+
 def test_a_second_time_nothing_is_done_but_the_csv_is_newer(plan: Plan, loaded: list[Path]) -> None:
     first = submission(plan)
     os.utime(first.csv, (1, 1))

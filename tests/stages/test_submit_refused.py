@@ -48,7 +48,7 @@ def edit_record_too(case: Case) -> None:
 REFUSED: list[tuple[Callable[[Case], None], str]] = [
     (put_nothing, rf"There is no submission of the run {RUN} .*\nRun: make submission RUN={RUN}$"),
     (put_no_record, rf"There is no submission of the run {RUN}"),
-    (put_damaged_record, r"kaggle-mlp\.json is damaged: it says no run\n.*FORCE=1"),
+    (put_damaged_record, r"kaggle-mlp\.json is damaged: inputs: missing key\n.*FORCE=1"),
     (edit, r"kaggle-mlp\.csv is not the file that the run predicted: it was edited.*\nRun: make"),
     (edit_record_too, r"kaggle-mlp\.csv.*line 6"),
     (put_practice, r"100 predictions for the source practice, not .*\n.*make all SOURCE=kaggle"),

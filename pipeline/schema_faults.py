@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, said in the words of its TOML file rather than of pydantic."""
+"""What is wrong with values from a file, said in the words of that file rather than of pydantic."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pydantic
 def explain_faults(error: pydantic.ValidationError, values: dict[str, Any]) -> list[str]:
     """Return one text for each wrong key, like "training.epochs: should be ..., got ...".
 
-    values: what was validated, as read from the TOML file.
+    values: what was validated, as read from the file.
     """
     wanted: dict[str, list[str]] = {}
     got: dict[str, str] = {}
@@ -36,7 +36,7 @@ def explain_faults(error: pydantic.ValidationError, values: dict[str, Any]) -> l
 
 
 def _find_key(detail: Any, values: dict[str, Any]) -> tuple[str, Any]:
-    """Return the dotted key as it stands in the TOML file, and the value there.
+    """Return the dotted key as it stands in the file, and the value there.
 
     pydantic's location also holds the kind of a layer and the name of a type, which are no keys.
     """

@@ -1,0 +1,35 @@
+"""Reading a record: it has its shape, or one line says what is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from pipeline.files import damaged, read_json
+from pipeline.records.values import Record
+from pipeline.schema_faults import explain_faults
+
+
+def read(path: Path, shape: type[Record]) -> dict[str, Any]:
+    """Read a record, all of it, of which at least the shape is as it must be.
+
+    Raises PipelineError naming the first key that is not; FileNotFoundError if there is none.
+    """
+    record = read_json(path)
+    check(path, record, shape)
+    return record
+
+
+def check(path: Path, record: dict[str, Any], shape: type[Record]) -> None:
+    """Raise PipelineError if what was read from ``path`` has not the shape."""
+    if what := fault(record, shape):
+        raise damaged(path, what)
+
+
+def fault(record: dict[str, Any], shape: type[Record]) -> str | None:
+    """Return what is wrong with a record first, naming its dotted key; None if nothing is."""
+    try:
+        shape.model_validate(record)
+    except pydantic.ValidationError as error:
+        return explain_faults(error, record)[0]
+    return None
