@@ -1,9 +1,14 @@
-"""``python -m pipeline <stage>``."""
+"""The process that runs a command: ``python -m pipeline <stage>``, or ``digits <stage>``."""
 
 import sys
+import warnings
 
 from pipeline import HOW_TO_INSTALL
 from pipeline.machine_faults import NO_MEMORY, explain
+
+if not sys.warnoptions:
+    # What libraries warn of is for those who program with them; -W or PYTHONWARNINGS shows it.
+    warnings.simplefilter("ignore")
 
 try:
     from pipeline.cli import main

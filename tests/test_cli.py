@@ -103,7 +103,7 @@ def test_the_version(run: Callable[..., Result]) -> None:
 
 def test_the_console_script_is_this_command() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["project"]["scripts"] == {"digits": "pipeline.cli:main"}
+    assert project["project"]["scripts"] == {"digits": "pipeline.__main__:main"}
 
 
 HELP_AND_IMPORTS = """

@@ -1,7 +1,7 @@
 """Training on the workers of a dask cluster, one run on each of them at a time.
 
-The client alone decides which worker trains what. It asks each one how its run is doing several
-times a second, and takes the newest checkpoint along: so a run whose worker is lost goes on
+The client alone decides which worker trains what. It asks each one how its run is doing once
+a second, and takes the newest checkpoint along: so a run whose worker is lost goes on
 elsewhere, and a client that is interrupted goes on with the same command.
 """
 

@@ -35,7 +35,7 @@ from pipeline.workspace import RunFolder, Workspace
 if TYPE_CHECKING:
     from pipeline.nn import EpochResult
 
-# A client that did not ask for so long is gone: it asks several times a second.
+# A client that did not ask for so long is gone: it asks once a second.
 PATIENCE_SECONDS = 60.0
 
 

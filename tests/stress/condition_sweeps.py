@@ -55,6 +55,8 @@ def refused_changes(
             faults += machine.faults_after_a_failure(command, work)
             faults += litter(work) if error == "ENOSPC" else []  # else removing fails as well
             faults += _once_more(machine, warm, command, work, kaggle)
+            # A picture lies among the user's own files, where nothing is cleared up later.
+            faults += litter(work) if command != "look" or error == "ENOSPC" else []
         yield Tried(f"{SAYS[error][0]}, at every write", command, f"at {at}", faults, outcome.err)
         shutil.rmtree(work.parent)
         at += every
@@ -84,7 +86,7 @@ def signals(
             outcome = warm.end()
             faults = _faults_of_a_signal(outcome, kind) + _left_over(process)
             faults += machine.faults_after_a_failure(command, work)
-            faults += _once_more(machine, warm, command, work, kaggle)
+            faults += _once_more(machine, warm, command, work, kaggle) + litter(work)
         yield Tried(f"{kind.name} at any instant", command, f"try {number}", faults, outcome.err)
         shutil.rmtree(work.parent)
 
@@ -116,7 +118,7 @@ def _once_more(
     again = warm.run(work, COMMANDS[command], None, **kaggle)
     if again.code and not (command == "submit" and "sent before" in again.err):
         return [f"the same command then said {again.err[-600:]!r}"]
-    return machine.faults_at_the_end(command, work) + litter(work)
+    return machine.faults_at_the_end(command, work)
 
 
 # $1: the folder with artefacts, $2: where they come from, $3: free kilobytes, $4: where to put what

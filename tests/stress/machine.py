@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import files
+from pipeline.ledger import read_ledger
 from pipeline.submission import COMPETITION_ROWS, write_submission
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
@@ -80,10 +82,16 @@ class Outcome:
 
 def state(folder: Path) -> State:
     """What each artefact below a folder says, times and speeds apart."""
+    # Python's own rglob passes by what a link leads to.
+    below = (
+        Path(place) / name
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+    )
     return {
         str(path.relative_to(folder)): _digest(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and _is_artefact(path, folder)
+        for path in sorted(below)
+        if not path.name.startswith(".") and _is_artefact(path, folder)
     }
 
 
@@ -205,7 +213,13 @@ class Machine:
 
 
 def _is_in_the_making(path: Path, digest: str, finished: str) -> bool:
-    """Whether it is the history of a training that was interrupted: whole lines, but not all."""
+    """Whether a file is between the old one and the new one, as it is to be at some time.
+
+    The history of a training that was interrupted has whole lines, but not all; the ledger tells
+    that a submission is being sent, or was not.
+    """
+    if path.name == "ledger.jsonl":
+        return {line.status for line in read_ledger(path)} <= {"SENDING", "PENDING", "ERROR"}
     going_on = path.with_name("checkpoint.npz").exists()
     return going_on and path.name == "history.csv" and finished.startswith(digest)
 

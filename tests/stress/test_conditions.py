@@ -15,6 +15,14 @@ from tests.stress.warm import Warm
 TELLING = (
     Case("a limit", "train", "files", 'ulimit -n 8; exec "$@"', expect="fails", says=("ulimit",)),
     Case("a limit", "submission", "size", 'ulimit -f 0; exec "$@"', expect="fails"),
+    Case(
+        "a limit",
+        "compare",
+        "a library that warns",
+        'ulimit -f 0; exec "$@"',
+        variables={"MPLCONFIGDIR": "/nonexistent"},
+        expect="fails",
+    ),
     Case("a reader", "summary", "head", 'exec "$@" >&- 2>&- <&-'),
     Case("the output", "validate", "full", 'exec "$@" >/dev/full', expect="fails"),
     Case("a locale", "trace", "ASCII", variables=ASCII, place="ümläut 数"),

@@ -153,9 +153,15 @@ def can_be_tried(case: Case) -> bool:
 
 
 def close(*names: str, mode: int = 0o222) -> Callable[[Path], None]:
-    """Take these permissions away, of files and folders and all below them."""
+    """Take these permissions away, of files and folders and all below them.
+
+    A folder that the command itself would make is there then, and closed.
+    """
 
     def take(folder: Path) -> None:
+        for name in names:
+            if not (folder / name).exists():
+                (folder / name).mkdir(parents=True)
         for path in _below(folder, names):
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~mode)
 
