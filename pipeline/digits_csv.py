@@ -4,9 +4,7 @@ A file is read in blocks of a few hundred rows, so memory is bounded, and two fi
 two threads.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,36 +24,15 @@ from pipeline.errors import PipelineError
 BLOCK_BYTES = 1 << 19
 
 
-@dataclass(frozen=True)
-class Digits:
-    """What one CSV file holds.
-
-    images: (N, 28, 28) uint8.  labels: (N,) uint8, 0 to 9; of length 0 if the file has none.
-    sha256: of the file's bytes.
-    """
-
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
-    sha256: str
-
-
-def read_digits(path: Path, *, labelled: bool) -> Digits:
-    """Read a whole file: 784 pixels in each row, after a label if ``labelled``.
-
-    Raises PipelineError naming file, line and column for anything that is not as it must be.
-    """
-    digest = hashlib.sha256()
-    images, labels = zip(*read_blocks(path, labelled=labelled, saw=digest.update), strict=True)
-    return Digits(np.concatenate(images), np.concatenate(labels), digest.hexdigest())
-
-
 def read_blocks(
     path: Path, *, labelled: bool, saw: Callable[[bytes], object]
 ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Yield images and labels as in ``Digits``, some hundred rows at a time, in their order.
+    """Yield images and labels, some hundred rows at a time, in their order.
 
+    Images are (n, 28, 28) uint8; labels (n,) uint8, 0 to 9, and of length 0 if the file has none.
+    labelled: whether a label stands before the 784 pixels of each row.
     saw: called with the file's bytes, one piece after the other.
-    Raises PipelineError like ``read_digits``, when it comes to what is wrong.
+    Raises PipelineError naming file, line and column, when it comes to what is not as it must be.
     """
     is_empty = True
     with _open(path) as stream:

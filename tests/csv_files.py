@@ -1,9 +1,12 @@
 """Small CSV files of digits for tests: right ones, to be broken one way each."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.digits_csv import read_blocks
 from pipeline.digits_header import KAGGLE_PIXELS, LABEL
 
 
@@ -22,6 +25,22 @@ def write(path: Path, text_lines: list[str]) -> Path:
     """Write lines, each with its line feed."""
     path.write_text("".join(f"{line}\n" for line in text_lines), encoding="utf-8")
     return path
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What one CSV file holds: images (N, 28, 28), labels (N,), and the SHA-256 of its bytes."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    sha256: str
+
+
+def read_digits(path: Path, *, labelled: bool) -> Digits:
+    """All of a file, as the pipeline reads it in blocks."""
+    digest = hashlib.sha256()
+    images, labels = zip(*read_blocks(path, labelled=labelled, saw=digest.update), strict=True)
+    return Digits(np.concatenate(images), np.concatenate(labels), digest.hexdigest())
 
 
 def competition_folder(folder: Path, *, train_rows: int = 40, test_rows: int = 20) -> Path:

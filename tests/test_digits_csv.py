@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline import digits_csv
-from pipeline.digits_csv import count_rows, read_blocks, read_digits
+from pipeline.digits_csv import count_rows, read_blocks
 from pipeline.digits_header import MNIST_PIXELS
 from pipeline.errors import PipelineError
 from tests import csv_files
+from tests.csv_files import read_digits
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ from benchmarks.scale_page import (
     write_page,
 )
 from pipeline.cli import main
-from pipeline.digits_csv import read_digits
 from pipeline.submission import check_submission
+from tests.csv_files import read_digits
 from tests.practice_case import REPOSITORY, environment
 
 MEGABYTE = 10**6

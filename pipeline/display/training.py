@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.display.console import show_facts, show_headline, show_line, show_unchanged
+from pipeline.display.progress import ProgressDisplay
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
@@ -19,36 +19,13 @@ if TYPE_CHECKING:
     from pipeline.stages.train import TrainResult
 
 
-class TrainingDisplay:
-    """Shows a training under way; use it in a ``with`` block, which ends the progress bar."""
+class TrainingDisplay(ProgressDisplay):
+    """Shows a training under way."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        super().__init__(console)
         self._start: TrainStart | None = None
         self._began = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def tell(self, message: str) -> None:
-        """Print a line from the stage in mid-work, below what it has shown so far."""
-        self._stop()
-        show_line(self._console, f"  {message}")
 
     def start(self, start: TrainStart) -> None:
         """Print what is going to be trained."""
@@ -65,19 +42,14 @@ class TrainingDisplay:
             show_line(
                 self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
             )
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("  epoch {task.completed:.0f}/{task.total:.0f}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(compact=True),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._progress.add_task(
-                "", total=start.epochs, completed=start.epochs_done
-            )
-            self._progress.start()
+        self._begin(
+            TextColumn("  epoch {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(compact=True),
+            total=start.epochs,
+            done=start.epochs_done,
+        )
 
     def epoch(self, result: EpochResult) -> None:
         """Show one evaluation."""

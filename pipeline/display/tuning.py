@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from pipeline.display.console import (
     make_table,
@@ -18,6 +17,7 @@ from pipeline.display.console import (
     show_line,
     show_table,
 )
+from pipeline.display.progress import ProgressDisplay
 from pipeline.tuning.outcome import setting_text
 
 # Types only: importing a stage takes long, and one command shows one stage.
@@ -26,50 +26,21 @@ if TYPE_CHECKING:
     from pipeline.tuning.outcome import Outcome, Trial
 
 
-class TuningDisplay:
-    """Shows a search under way; use it in a ``with`` block, which ends the progress bar."""
+class TuningDisplay(ProgressDisplay):
+    """Shows a search under way."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        super().__init__(console)
         self._trials = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def tell(self, message: str) -> None:
-        """Print a line from the stage in mid-work, below what it has shown so far."""
-        self._stop()
-        show_line(self._console, f"  {message}")
 
     def begin(self, place: int, trials: int) -> None:
         """Show on a terminal that a trial is under way."""
-        self._stop()
         self._trials = trials
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn(f"  trial {place + 1}/{trials}  epoch {{task.completed:.0f}}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}"),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._progress.add_task("", total=None)
-            self._progress.start()
+        self._begin(
+            TextColumn(f"  trial {place + 1}/{trials}  epoch {{task.completed:.0f}}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+        )
 
     def progress(self, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
         """Show how far the trial is."""

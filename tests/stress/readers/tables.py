@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import digits_csv
-from pipeline.digits_csv import Digits, count_rows, read_digits
+from pipeline.digits_csv import count_rows
 from pipeline.digits_header import KAGGLE_PIXELS, MNIST_PIXELS
 from pipeline.fitting import COLUMNS, History
 from pipeline.sources import ANSWER_KEY, mnist_csv
 from pipeline.stages.check import check
 from pipeline.submission import read_submission, write_submission
+from tests.csv_files import Digits, read_digits
 from tests.stress.mutations import change_cell
 
 CELLS = tuple(
