@@ -31,7 +31,7 @@ TRAINING = {
     "hold_out_accuracy": 0.5,
     "seconds": 1.5,
     "data": MANIFEST,
-    "environment": {},
+    "environment": {"cores": 2},
     "finished_at": "2026-01-01T00:00:00+00:00",
 }
 OF_MEMBERS = {
@@ -85,7 +85,12 @@ def test_what_has_the_shape_is_no_fault(
         (TRAINING | {"seconds": float("inf")}, records.NetworkTraining, "seconds: should be a fin"),
         (TRAINING | {"seconds": 1e300}, records.NetworkTraining, "seconds: should be less than"),
         (TRAINING | {"hold_out_accuracy": None}, records.NetworkTraining, "hold_out_accuracy: "),
-        (TRAINING | {"environment": {"dirty": 0}}, records.NetworkTraining, "environment.dirty: "),
+        (
+            TRAINING | {"environment": {"cores": 2, "dirty": 0}},
+            records.NetworkTraining,
+            "environment.dirty: ",
+        ),
+        (TRAINING | {"environment": {}}, records.NetworkTraining, "environment.cores: missing key"),
         (TRAINING | {"split": {}}, records.NetworkTraining, "split.kind: missing key"),
         (
             TRAINING | {"split": HOLD_OUT | {"kind": "none"}},

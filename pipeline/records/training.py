@@ -8,6 +8,12 @@ from pipeline.records.digits import RawManifest
 from pipeline.records.values import Count, Environment, Folds, Models, Number, Record, Share, Whole
 
 
+class TrainingEnvironment(Environment):
+    """Where it was trained."""
+
+    cores: Count
+
+
 class RecipeFile(Record):
     """The recipe's file as it was read."""
 
@@ -86,7 +92,7 @@ class Training(Record):
     seconds: Number
     images_per_second: Number | None = None
     data: RawManifest
-    environment: Environment
+    environment: TrainingEnvironment
     finished_at: str
 
 

@@ -33,6 +33,8 @@ REPORTED = {
 KINDS = ("competition", "mnist-csv", "practice")
 # How the line begins with which a recipe opens once it has been measured.
 CLAIM = "# Measured: "
+# A built-in recipe's, or of its folds: it becomes a file's name and a piece of Markdown.
+NAME = re.compile(r"\w[\w.-]*(, \d+ folds)?")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def collect(workspace: Workspace) -> list[ResultRow]:
             for folder in workspace.all_runs()
             if _is_plain(folder)
             for training in [read_training(folder)]
+            if NAME.fullmatch(training["recipe_name"])
             for accuracy in [known_accuracy(folder, training)]
             if accuracy is not None
         ]

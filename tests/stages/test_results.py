@@ -13,7 +13,7 @@ from pipeline.stages.results import (
     recipe_table,
     results,
 )
-from tests.run_files import Digits, make_digits, make_run, write_score
+from tests.run_files import Digits, change_json, make_digits, make_run, write_score
 
 MARKED = """# Title
 <!-- results:notebooks -->
@@ -107,6 +107,13 @@ def test_overrides_and_recipes_of_the_user_stay_out(
     with pytest.raises(PipelineError, match="no finished runs of built-in recipes"):
         results(digits.workspace, readme=readme, recipes=readme.parent)
     assert readme.read_text(encoding="utf-8") == MARKED
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "a | b", "<b>", "[a](b)", "", "a\nb"])
+def test_names_that_are_no_recipes_stay_out(digits: Digits, name: str) -> None:
+    plan = make_run(digits)
+    change_json(plan.workspace.run(plan.run).training, recipe_name=name)
+    assert collect(digits.workspace) == []
 
 
 def test_kinds_of_digits_are_apart_and_notebooks_come_in_their_order(

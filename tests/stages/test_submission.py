@@ -70,7 +70,7 @@ def test_the_record_says_where_the_csv_comes_from(plan: Plan, digits: Digits) ->
 
 
 def test_a_training_outside_of_a_clone_has_no_commit(plan: Plan) -> None:
-    change_json(plan.workspace.run("run").training, environment={})
+    change_json(plan.workspace.run("run").training, environment={"cores": 2})
     submission(plan)
     record = files.read_json(plan.workspace.submission_record("run"))
     assert (record["commit"], record["dirty"]) == (None, None)
