@@ -97,6 +97,9 @@ DIGITS = $(INTERPRETER) -m pipeline
 # What is imported is compiled then; compiling everything takes longer than fetching it.
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 
+# Others that find no environment wait until this one has made it.
+ALONE = $(call quote,$(PYTHON)) -m pipeline.exclusive $(VENV)
+
 .PHONY: help
 help: ## List targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -263,26 +266,26 @@ ifeq ($(strip $(VENV)),)
 else
 $(RUNNER):
 	@echo "Making $(VENV) with $(PYTHON) ..."
-	@$(call quote,$(PYTHON)) -m venv "$(VENV)" || { rm -rf "$(VENV)"; echo "Error: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }
+	@$(ALONE) sh -c 'test -x "$$1" || "$$2" -m venv "$$3" || { rm -rf "$$3"; echo "Error: $$2 cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }' sh "$@" $(call quote,$(PYTHON)) "$(VENV)"
 
 $(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
 	@echo "Installing into $(VENV) (about a minute) ..."
-	@$(INTERPRETER) $(INSTALL) .
+	@$(ALONE) $(INTERPRETER) $(INSTALL) .
 	@touch "$@"
 
 $(VENV)/.installed-dask $(VENV)/.installed-mlflow $(VENV)/.installed-optuna $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
 	@echo "Installing $* ..."
-	@$(INTERPRETER) $(INSTALL) '.[$*]'
+	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[$*]'
 	@touch "$@"
 
 $(INSTALLED_DEV): $(INSTALLED_BASE)
 	@echo "Installing what the tests need ..."
-	@$(INTERPRETER) $(INSTALL) '.[dev]'
+	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[dev]'
 	@touch "$@"
 
 $(INSTALLED_STRESS): $(INSTALLED_DEV)
 	@echo "Installing what the stress tests need ..."
-	@$(INTERPRETER) $(INSTALL) '.[dev,stress]'
+	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[dev,stress]'
 	@touch "$@"
 endif
 
@@ -296,5 +299,5 @@ clean: ## Remove what can be rebuilt: arrays, runs, searches, pages, caches (nev
 distclean: ## Remove everything that git does not keep, after asking
 	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
 	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv .venv-bench $(DATA_FOLDER)/raw $(DATA_FOLDER)/notebook $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
+	@rm -rf .venv .venv.lock .venv-bench $(DATA_FOLDER)/raw $(DATA_FOLDER)/notebook $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
 	@$(MAKE) --no-print-directory clean

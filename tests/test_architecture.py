@@ -20,6 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "credentials",
             "errors",
             "files",
+            "exclusive",
             "holder",
             "machine_faults",
             "makefile",
@@ -235,8 +236,8 @@ def test_only_the_command_line_prints() -> None:
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"))
         or (isinstance(node, ast.Attribute) and ast.unparse(node) == "click.echo")
     }
-    # Display writes to the console that the command line gives it; make reads what makefile prints.
-    assert {part_of(module) for module in printing} == {"cli", "makefile"}
+    # Display writes to the console that the command line gives it; make runs the two others.
+    assert {part_of(module) for module in printing} == {"cli", "exclusive", "makefile"}
 
 
 def test_only_workspace_builds_paths_of_artefacts() -> None:

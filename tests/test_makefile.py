@@ -254,7 +254,9 @@ def test_stages_that_are_named_together_run_in_their_order_also_with_j(checkout:
 def test_the_environment_is_made_first(checkout: Checkout) -> None:
     for target in ("train", "all"):
         output = checkout.make("-n", target, "FORCE=1", "VENV=.venv").output
-        steps = [output.index(text) for text in ("-m venv", "-m pip install", "-m pipeline")]
+        steps = [
+            output.index(text) for text in ('-m venv "$3"', "-m pip install", "-m pipeline train")
+        ]
         assert steps == sorted(steps)
         assert ".venv/bin/python" in output
     assert not (checkout.folder / ".venv").exists()
