@@ -11,7 +11,8 @@ if not sys.warnoptions:
     warnings.simplefilter("ignore")
 
 try:
-    from pipeline.cli import main
+    from pipeline import cli
+    from pipeline.cli.endings import listen_for_requests
 except ModuleNotFoundError as missing:
     sys.exit(f"Error: the package {missing.name} is not installed\n{HOW_TO_INSTALL}")
 except OSError as refused:
@@ -20,6 +21,13 @@ except MemoryError:
     sys.exit("Error: " + "\n".join(NO_MEMORY))
 except KeyboardInterrupt:
     sys.exit(130)
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    listen_for_requests()
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

@@ -282,6 +282,33 @@ def test_failures_are_lines(
     assert (result.stderr, result.stdout, result.exit_code) == (lines, "", code)
 
 
+def test_an_error_on_the_way_of_an_interrupt_is_an_interrupt(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except sys.no_such_name:  # type: ignore[attr-defined]
+            pass
+
+    monkeypatch.setattr("pipeline.stages.download.download", fail)
+    assert run("download").exit_code == 130
+
+
+def test_an_interrupt_before_the_command_begins(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.cli.main.make_context", fail)
+    result = run("download")
+    assert (result.stderr.strip(), result.exit_code) == (
+        "Interrupted. The same command goes on from here.",
+        130,
+    )
+
+
 def test_a_mistake_of_ours_is_a_line_and_its_traceback_can_be_had(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

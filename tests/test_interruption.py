@@ -26,6 +26,7 @@ from tests.practice_case import (
     temporaries,
 )
 
+TERMINATED = "\nTerminated. The same command goes on from here.\n"
 EPOCHS = 12
 OVERRIDES = f"training.epochs={EPOCHS}"
 
@@ -106,7 +107,11 @@ def test_ended_from_the_keyboard_and_from_outside(workspace: Workspace, undistur
     process = Process(workspace)
     process.read_until_epochs(1)
     assert any("going on after epoch" in line for line in process.lines)
-    assert process.end(signal.SIGTERM) == (-signal.SIGTERM, "")
+    assert process.end(signal.SIGTERM) == (-signal.SIGTERM, TERMINATED)
+    assert temporaries(workspace.data) == []
+    process = Process(workspace)
+    process.read_until_epochs(1)
+    assert process.end(signal.SIGHUP) == (-signal.SIGHUP, TERMINATED)
     finish(workspace, undisturbed)
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ import click
 
 from pipeline import HOW_TO_INSTALL
 from pipeline.addresses import without_password
+from pipeline.cli.endings import Terminated, end_as_asked, request_behind
 from pipeline.errors import PipelineError
 from pipeline.machine_faults import NO_MEMORY, NO_THREADS, explain
 from pipeline.plain_text import printable
 
-INTERRUPTED = 130  # what shells report for a process that SIGINT ended
 TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
 
 
@@ -28,12 +27,21 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         _print_whatever_can_be_printed()
+        stands_alone = extra.pop("standalone_mode", True)
         # Around all of click, because help and usage can fail too: on a full disk, say.
         with friendly_failures():
-            return super().main(*args, **extra)
+            try:
+                # Standing alone, click would end an interrupted command in its own way.
+                code = super().main(*args, standalone_mode=False, **extra)
+            except click.ClickException as error:
+                error.show()
+                code = error.exit_code
+        if stands_alone:
+            sys.exit(code or 0)
+        return code
 
     def invoke(self, ctx: click.Context) -> Any:
-        # And inside of it, because click ends an interrupted command in its own way.
+        # And inside of it, because click would take an interrupt for its own.
         with friendly_failures():
             return super().invoke(ctx)
 
@@ -51,11 +59,8 @@ def friendly_failures() -> Iterator[None]:
     except PipelineError as error:
         show_error(error)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        # Whoever is impatient presses twice; the process ends as it is.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        click.echo("\nInterrupted. The same command goes on from here.", err=True)
-        sys.exit(INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort, Terminated) as request:
+        end_as_asked(request)
     except BrokenPipeError:
         # The reader (head, a closed terminal) has what it wants; nothing is left to be flushed.
         _discard_output()
@@ -74,6 +79,8 @@ def friendly_failures() -> Iterator[None]:
     except MemoryError:
         _end(*NO_MEMORY)
     except Exception as error:
+        if (asked := request_behind(error)) is not None:
+            end_as_asked(asked)
         if "can't start new thread" in str(error):  # Python has no class of its own for it
             _end(*NO_THREADS)
         if os.environ.get(TRACEBACK):

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -26,6 +27,7 @@ from pipeline.nn.initializers import Array
 # Elsewhere a process that is to inherit arrays as they are can't be had, or not safely; there
 # the workers are threads.
 PROCESSES = sys.platform == "linux"
+_REQUESTS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if PROCESSES else set()
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
@@ -70,7 +72,7 @@ class Team:
                 args=(theirs, list(self._connections), number),
                 daemon=True,
             )
-            with warnings.catch_warnings():
+            with _undisturbed(), warnings.catch_warnings():
                 # Of threads at the time of the fork. They draw and wait; a worker does neither.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process.start()
@@ -123,7 +125,10 @@ class Team:
     def _serve(self, requests: Connection, inherited: list[Connection], number: int) -> None:
         """Answer requests until the caller says that there are no more, or ends in whatever way."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what an interrupt means
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for request in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(request) != signal.SIG_IGN:  # as under nohup
+                signal.signal(request, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _REQUESTS)
         for connection in inherited:  # else the pipe would stay open as long as this process lives
             connection.close()
         with contextlib.suppress(EOFError, OSError):
@@ -131,6 +136,19 @@ class Team:
                 method, arguments = request
                 requests.send(_call(self, method, number, arguments))
         os._exit(0)  # without the exit handlers of the process that this is a copy of
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let requests to end wait for the block's end: in mid-fork Python would drop what they raise.
+
+    A process that is forked in the block begins with them waiting.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _REQUESTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _call(team: Team, method: str, number: int, arguments: tuple[Any, ...]) -> Any:

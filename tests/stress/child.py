@@ -93,6 +93,8 @@ def _fail(
 
 
 def _shift_clock(seconds: float) -> None:
+    # What is compiled against Python's own class of times must have seen it before.
+    importlib.import_module("pandas")
     true_time = time.time
 
     class Shifted(datetime.datetime):
@@ -135,14 +137,15 @@ def serve() -> None:
 
 
 def _let_interrupts_wait() -> None:
-    """Hold an interrupt back until the command line is reached: a fork is there at once."""
+    """Hold requests to end back until the command line is reached: a fork is there at once."""
     from pipeline.cli import main
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, held)
     make_context = main.make_context
 
     def begin(*arguments: Any, **extra: Any) -> Any:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
         return make_context(*arguments, **extra)
 
     main.make_context = begin  # type: ignore[method-assign]

@@ -42,8 +42,9 @@ class Case:
     shell: how a shell starts the command, "$@": with limits, redirections, another umask.
     child: what tests.stress.child does to the process.  variables: added to the environment; None
     takes one away.  prepare, mend: change the trial's folder before, and before the second time.
-    expect: "fails" with exit code 1 and a line or two, "works" without a word on standard error,
-    or "either", as where a limit is reached only in the middle of some commands.
+    expect: "fails" with exit code 1 and a line or two; "works" without a word on standard error;
+    "either", as where a limit is reached only in the middle of some commands; "is silent", whether
+    it works, or ends with 1 because nobody listens.
     says: in the error.  place: the name of the trial's folder.
     user: "bound" by permissions, as everybody but root is; or a "stranger", whom the machine does
     not know by name.
@@ -59,7 +60,7 @@ class Case:
     arguments: tuple[str, ...] = ()
     prepare: Callable[[Path], None] = _nothing
     mend: Callable[[Path], None] = _nothing
-    expect: Literal["fails", "works", "either"] = "works"
+    expect: Literal["fails", "works", "either", "is silent"] = "works"
     says: tuple[str, ...] = ()
     user: Literal["bound", "stranger"] | None = None
     place: str = "folder"
@@ -129,6 +130,8 @@ def _run(case: Case, work: Path, kaggle: Mapping[str, str]) -> Outcome:
 
 
 def _faults(case: Case, outcome: Outcome) -> list[str]:
+    if case.expect == "is silent" and outcome.code == 1 and not outcome.err:
+        return []
     if case.expect == "fails" or (case.expect == "either" and outcome.code):
         return faults_of_an_error(outcome, *case.says)
     if outcome.code or outcome.err.strip():
