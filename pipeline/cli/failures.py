@@ -32,7 +32,7 @@ class Commands(click.Group):
         with friendly_failures():
             try:
                 # Standing alone, click would end an interrupted command in its own way.
-                code = super().main(*args, standalone_mode=False, **extra)
+                code = super().main(*args, **{**extra, "standalone_mode": False})
             except click.ClickException as error:
                 error.show()
                 code = error.exit_code
