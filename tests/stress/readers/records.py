@@ -188,7 +188,7 @@ class RawManifest(RecordReader):
         assert not found[1] or found[1].train_rows == TRAIN_ROWS, "other rows of train.csv"
         written = json.loads(data)
         if found[2]:
-            # A download that is there is not read again; preprocess refuses what it finds otherwise.
+            # A download that is there is not read again; preprocess refuses other numbers.
             told = written["files"]["test.csv"]["rows"] if found[2].unchanged else TEST_ROWS
             assert found[2].test_rows == told, "rows that it does not tell of"
         if written["kind"] != "competition":
