@@ -45,6 +45,12 @@ def workspace(practice_workspace: Workspace, tmp_path: Path) -> Workspace:
     return copy_practice(practice_workspace, tmp_path)
 
 
+def _listen() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, nohup a closed terminal."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Process:
     """``python -m pipeline train`` under way."""
 
@@ -59,8 +65,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell lets what it starts in the background ignore Ctrl-C, and all below it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=_listen,  # noqa: PLW1509
         )
         self.lines: list[str] = []
 

@@ -70,14 +70,14 @@ def test_a_hostile_machine(case: Case, machine: Machine, tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_at_some_writes(machine: Machine, warm: Warm, tmp_path: Path) -> None:
-    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=4))
+    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=6))
     assert len(tried) > 2
     assert any("No space left" in one.said for one in tried)
     assert [one for one in tried if one.faults] == []
 
 
 def test_signals_at_random_instants(machine: Machine, warm: Warm, tmp_path: Path) -> None:
-    tried = list(signals(machine, warm, "train", tmp_path, tries=6, seed=1))
+    tried = list(signals(machine, warm, "train", tmp_path, tries=4, seed=1))
     assert [one for one in tried if one.faults] == []
 
 
