@@ -94,7 +94,9 @@ ifneq ($(filter-out help clean distclean,$(MAKECMDGOALS)),)
 endif
 INTERPRETER = $(call quote,$(RUNNER))
 DIGITS = $(INTERPRETER) -m pipeline
-# What is imported is compiled then; compiling everything takes longer than fetching it.
+# What is imported is compiled then, and kept even if PYTHONDONTWRITEBYTECODE is set, as in many
+# containers: each command would compile pandas anew. Compiling everything takes longer than fetching it.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 
 # Others that find no environment wait until this one has made it.

@@ -269,6 +269,14 @@ def test_the_tests_install_what_they_need(checkout: Checkout) -> None:
     assert "pip" not in checkout.make("-n", "test").output
 
 
+def test_what_is_compiled_is_kept_for_the_next_command(checkout: Checkout) -> None:
+    code = checkout.folder / "pipeline"
+    for folder in [*code.rglob("__pycache__")]:
+        shutil.rmtree(folder)
+    assert checkout.make("runs", PYTHONDONTWRITEBYTECODE="1").code == 0
+    assert list(code.rglob("*.pyc"))
+
+
 @pytest.mark.parametrize("target", ["all", "train", "test"])
 def test_without_a_python_new_enough(checkout: Checkout, target: str) -> None:
     outcome = checkout.make(target, "PYTHON=")
