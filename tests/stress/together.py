@@ -1,5 +1,6 @@
 """Two commands at once in one checkout: the second waits, says for whom, and ends as if alone."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ from tests.submit_case import RUN, Case
 AT_ONCE = 2
 TRIES = 3  # to stop a command while it holds its lock
 PATIENCE_SECONDS = 120
-SILENCE_SECONDS = 30  # a second command that waits so long and says nothing has failed
+SILENCE_SECONDS = 90  # a second command that takes so long and says nothing has failed
 GIVEN = ("SOURCE=practice", "RECIPE=smoke")
 SENT = ("SOURCE=kaggle", f"RUN={RUN}")
 BLEND = "RUNS=practice-smoke practice-smoke-seed1"
@@ -38,12 +39,15 @@ class Pair:
 
     Each is what one types after make.  without: artefacts that are not there yet.
     waits: whether the second has to.
+    lock: the file that tells of the lock at which the first is stopped; any, unless the first
+        takes several and the second needs but one of them.
     """
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     without: tuple[str, ...] = ()
     waits: bool = True
+    lock: str = "*/**/.*.lock.json"
 
     def __str__(self) -> str:
         return f"{_typed(self.first)} | {_typed(self.second)}"
@@ -52,6 +56,9 @@ class Pair:
 RUN_FOLDER = ("data/runs/practice-smoke",)
 CSV = ("submissions/practice-smoke.csv", "submissions/practice-smoke.json")
 TEST_DIGITS = ("data/runs/practice-smoke/test_probabilities.npy",)
+ARRAYS = "data/processed/.practice.lock.json"
+RUN_LOCK = "data/runs/.practice-smoke.lock.json"
+CSV_LOCK = "submissions/.practice-smoke.csv.lock.json"
 AGAIN = "FORCE=1"
 # The same command twice.
 TWICE = (
@@ -73,9 +80,9 @@ TWICE = (
 # Commands that write the same things, or one that reads what the other writes.
 BESIDE = (
     Pair(("download", AGAIN), ("preprocess", AGAIN)),
-    Pair(("preprocess",), ("train",), ("data/processed/practice", *RUN_FOLDER)),
-    Pair(("preprocess", AGAIN), ("train", AGAIN)),
-    Pair(("preprocess", AGAIN), ("validate", AGAIN)),
+    Pair(("preprocess",), ("train",), ("data/processed/practice", *RUN_FOLDER), lock=ARRAYS),
+    Pair(("preprocess", AGAIN), ("train", AGAIN), lock=ARRAYS),
+    Pair(("preprocess", AGAIN), ("validate", AGAIN), lock=ARRAYS),
     Pair(("train",), ("validate",), RUN_FOLDER),
     Pair(("train", AGAIN), ("validate", AGAIN)),
     Pair(("train", AGAIN), ("submission", AGAIN)),
@@ -85,8 +92,8 @@ BESIDE = (
     Pair(("train", AGAIN), ("compare", BLEND)),
     Pair(("train", "FOLDS=2"), ("train", "FOLDS=2", "SEED=1"), waits=False),
     Pair(("validate", AGAIN), ("submission", AGAIN)),
-    Pair(("submission", AGAIN), ("submit",)),
-    Pair(("blend", BLEND), ("train", AGAIN)),
+    Pair(("submission", AGAIN), ("submit",), lock=CSV_LOCK),
+    Pair(("blend", BLEND), ("train", AGAIN), lock=RUN_LOCK),
     Pair(("train", AGAIN), ("runs",), waits=False),
     Pair(("train", AGAIN), ("results",), waits=False),
 )
@@ -224,7 +231,7 @@ def _judge(outcome: Outcome, place: "_Place", expected: dict[str, str]) -> None:
 def _meet(place: "_Place", pair: Pair, outcome: Outcome) -> tuple["_Command", "_Command"]:
     """Stop the first while it holds a lock, and start the second until it waits or ends."""
     first = place.start(pair.first)
-    first.stop_when_it_holds()
+    first.stop_when_it_holds(pair.lock)
     second = place.start(pair.second)
     in_silence = threading.Timer(SILENCE_SECONDS, first.go_on)
     in_silence.start()
@@ -304,17 +311,20 @@ class _Command:
     holder: int = 0
     stopped: bool = False
 
-    def stop_when_it_holds(self) -> None:
-        """Stop the stage as soon as it says that it holds a lock."""
+    def stop_when_it_holds(self, lock: str) -> None:
+        """Stop the stage as soon as it says, in a file of this pattern, that it holds a lock."""
         while self.process.poll() is None and not self.holder:
-            for path in self.folder.glob("*/**/.*.lock.json"):
+            for path in self.folder.glob(lock):
                 try:
                     self.holder = int(json.loads(path.read_text(encoding="utf-8"))["process"])
                     os.kill(self.holder, signal.SIGSTOP)
                     self.stopped = True
-                    break
+                    if _is_held(path.with_suffix("")):
+                        break
+                    self.go_on()  # it was about to let go
                 except (OSError, ValueError):  # gone again, or half-written
-                    self.holder = 0
+                    pass
+                self.holder = 0
             time.sleep(0.002)
 
     def read_until_it_waits(self) -> str:
@@ -347,6 +357,15 @@ class _Command:
         if self.stopped:
             self.stopped = False
             os.kill(self.holder, number)
+
+
+def _is_held(lock: Path) -> bool:
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _names(word: str, other: str) -> bool:
