@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import pydantic
+
 from pipeline import provenance, records
 from pipeline.errors import PipelineError
 from pipeline.files import parse_json, write_text
 from pipeline.kaggle_answers import Submission
 from pipeline.records.values import Share, Whole
+from pipeline.schema_faults import explain_faults
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
@@ -139,9 +142,10 @@ def _parse(row: str) -> LedgerLine:
     row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
-    if what := records.fault(value, LedgerLine):
-        raise ValueError(what)
-    return LedgerLine.model_validate(value)
+    try:
+        return LedgerLine.model_validate(value)
+    except pydantic.ValidationError as error:
+        raise ValueError(explain_faults(error, value)[0]) from None
 
 
 def _damaged(path: Path, number: int, what: str) -> PipelineError:
