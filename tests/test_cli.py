@@ -106,6 +106,32 @@ def test_the_console_script_is_this_command() -> None:
     assert project["project"]["scripts"] == {"digits": "pipeline.__main__:main"}
 
 
+WARNING = """
+import sys, warnings
+from pipeline.__main__ import main
+warnings.warn("of a library")
+sys.argv = ["digits", "--version"]
+main()
+"""
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("-W", "default"), True)])
+def test_what_libraries_warn_of_is_shown_to_those_who_ask(
+    options: tuple[str, ...], shown: bool
+) -> None:
+    done = subprocess.run(
+        [sys.executable, *options, "-c", WARNING],
+        cwd=REPOSITORY,
+        env=environment(PYTHONWARNINGS=""),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"digits, version {__version__}\n"
+    assert ("of a library" in done.stderr) == shown
+    assert shown or not done.stderr
+
+
 HELP_AND_IMPORTS = """
 import sys
 from pipeline.cli import main

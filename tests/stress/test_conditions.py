@@ -15,14 +15,6 @@ from tests.stress.warm import Warm
 TELLING = (
     Case("a limit", "train", "files", 'ulimit -n 8; exec "$@"', expect="fails", says=("ulimit",)),
     Case("a limit", "submission", "size", 'ulimit -f 0; exec "$@"', expect="fails"),
-    Case(
-        "a limit",
-        "compare",
-        "a library that warns",
-        'ulimit -f 0; exec "$@"',
-        variables={"MPLCONFIGDIR": "/nonexistent"},
-        expect="fails",
-    ),
     Case("a reader", "summary", "head", 'exec "$@" >&- 2>&- <&-'),
     Case("the output", "validate", "full", 'exec "$@" >/dev/full', expect="fails"),
     Case("a locale", "trace", "ASCII", variables=ASCII, place="ümläut 数"),
@@ -70,14 +62,14 @@ def test_a_hostile_machine(case: Case, machine: Machine, tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_at_some_writes(machine: Machine, warm: Warm, tmp_path: Path) -> None:
-    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=6))
+    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=12))
     assert len(tried) > 2
     assert any("No space left" in one.said for one in tried)
     assert [one for one in tried if one.faults] == []
 
 
 def test_signals_at_random_instants(machine: Machine, warm: Warm, tmp_path: Path) -> None:
-    tried = list(signals(machine, warm, "train", tmp_path, tries=4, seed=1))
+    tried = list(signals(machine, warm, "train", tmp_path, tries=2, seed=1))
     assert [one for one in tried if one.faults] == []
 
 

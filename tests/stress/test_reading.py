@@ -10,7 +10,7 @@ from tests.stress.fuzzing import Tally, attempt, each_input
 from tests.stress.readers import READERS
 from tests.stress.reading import QUICK_READERS
 
-INPUTS = 60
+INPUTS = 40
 
 
 @pytest.mark.parametrize("name", READERS)
