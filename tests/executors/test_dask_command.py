@@ -1,9 +1,10 @@
-"""The command with a cluster of its own: killed workers, Ctrl-C, and nothing that stays behind."""
+"""The command with a cluster of its own: killed workers, signals, and nothing that stays behind."""
 
 import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.stages.train import train
@@ -50,8 +51,17 @@ class Command:
                 return found[1]
         raise AssertionError(f"it ended without {pattern}: {self.process.communicate()[1]}")
 
+    def end_by(self, send: Callable[[int, int], None], number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; return exit code and standard error when all of its processes are gone."""
+        below = children_of(self.process.pid)
+        assert below
+        send(self.process.pid, number)
+        errors = self.process.communicate(timeout=60)[1]
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "all are gone")
+        return self.process.returncode, errors.strip()
 
-def test_killed_workers_and_interrupts(practice_workspace: Workspace, tmp_path: Path) -> None:
+
+def test_killed_workers_and_signals(practice_workspace: Workspace, tmp_path: Path) -> None:
     workspace = copy_practice(practice_workspace, tmp_path / "dask")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -66,20 +76,23 @@ def test_killed_workers_and_interrupts(practice_workspace: Workspace, tmp_path: 
     assert done >= 2
     assert int(first.read_until(r": epoch (\d+)/")) == done + 1
 
-    left = children_of(first.process.pid)
-    assert left
-    os.killpg(first.process.pid, signal.SIGINT)  # Ctrl-C reaches the workers as well
-    errors = first.process.communicate(timeout=60)[1]
-    assert first.process.returncode == 130
-    assert errors.strip() == "Interrupted. The same command goes on from here."
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), "all are gone")
+    # Ctrl-C reaches the workers as well.
+    interrupted = (130, "Interrupted. The same command goes on from here.")
+    assert first.end_by(os.killpg, signal.SIGINT) == interrupted
     assert list(temporary.iterdir()) == []
     assert temporaries(workspace.data) == []
     assert run.checkpoint.exists()
 
     second = Command(workspace, temporary)
     assert int(second.read_until(r"going on after epoch (\d+)")) > done
-    assert (second.process.communicate(timeout=60)[1], second.process.returncode) == ("", 0)
+    terminated = (-signal.SIGTERM, "Terminated. The same command goes on from here.")
+    assert second.end_by(os.kill, signal.SIGTERM) == terminated
+    assert list(temporary.iterdir()) == []
+    assert temporaries(workspace.data) == []
+
+    third = Command(workspace, temporary)
+    assert int(third.read_until(r"going on after epoch (\d+)")) > done
+    assert (third.process.communicate(timeout=60)[1], third.process.returncode) == ("", 0)
     assert list(temporary.iterdir()) == []
     assert not run.checkpoint.exists()
     serial = plan_of(copy_practice(practice_workspace, tmp_path / "serial"), overrides=SETTINGS)
