@@ -170,7 +170,8 @@ class Workers:
     async def within(self, answer: Awaitable[Answer]) -> Answer:
         """Return the scheduler's answer. Raises PipelineError if there is none."""
         try:
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+            async with _in_time():
+                return await answer
         except OSError:  # a timeout is one, too
             raise self._silent() from None
 
@@ -181,7 +182,8 @@ class Workers:
         """
         asked = self.client.run(function, *arguments, workers=[worker], on_error="return")
         try:
-            answers = await asyncio.wait_for(asked, ANSWER_SECONDS)
+            async with _in_time():
+                answers = await asked
         except TimeoutError as error:
             raise LostWorkerError(worker) from error
         except OSError:
@@ -237,6 +239,14 @@ class Workers:
                     f"instead of {ours[name]}",
                     remedy="Install the same commit and packages there as here.",
                 )
+
+
+def _in_time() -> asyncio.Timeout:
+    """Raise TimeoutError in the block if an answer does not come.
+
+    Not asyncio.wait_for: before Python 3.12 a Ctrl-C at the instant of an answer is lost in it.
+    """
+    return asyncio.timeout(ANSWER_SECONDS)
 
 
 def _as_any(awaitable: Any) -> Any:

@@ -1,11 +1,13 @@
 """Runs that workers of a cluster train end with the bits of those trained here."""
 
+import asyncio
 import re
 import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,7 +180,7 @@ def test_an_interrupted_client_goes_on(
     plan = plan_of(workspace, overrides=LONG)
 
     def interrupt(line: str) -> None:
-        # As early as there is a checkpoint: a client that hears of the end at once is not stopped.
+        # As early as there is a checkpoint, so that training is not over yet.
         if ": epoch 1/" in line:
             signal.raise_signal(signal.SIGINT)
 
@@ -189,6 +191,25 @@ def test_an_interrupted_client_goes_on(
     train(plan, executor=executor, tell=lines.append)
     assert "going on after epoch" in lines[0]
     assert_same_run(plan, serial)
+
+
+@pytest.mark.parametrize("of", ["a worker", "the scheduler"])
+def test_an_interrupt_at_the_instant_of_an_answer_is_not_lost(
+    of: str, workspace: Workspace
+) -> None:
+    async def interrupt() -> None:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        client: Any = SimpleNamespace(run=lambda *_, **__: answer)
+        workers = Workers(client, plan_of(workspace), print, "here")
+        asked = workers.within(answer) if of == "the scheduler" else workers.ask("it", print)
+        asking = asyncio.create_task(asked)
+        await asyncio.sleep(0)
+        answer.set_result({"it": None})
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(interrupt())
 
 
 def test_what_fails_on_a_worker_is_said_as_here(executor: Executor, workspace: Workspace) -> None:
