@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.executors import dask_worker
+from pipeline.executors import dask_worker, event_loop
 from pipeline.executors.dask_cluster import WAIT_SECONDS, LostWorkerError, Workers, connected, label
 from pipeline.executors.dask_job import Job, find_jobs
 from pipeline.executors.dask_worker import Outcome
@@ -50,7 +50,7 @@ class DaskExecutor:
             say = tell or (lambda _: None)
             jobs = find_jobs(plans, force=force, tell=say, locks=locks)
             if jobs:
-                asyncio.run(_Round(jobs, say, watcher, self._scheduler).train())
+                event_loop.run(_Round(jobs, say, watcher, self._scheduler).train())
         return not jobs
 
 
