@@ -174,6 +174,15 @@ def test_a_killed_worker_costs_no_epoch_that_came_home(
     ]  # the second network's, too
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_client_goes_on(
     executor: Executor, workspace: Workspace, serial: Workspace
 ) -> None:
