@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import pydantic
-
 from pipeline import provenance, records
 from pipeline.errors import PipelineError
 from pipeline.files import parse_json, write_text
 from pipeline.kaggle_answers import Submission
 from pipeline.records.values import Share, Whole
-from pipeline.schema_faults import explain_faults
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
@@ -142,10 +139,7 @@ def _parse(row: str) -> LedgerLine:
     row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
-    try:
-        return LedgerLine.model_validate(value)
-    except pydantic.ValidationError as error:
-        raise ValueError(explain_faults(error, value)[0]) from None
+    return records.parse(value, LedgerLine)
 
 
 def _damaged(path: Path, number: int, what: str) -> PipelineError:

@@ -10,7 +10,7 @@ from pipeline.records.digits import (
     ProcessedManifest,
     RawManifest,
 )
-from pipeline.records.reading import check, fault, read
+from pipeline.records.reading import check, fault, parse, read
 from pipeline.records.submission import Push, Sent, Submission
 from pipeline.records.training import EnsembleTraining, NetworkTraining, Tuning
 from pipeline.records.validation import EnsembleMetrics, Measured, Metrics, Reproduction, Score
@@ -35,5 +35,6 @@ __all__ = [
     "Tuning",
     "check",
     "fault",
+    "parse",
     "read",
 ]

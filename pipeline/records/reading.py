@@ -1,13 +1,15 @@
 """Reading a record: it has its shape, or one line says what is wrong with it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 
 from pipeline.files import damaged, read_json
 from pipeline.records.values import Record
 from pipeline.schema_faults import explain_faults
+
+Shape = TypeVar("Shape", bound=Record)
 
 
 def read(path: Path, shape: type[Record]) -> dict[str, Any]:
@@ -29,7 +31,15 @@ def check(path: Path, record: dict[str, Any], shape: type[Record]) -> None:
 def fault(record: dict[str, Any], shape: type[Record]) -> str | None:
     """Return what is wrong with a record first, naming its dotted key; None if nothing is."""
     try:
-        shape.model_validate(record)
-    except pydantic.ValidationError as error:
-        return explain_faults(error, record)[0]
+        parse(record, shape)
+    except ValueError as error:
+        return str(error)
     return None
+
+
+def parse(record: dict[str, Any], shape: type[Shape]) -> Shape:
+    """Return the record as an object. Raises ValueError, whose text is what ``fault`` returns."""
+    try:
+        return shape.model_validate(record)
+    except pydantic.ValidationError as error:
+        raise ValueError(explain_faults(error, record)[0]) from None

@@ -318,12 +318,13 @@ class _Command:
                 try:
                     self.holder = int(json.loads(path.read_text(encoding="utf-8"))["process"])
                     os.kill(self.holder, signal.SIGSTOP)
-                    self.stopped = True
-                    if _is_held(path.with_suffix("")):
-                        break
-                    self.go_on()  # it was about to let go
                 except (OSError, ValueError):  # gone again, or half-written
-                    pass
+                    self.holder = 0
+                    continue
+                self.stopped = True
+                if _is_held(path.with_suffix("")):
+                    break
+                self.go_on()  # it has let go by now
                 self.holder = 0
             time.sleep(0.002)
 
@@ -360,11 +361,13 @@ class _Command:
 
 
 def _is_held(lock: Path) -> bool:
-    with lock.open("rb") as file:
-        try:
+    try:
+        with lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # some versions of filelock remove it
+        pass
     return False
 
 
