@@ -100,7 +100,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 
 # Others that find no environment wait until this one has made it.
-ALONE = $(call quote,$(PYTHON)) -m pipeline.exclusive $(VENV)
+ALONE = $(call quote,$(PYTHON)) -m pipeline.system.exclusive $(VENV)
 
 .PHONY: help
 help: ## List targets and variables
@@ -128,7 +128,7 @@ help: ## List targets and variables
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
 
 # ---- the whole way, as a graph of real files -------------------------------------------------
-# pipeline/makefile.py names the files of this source, recipe, seed and run, also where names hold spaces.
+# pipeline/plan/makefile.py names the files of this source, recipe, seed and run, also where names hold spaces.
 ifneq ($(filter all,$(MAKECMDGOALS)),)
 define newline
 
@@ -136,7 +136,7 @@ define newline
 endef
 # Before version 4.4, make does not export variables to $(shell); so each is handed over.
 HANDED_OVER := $(foreach name,SOURCE RECIPE RUN SEED SET FOLDS DATA SUBMISSIONS,DIGITS_$(name)=$(call quote,$($(name))))
-PLAN := $(shell $(HANDED_OVER) $(call quote,$(PYTHON)) -m pipeline.makefile)
+PLAN := $(shell $(HANDED_OVER) $(call quote,$(PYTHON)) -m pipeline.plan.makefile)
 ifeq ($(PLAN),)
   $(error nothing was done)
 endif
@@ -153,16 +153,16 @@ all: $(SUMMARY) ## Do every stage that is due, up to the checked CSV and a summa
 $(RAW): $(ORIGIN) $(FORCED) | $(INSTALLED)
 	@$(DIGITS) download
 
-$(PROCESSED): $(RAW) $(wildcard pipeline/digits_*.py) pipeline/stages/preprocess.py | $(INSTALLED)
+$(PROCESSED): $(RAW) pipeline/digits/csv_reader.py pipeline/digits/header.py pipeline/digits/rows.py pipeline/stages/preprocess.py | $(INSTALLED)
 	@$(DIGITS) preprocess
 
-$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(MEMBERS) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/fitting.py pipeline/network_run.py pipeline/stages/train.py | $(INSTALLED)
+$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(MEMBERS) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/training/fitting.py pipeline/training/network_run.py pipeline/stages/train.py | $(INSTALLED)
 	@$(DIGITS) train
 
-$(VALIDATION): $(TRAINING) pipeline/metrics.py pipeline/stages/validate.py | $(INSTALLED)
+$(VALIDATION): $(TRAINING) pipeline/runs/metrics.py pipeline/stages/validate.py | $(INSTALLED)
 	@$(DIGITS) validate
 
-$(SUBMISSION): $(TRAINING) $(VALIDATION) pipeline/submission.py pipeline/stages/submission.py | $(INSTALLED)
+$(SUBMISSION): $(TRAINING) $(VALIDATION) pipeline/kaggle/submission_csv.py pipeline/stages/submission.py | $(INSTALLED)
 	@$(DIGITS) submission
 
 $(SUMMARY): $(VALIDATION) $(SUBMISSION) | $(INSTALLED)

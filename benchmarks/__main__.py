@@ -26,8 +26,8 @@ from rich.table import Table
 
 from benchmarks.peers import Peer
 from benchmarks.work import Work
-from pipeline.files import write_text
-from pipeline.threads import available_cores
+from pipeline.system.cores import available_cores
+from pipeline.system.files import write_text
 
 # The dense network with PyTorch's AdamW as it comes and in its fastest form; the convolutional one
 # with the fastest form only, in both of PyTorch's memory layouts.

@@ -12,12 +12,12 @@ from statistics import median
 
 import numpy as np
 
-from pipeline.fitting import make_training
+from pipeline.digits.sources import practice
 from pipeline.nn import Examples
-from pipeline.plan import find_recipe
-from pipeline.recipe import Recipe, read_recipe
-from pipeline.sources import practice
-from pipeline.threads import available_cores, single_threaded_blas
+from pipeline.plan.plan import find_recipe
+from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.system.cores import available_cores, single_threaded_blas
+from pipeline.training.fitting import make_training
 
 ROWS = 5_000
 HELD_OUT = 100

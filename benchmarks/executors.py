@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from statistics import median
 
-from pipeline import files
-from pipeline.plan import make_plan
+from pipeline.plan.plan import make_plan
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
-from pipeline.threads import available_cores
+from pipeline.system import files
+from pipeline.system.cores import available_cores
 
 DOCUMENT = Path("docs/scale.md")
 NAMES = ("local", "dask")

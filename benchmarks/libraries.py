@@ -14,7 +14,7 @@ from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, 
 from pipeline.nn import AdamW, Predictor, Shards
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense
-from pipeline.threads import single_threaded_blas
+from pipeline.system.cores import single_threaded_blas
 
 IMAGES_TO_PREDICT = 28_000
 

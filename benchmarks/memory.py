@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.work import CONVOLUTIONAL_LAYERS
 from pipeline.nn import AdamW, Examples, Network, Settings, Training
-from pipeline.threads import available_cores, single_threaded_blas
+from pipeline.system.cores import available_cores, single_threaded_blas
 
 ROWS = 42_000
 HELD_OUT = 4_200

@@ -28,10 +28,10 @@ from benchmarks.notebook_mistakes import (
     Unshifted,
 )
 from benchmarks.work import digits
-from pipeline.files import write_text
 from pipeline.nn.gradcheck import numeric_gradient
 from pipeline.nn.initializers import Array
-from pipeline.threads import single_threaded_blas
+from pipeline.system.cores import single_threaded_blas
+from pipeline.system.files import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-it-learns.md"
 RATE = 0.1

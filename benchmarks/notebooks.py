@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.fitting import make_training
 from pipeline.nn import Examples
 from pipeline.nn.initializers import Array
-from pipeline.plan import RECIPE_FOLDER
-from pipeline.recipe import Recipe, read_recipe
-from pipeline.recipe_layers import DenseLayer, LeakyReLULayer
-from pipeline.threads import available_cores, single_threaded_blas
+from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.layers import DenseLayer, LeakyReLULayer
+from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.system.cores import available_cores, single_threaded_blas
+from pipeline.training.fitting import make_training
 
 ROWS = 42_000
 

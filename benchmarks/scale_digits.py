@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.digits_header import KAGGLE_PIXELS, LABEL, SIDE_PIXELS
+from pipeline.digits.header import KAGGLE_PIXELS, LABEL, SIDE_PIXELS
+from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, practice
+from pipeline.kaggle.submission_csv import write_submission
 from pipeline.nn import Augmentation
 from pipeline.nn.batches import to_inputs
-from pipeline.sources import SAMPLE_SUBMISSION, TEST, TRAIN, practice
-from pipeline.submission import write_submission
-from pipeline.threads import available_cores, single_threaded_blas
+from pipeline.system.cores import available_cores, single_threaded_blas
 
 BLOCK_ROWS = 1_000
 DEFORMATION = Augmentation(

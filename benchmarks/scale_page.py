@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import write_text
-from pipeline.provenance import environment
-from pipeline.report.figures import MARKERS, drawing, to_svg
-from pipeline.report.palette import custom_properties, series, stand_in
+from pipeline.pages.figures import MARKERS, drawing, to_svg
+from pipeline.pages.palette import custom_properties, series, stand_in
+from pipeline.system.files import write_text
+from pipeline.system.provenance import environment
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, FIGURE = DOCS / "scale.md", DOCS / "figures" / "scale.svg"

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.digits.sources import practice
 from pipeline.nn import Network
 from pipeline.nn.conv import Conv2D
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense
-from pipeline.sources import practice
 
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01

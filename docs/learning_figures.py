@@ -11,15 +11,15 @@ from matplotlib.patches import ConnectionPatch, PathPatch
 from matplotlib.path import Path as PlotPath
 from sklearn.model_selection import train_test_split
 
-from pipeline.fitting import make_training
+from pipeline.digits.sources import practice
 from pipeline.nn import EpochResult, Examples, Network, softmax_cross_entropy
 from pipeline.nn.batches import to_inputs
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, ReLU
-from pipeline.plan import RECIPE_FOLDER
-from pipeline.recipe import read_recipe
-from pipeline.sources import practice
-from pipeline.threads import single_threaded_blas
+from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.recipe import read_recipe
+from pipeline.system.cores import single_threaded_blas
+from pipeline.training.fitting import make_training
 
 SHOWN_AT = (0, 50, 500)
 HALF_WAY = 50

@@ -17,7 +17,7 @@ import learning_figures
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from pipeline.files import write_text
+from pipeline.system.files import write_text
 
 FOLDER = Path(__file__).parent / "figures"
 FIGURES: dict[str, Callable[[], Figure]] = {

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from pipeline.files import atomic_write
+from pipeline.system.files import atomic_write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.comparison import compare, short_names
-from pipeline.ensemble import HeldOut
-from pipeline.fitting import COLUMNS, History
-from pipeline.metrics import Accuracy, accuracy_of
-from pipeline.plan import RECIPE_FOLDER
-from pipeline.recipe import read_recipe
-from pipeline.report.compared import ComparedRun, ComparisonEvidence
-from pipeline.runs import Score
-from pipeline.stages.compare import CompareResult
+from pipeline.analysis.compare import CompareResult
+from pipeline.pages.compared import ComparedRun, ComparisonEvidence
+from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.recipe import read_recipe
+from pipeline.runs.comparison import compare, short_names
+from pipeline.runs.ensemble import HeldOut
+from pipeline.runs.listing import Score
+from pipeline.runs.metrics import Accuracy, accuracy_of
+from pipeline.training.fitting import COLUMNS, History
 
 ROWS = 1000
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pipeline import kaggle_client
-from pipeline.kaggle_retry import Limits
-from pipeline.plan import make_plan
+from pipeline.kaggle import client
+from pipeline.kaggle.retry import Limits
+from pipeline.plan.plan import make_plan
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
-from pipeline.workspace import Workspace
 from tests.browser import open_browser
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
@@ -60,7 +60,7 @@ def kaggle_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggl
         longest_poll_seconds=0.02,
     )
     with KaggleServer() as server:
-        monkeypatch.setattr(kaggle_client, "LIMITS", patience)
+        monkeypatch.setattr(client, "LIMITS", patience)
         monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)

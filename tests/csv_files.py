@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.digits_csv import read_blocks
-from pipeline.digits_header import KAGGLE_PIXELS, LABEL
+from pipeline.digits.csv_reader import read_blocks
+from pipeline.digits.header import KAGGLE_PIXELS, LABEL
 
 
 def lines(rows: int, *, labelled: bool, pixels: list[str] = KAGGLE_PIXELS) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.workspace import Workspace
+from pipeline.plan.workspace import Workspace
 from tests.practice_case import REPOSITORY, copy_quickly, environment
 
 FILES = ("Makefile", "pyproject.toml", "constraints.txt")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.plan import Plan, make_plan
-from pipeline.workspace import RawFolder, RunFolder, Workspace
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.workspace import RawFolder, RunFolder, Workspace
 
 REPOSITORY = Path(__file__).parents[1]
 _LARGE = 1_000_000

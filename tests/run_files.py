@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import checkpoint, files, folds, prediction
-from pipeline.ledger import LedgerLine, write_line
-from pipeline.plan import RECIPE_FOLDER, Plan, Source
-from pipeline.workspace import Workspace
+from pipeline.digits import folds
+from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.workspace import Workspace
+from pipeline.runs.ledger import LedgerLine, write_line
+from pipeline.system import files
+from pipeline.training import checkpoint, prediction
 
 Images = NDArray[np.uint8]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.ledger import read_ledger
-from pipeline.plan import Plan
+from pipeline.kaggle.submission_csv import write_submission
+from pipeline.plan.plan import Plan
+from pipeline.runs.ledger import read_ledger
 from pipeline.stages.submit import SubmitResult, submit
-from pipeline.submission import write_submission
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.kaggle_api import SECRETS, Kaggle
 
 RUN = "kaggle-mlp"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pipeline.report.pictures import to_data_uri
+from pipeline.pages.pictures import to_data_uri
 from tests.browser import (
     FAULTS,
     assert_keyboard_reaches_everything,

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline.plan import find_source
-from pipeline.workspace import Workspace
+from pipeline.plan.plan import find_source
+from pipeline.plan.workspace import Workspace
 from tests.dockerfile import Instruction, Stage, is_in_context, read_stages
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
-from pipeline.stages.check import check
+from pipeline.analysis.check import check
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.workspace import Workspace
+from pipeline.system import files
 from tests.make_case import Built
 from tests.practice_case import assert_same_model, copy_practice, plan_of, temporaries
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.fitting import History
-from pipeline.plan import Plan
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.stages.train import train
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.training.fitting import History
 from tests.practice_case import (
     REPOSITORY,
     arrays_of,

@@ -20,7 +20,7 @@ from benchmarks.scale_page import (
     write_page,
 )
 from pipeline.cli import main
-from pipeline.submission import check_submission
+from pipeline.kaggle.submission_csv import check_submission
 from tests.csv_files import read_digits
 from tests.practice_case import REPOSITORY, environment
 

@@ -6,7 +6,16 @@ Stages and the libraries behind them are imported when a command runs, so that h
 import click
 
 from pipeline import __version__
-from pipeline.cli import digits, on_kaggle, records, reports, seeds, stages, tracing, tuning
+from pipeline.cli.commands import (
+    digits,
+    on_kaggle,
+    records,
+    reports,
+    seeds,
+    stages,
+    tracing,
+    tuning,
+)
 from pipeline.cli.failures import Commands
 
 # In the order in which help lists them: the way of the data, then what one asks about it.

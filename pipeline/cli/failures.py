@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from pipeline import HOW_TO_INSTALL
-from pipeline.addresses import without_password
 from pipeline.cli.endings import Terminated, end_as_asked, request_behind
-from pipeline.errors import PipelineError
-from pipeline.machine_faults import NO_MEMORY, NO_THREADS, explain
-from pipeline.plain_text import printable
+from pipeline.system.addresses import without_password
+from pipeline.system.errors import PipelineError
+from pipeline.system.machine_faults import NO_MEMORY, NO_THREADS, explain
+from pipeline.system.text import printable
 
 TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.failures import shown
-from pipeline.plan import Plan, make_plan, parse_folds, parse_seed
+from pipeline.plan.plan import Plan, make_plan, parse_folds, parse_seed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,7 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_executor(plan: Plan, *, executor: str | None, dask: str | None, **others: Any) -> None:
-        from pipeline.executors import make_executor
+        from pipeline.training.executors import make_executor
 
         command(plan, executor=make_executor(executor, dask), **others)
 
@@ -116,7 +116,7 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def console() -> "Console":
     """Return the console on which a command shows its result."""
-    from pipeline.display import make_console
+    from pipeline.cli.show import make_console
 
     return make_console()
 

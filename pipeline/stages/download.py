@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, provenance, records
-from pipeline.digits_csv import count_rows
-from pipeline.errors import PipelineError
-from pipeline.plan import Plan, Source, SourceKind
-from pipeline.sources import (
+from pipeline.digits.csv_reader import count_rows
+from pipeline.digits.records import RawManifest
+from pipeline.digits.sources import (
     ANSWER_KEY,
     SAMPLE_SUBMISSION,
     TEST,
@@ -24,8 +22,11 @@ from pipeline.sources import (
     mnist_csv,
     practice,
 )
-from pipeline.submission import check_submission
-from pipeline.workspace import RawFolder
+from pipeline.kaggle.submission_csv import check_submission
+from pipeline.plan.plan import Plan, Source, SourceKind
+from pipeline.plan.workspace import RawFolder
+from pipeline.system import files, provenance, records
+from pipeline.system.errors import PipelineError
 
 # How many rows train.csv and test.csv have where that is known; a user's files may have any.
 ROWS: dict[SourceKind, dict[str, int]] = {
@@ -84,7 +85,7 @@ def download(
                     "files": _verify(folder, fetched, ROWS.get(plan.source.kind, {})),
                 }
                 files.write_json(folder / raw.manifest.name, record)
-        manifest = records.read(raw.manifest, records.RawManifest)
+        manifest = records.read(raw.manifest, RawManifest)
     return DownloadResult(
         unchanged,
         plan.source.name,
@@ -104,14 +105,14 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
         return {"source": source.kind}
     if raw.manifest.exists() and not source.path.exists():
         # The copy outlives the user's files: a zip may be deleted once it is taken in.
-        return dict(records.read(raw.manifest, records.RawManifest).get("inputs") or {})
+        return dict(records.read(raw.manifest, RawManifest).get("inputs") or {})
     return {"source": source.kind, **local.identify(source.path)}
 
 
 def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
     if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
         return False
-    recorded = records.read(raw.manifest, records.RawManifest)["files"]
+    recorded = records.read(raw.manifest, RawManifest)["files"]
     known = (raw.train, raw.test, raw.sample_submission, raw.answer_key)
     return all(path.exists() for path in known if path.name in recorded)
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import files, provenance
-from pipeline.credentials import find_username
-from pipeline.errors import PipelineError
-from pipeline.notebook import UNKNOWN_OWNER, build_notebook, kernel_metadata, notebook_name
-from pipeline.plan import Plan
-from pipeline.workspace import NotebookFolder
+from pipeline.kaggle.credentials import find_username
+from pipeline.pages.notebook import UNKNOWN_OWNER, build_notebook, kernel_metadata, notebook_name
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import NotebookFolder
+from pipeline.system import files, provenance
+from pipeline.system.errors import PipelineError
 
 
 @dataclass(frozen=True)

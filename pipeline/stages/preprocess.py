@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import dataset, files, provenance, records
-from pipeline.digits_csv import read_blocks
-from pipeline.digits_header import SIDE_PIXELS
-from pipeline.errors import PipelineError
-from pipeline.metrics import CLASSES
-from pipeline.plan import Plan
-from pipeline.rows_file import RowsFile
-from pipeline.workspace import ProcessedFolder, RawFolder
+from pipeline.digits import dataset
+from pipeline.digits.csv_reader import read_blocks
+from pipeline.digits.header import SIDE_PIXELS
+from pipeline.digits.records import Preprocessed, ProcessedManifest, RawManifest
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import ProcessedFolder, RawFolder
+from pipeline.runs.metrics import CLASSES
+from pipeline.system import files, provenance, records
+from pipeline.system.errors import PipelineError
+from pipeline.system.rows_file import RowsFile
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def preprocess(
             remedy="Run: make download",
         )
     with files.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
-        manifest = records.read(raw.manifest, records.RawManifest)
+        manifest = records.read(raw.manifest, RawManifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]
         unchanged = not force and provenance.is_current(processed.manifest, inputs, arrays)
@@ -66,7 +68,7 @@ def preprocess(
             processed.manifest.touch()
         else:
             _replace(processed, raw, manifest, inputs)
-        record = records.read(processed.manifest, records.Preprocessed)
+        record = records.read(processed.manifest, Preprocessed)
     return PreprocessResult(
         unchanged,
         plan.source.name,
@@ -172,7 +174,7 @@ def _keep_folds(old: ProcessedFolder, new: ProcessedFolder, arrays: dict[str, An
     if not (old.manifest.exists() and old.folds.exists()):
         return
     try:
-        before = records.read(old.manifest, records.ProcessedManifest)["arrays"]["train_labels"]
+        before = records.read(old.manifest, ProcessedManifest)["arrays"]["train_labels"]
     except PipelineError:  # damaged, and about to be replaced; splits can be drawn again
         return
     if before == arrays["train_labels"]:

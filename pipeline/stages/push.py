@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import files, provenance, records
-from pipeline.errors import PipelineError
-from pipeline.kaggle_client import Kaggle
-from pipeline.kaggle_kernels import push_notebook
-from pipeline.notebook import kernel_metadata, notebook_name
-from pipeline.plan import Plan
-from pipeline.workspace import NotebookFolder
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.kernels import push_notebook
+from pipeline.pages.notebook import kernel_metadata, notebook_name
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import NotebookFolder
+from pipeline.runs import submission_records
+from pipeline.system import files, provenance, records
+from pipeline.system.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def push(
 
 
 def _earlier(folder: NotebookFolder) -> dict[str, Any]:
-    return records.read(folder.push, records.Push) if folder.push.exists() else {}
+    return records.read(folder.push, submission_records.Push) if folder.push.exists() else {}
 
 
 def _push(

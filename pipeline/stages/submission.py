@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, dataset, ensemble, files, prediction, provenance
-from pipeline.errors import PipelineError
-from pipeline.metrics import CLASSES, Accuracy
-from pipeline.plan import Plan
-from pipeline.rows_file import RowsFile
-from pipeline.submission import COMPETITION_ROWS, check_submission, write_submission
-from pipeline.trained_run import (
-    TrainedRun,
-    check_models,
-    hold_out_accuracy,
-    read_run,
-    require_run,
-)
-from pipeline.workspace import RunFolder
+from pipeline.digits import dataset
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission, write_submission
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder
+from pipeline.runs import ensemble
+from pipeline.runs.metrics import CLASSES, Accuracy
+from pipeline.runs.run import TrainedRun, check_models, hold_out_accuracy, read_run, require_run
+from pipeline.system import files, provenance
+from pipeline.system.errors import PipelineError
+from pipeline.system.rows_file import RowsFile
+from pipeline.training import checkpoint, prediction
 
 
 @dataclass(frozen=True)

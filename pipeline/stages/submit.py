@@ -6,15 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, records
-from pipeline.errors import PipelineError
-from pipeline.kaggle_answers import Submission, SubmissionLimits
-from pipeline.kaggle_client import COMPETITION_PAGE, Kaggle
-from pipeline.kaggle_errors import UnclearSubmissionError
-from pipeline.ledger import LedgerLine, new_line, read_ledger, write_line
-from pipeline.metrics import Accuracy
-from pipeline.plan import Plan
-from pipeline.submission import COMPETITION_ROWS, check_submission
+from pipeline.kaggle.answers import Submission, SubmissionLimits
+from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
+from pipeline.kaggle.errors import UnclearSubmissionError
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
+from pipeline.plan.plan import Plan
+from pipeline.runs import submission_records
+from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
+from pipeline.runs.metrics import Accuracy
+from pipeline.system import files, records
+from pipeline.system.errors import PipelineError
 
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
@@ -118,7 +119,7 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     """The CSV's record, after every check that needs no network."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     record = files.read_json(path)
-    if what := records.fault(record, records.Sent):
+    if what := records.fault(record, submission_records.Sent):
         raise PipelineError(
             f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
         )

@@ -6,20 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import credentials, files, provenance, records
-from pipeline.errors import PipelineError
-from pipeline.ledger import read_ledger
-from pipeline.metrics import Accuracy, accuracy_of
-from pipeline.plan import Plan, make_plan
-from pipeline.runs import notice_of, score_of
-from pipeline.submission import read_submission
-from pipeline.trained_run import (
-    TrainedRun,
-    hold_out_accuracy,
-    predicted_by,
-    read_run,
-    require_run,
-)
+from pipeline.kaggle import credentials
+from pipeline.kaggle.submission_csv import read_submission
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.runs import submission_records, validation_records
+from pipeline.runs.ledger import read_ledger
+from pipeline.runs.listing import notice_of, score_of
+from pipeline.runs.metrics import Accuracy, accuracy_of
+from pipeline.runs.run import TrainedRun, hold_out_accuracy, predicted_by, read_run, require_run
+from pipeline.system import files, provenance, records
+from pipeline.system.errors import PipelineError
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
 SHOWN = 5  # members of an ensemble that are named
@@ -93,7 +89,7 @@ def summary(
 def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    recorded = records.read(record, records.Submission) if record.exists() else {}
+    recorded = records.read(record, submission_records.Submission) if record.exists() else {}
     if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
@@ -114,7 +110,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
     path = run.folder.score
     inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
     if not force and provenance.is_current(path, inputs, []):
-        return Accuracy(**records.read(path, records.Measured)["accuracy"])
+        return Accuracy(**records.read(path, validation_records.Measured)["accuracy"])
     rows = int(run.raw["files"]["test.csv"]["rows"])
     answers = read_submission(key, test_rows=rows)
     labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)
@@ -192,7 +188,7 @@ def _accuracy(accuracy: Accuracy) -> str:
 
 
 def _in_notebook() -> bool:
-    """Whether pipeline/notebook.md runs this; there is no make then, and Kaggle has its button."""
+    """Whether pages/notebook.md runs this; there is no make then, and Kaggle has its button."""
     return bool(os.environ.get("DIGITS_NOTEBOOK"))
 
 

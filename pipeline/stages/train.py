@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import dataset, ensemble, files, provenance
-from pipeline.executors import Executor, make_executor
-from pipeline.members import members_of, seed_of
-from pipeline.network_run import Watcher, remove_checkpoints
-from pipeline.plan import Plan
-from pipeline.trained_run import networks_of, read_run, read_training
+from pipeline.digits import dataset
+from pipeline.plan.members import members_of, seed_of
+from pipeline.plan.plan import Plan
+from pipeline.runs import ensemble
+from pipeline.runs.run import networks_of, read_run, read_training
+from pipeline.system import files, provenance
+from pipeline.training.executors import Executor, make_executor
+from pipeline.training.network_run import Watcher, remove_checkpoints
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import (
-    checkpoint,
-    dataset,
-    ensemble,
-    files,
-    folds,
-    metrics,
-    prediction,
-    provenance,
-    records,
-)
-from pipeline.ensemble import HeldOut, MemberMetrics
-from pipeline.errors import PipelineError
-from pipeline.metrics import Metrics
-from pipeline.plan import Plan
-from pipeline.trained_run import TrainedRun, member_plan, read_run, require_run
-from pipeline.workspace import RunFolder
+from pipeline.digits import dataset, folds
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder
+from pipeline.runs import ensemble, metrics, validation_records
+from pipeline.runs.ensemble import HeldOut, MemberMetrics
+from pipeline.runs.metrics import Metrics
+from pipeline.runs.run import TrainedRun, member_plan, read_run, require_run
+from pipeline.system import files, provenance, records
+from pipeline.system.errors import PipelineError
+from pipeline.training import checkpoint, prediction
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,9 @@ def validate(
 
 def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
     record = files.read_json(folder.validation)
-    shape = records.EnsembleMetrics if "members" in record else records.Metrics
+    shape = (
+        validation_records.EnsembleMetrics if "members" in record else validation_records.Metrics
+    )
     records.check(folder.validation, record, shape)
     measured = Metrics.from_json(record)
     if "members" not in record:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import dataset, files, provenance
-from pipeline.addresses import without_password
-from pipeline.ledger import read_ledger
-from pipeline.runs import score_of
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.digits import dataset
+from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.runs.ledger import read_ledger
+from pipeline.runs.listing import score_of
+from pipeline.system import files, provenance
+from pipeline.system.addresses import without_password
 
 # Where services keep secrets; none of them may turn up in what we write or say.
 _SECRETS = (

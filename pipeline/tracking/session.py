@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.plan import Plan
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from pipeline.tracking import Tracker
 from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
-from pipeline.workspace import RunFolder
 
 # Types only: what trains loads the network, and a stage that tells of a score does not.
 if TYPE_CHECKING:
-    from pipeline.network_run import TrainStart, Watcher
     from pipeline.nn import EpochResult
+    from pipeline.training.network_run import TrainStart, Watcher
 
 SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import RECIPE_FOLDER, Plan, Source
-from pipeline.workspace import Workspace
+from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.workspace import Workspace
 from tests.kaggle_server import KaggleServer
 from tests.submit_case import ROWS, RUN, Case
 

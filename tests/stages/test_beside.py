@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import checkpoint, dataset, files
-from pipeline.errors import PipelineError
-from pipeline.metrics import Accuracy
-from pipeline.network_run import TrainStart
+from pipeline.analysis.trace import trace
+from pipeline.digits import dataset
 from pipeline.nn import EpochResult
-from pipeline.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.workspace import Workspace
+from pipeline.runs.metrics import Accuracy
+from pipeline.runs.run import TrainedRun, hold_out_accuracy
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.trace import trace
-from pipeline.trained_run import TrainedRun, hold_out_accuracy
-from pipeline.workspace import Workspace
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+from pipeline.training import checkpoint
+from pipeline.training.network_run import TrainStart
 from tests.practice_case import copy_practice, environment, plan_of
 from tests.submit_case import ROWS, Case
 

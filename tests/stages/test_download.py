@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PipelineError
-from pipeline.files import read_json, sha256
-from pipeline.plan import Plan, make_plan
-from pipeline.sources import Fetched, competition, mnist_csv
+from pipeline.digits.sources import Fetched, competition, mnist_csv
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.stages.download import DownloadResult, download
+from pipeline.system.errors import PipelineError
+from pipeline.system.files import read_json, sha256
 from tests import csv_files
 
 

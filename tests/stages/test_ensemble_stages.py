@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import checkpoint, dataset, files, prediction
-from pipeline.errors import PipelineError
-from pipeline.members import members_of, plan_blend
-from pipeline.network_run import TrainStart
+from pipeline.analysis.results import collect
+from pipeline.digits import dataset
+from pipeline.kaggle.submission_csv import read_submission
 from pipeline.nn import EpochResult
-from pipeline.plan import Plan
-from pipeline.runs import list_runs
-from pipeline.stages.results import collect
+from pipeline.plan.members import members_of, plan_blend
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.runs.listing import list_runs
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.submission import read_submission
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+from pipeline.training import checkpoint, prediction
+from pipeline.training.network_run import TrainStart
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 # The second member is a recipe of the user's, beside the ensemble.

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, provenance
-from pipeline.plan import make_plan
+from pipeline.plan.plan import make_plan
 from pipeline.stages.notebook import NotebookResult, notebook
+from pipeline.system import files, provenance
 from tests.notebook_case import parse
 
 

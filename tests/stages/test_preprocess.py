@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import dataset, folds
-from pipeline.errors import PipelineError
-from pipeline.files import read_json, sha256
-from pipeline.plan import Plan, make_plan
+from pipeline.digits import dataset, folds
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.workspace import ProcessedFolder, RawFolder, Workspace
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
-from pipeline.workspace import ProcessedFolder, RawFolder, Workspace
+from pipeline.system.errors import PipelineError
+from pipeline.system.files import read_json, sha256
 from tests import csv_files
 
 Lines = list[str]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.plan import Plan, make_plan
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.stages.notebook import notebook
 from pipeline.stages.push import push
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.kaggle_api import SECRETS, Kaggle, Status
 from tests.kaggle_server import KaggleServer
 

@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.plan import Plan
-from pipeline.stages.check import check
+from pipeline.analysis.check import check
+from pipeline.kaggle.submission_csv import check_submission, read_submission, write_submission
+from pipeline.plan.plan import Plan
 from pipeline.stages.submission import submission
 from pipeline.stages.validate import validate
-from pipeline.submission import check_submission, read_submission, write_submission
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.run_files import Digits, change_json, make_digits, make_run, use_stand_in_network
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
-from pipeline.ledger import read_ledger
-from pipeline.submission import COMPETITION_ROWS
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS
+from pipeline.runs.ledger import read_ledger
+from pipeline.system import files
 from tests.kaggle_api import Answer, Failure, Reset, Stall, Status
 from tests.submit_case import RUN, Case
 
@@ -57,7 +57,7 @@ def test_the_ledger_knows_of_a_submission_before_kaggle_does(
         assert case.statuses == ["SENDING"]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.kaggle_client.Kaggle.submit", interrupted)
+    monkeypatch.setattr("pipeline.kaggle.client.Kaggle.submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         case.submit()
     assert case.statuses == ["SENDING"]

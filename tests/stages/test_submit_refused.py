@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.plan import Plan, Source
+from pipeline.plan.plan import Plan, Source
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.kaggle_api import Failure, Reset, Stall, Status
 from tests.submit_case import RUN, Case
 

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.plan import DEFAULT_RECIPE, Plan, Source
+from pipeline.plan.plan import DEFAULT_RECIPE, Plan, Source
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import submit_command, summary
 from pipeline.stages.validate import validate
-from pipeline.workspace import Workspace
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.run_files import (
     change_json,
     make_digits,

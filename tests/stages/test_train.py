@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import checkpoint, dataset, files, folds
-from pipeline.errors import PipelineError
-from pipeline.fitting import code_checksum
-from pipeline.network_run import TrainStart
+from pipeline.digits import dataset, folds
 from pipeline.nn import EpochResult, batches
-from pipeline.plan import RECIPE_FOLDER, Plan
-from pipeline.prediction import predict
+from pipeline.plan.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.stages.train import TrainResult, train
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+from pipeline.training import checkpoint
+from pipeline.training.fitting import code_checksum
+from pipeline.training.network_run import TrainStart
+from pipeline.training.prediction import predict
 from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of
 
 EPOCHS = 3
@@ -249,7 +251,7 @@ def edited(folder: Path, old: str, new: str) -> Path:
 def test_other_code_of_the_network_is_another_training(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.network_run.code_checksum", lambda: "other")
+    monkeypatch.setattr("pipeline.training.network_run.code_checksum", lambda: "other")
     assert not train(plan).unchanged
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files, folds
-from pipeline.plan import Plan
+from pipeline.digits import folds
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.workspace import Workspace
+from pipeline.system import files
 from tests.practice_case import copy_practice, plan_of
 
 RECIPE = Path(__file__).parents[2] / "pipeline" / "recipes" / "smoke.toml"

@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import checkpoint, dataset, files, prediction
-from pipeline.fitting import make_training
-from pipeline.network_run import TrainStart
+from pipeline.digits import dataset
 from pipeline.nn import EpochResult, Examples
-from pipeline.plan import Plan
-from pipeline.recipe import read_recipe
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.recipes.recipe import read_recipe
 from pipeline.stages.submission import submission
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.threads import single_threaded_blas
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.system import files
+from pipeline.system.cores import single_threaded_blas
+from pipeline.training import checkpoint, prediction
+from pipeline.training.fitting import make_training
+from pipeline.training.network_run import TrainStart
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 REFIT = "split.refit=true prediction.views=5"

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files
-from pipeline.errors import PipelineError
-from pipeline.folds import hold_out
-from pipeline.plan import Plan
+from pipeline.digits.folds import hold_out
+from pipeline.plan.plan import Plan
 from pipeline.stages.validate import validate
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
 from tests.run_files import change_json, make_digits, make_run, use_stand_in_network
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 # What the commands import on their way; a fork has them already.
-WARM = ("pipeline.cli", "pipeline.display", "matplotlib.figure", "sklearn.metrics")
+WARM = ("pipeline.cli", "pipeline.cli.show", "matplotlib.figure", "sklearn.metrics")
 STAGES = ("download", "preprocess", "train", "validate", "submission", "summary", "report")
 # Of Python's audit events, those that change something on a disk, and where they say which file.
 CHANGES = {"os.mkdir": 0, "os.rename": 1, "os.chmod": 0, "os.utime": 0, "os.truncate": 0}

@@ -21,7 +21,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import PipelineError
+from pipeline.system.errors import PipelineError
 
 SECONDS = 5  # of processor time, so that a loaded machine changes nothing
 LONGEST_LINE = 2_000

@@ -17,11 +17,11 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline import files
-from pipeline.ledger import read_ledger
-from pipeline.plan import make_plan
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, write_submission
+from pipeline.plan.plan import make_plan
+from pipeline.runs.ledger import read_ledger
 from pipeline.stages.notebook import notebook
-from pipeline.submission import COMPETITION_ROWS, write_submission
+from pipeline.system import files
 from tests.kaggle_api import SECRETS, TOKEN, Failure, Kaggle
 from tests.kaggle_server import KaggleServer
 from tests.practice_case import REPOSITORY, environment
@@ -36,8 +36,8 @@ PROXY_PASSWORD = "planted-proxy-password-0123456789"
 HIDDEN = (*SECRETS, PROXY_PASSWORD)
 # The command line as it is, only with less patience: else every stall would take minutes.
 STARTER = """
-from pipeline import kaggle_client
-from pipeline.kaggle_retry import Limits
+from pipeline.kaggle import client
+from pipeline.kaggle.retry import Limits
 kaggle_client.LIMITS = Limits(
     connect_seconds=2, read_seconds=1, answer_seconds=3, download_seconds=6, attempts=3,
     first_pause_seconds=0.01, longest_pause_seconds=2,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.workspace import Workspace
+from pipeline.plan.workspace import Workspace
 from tests.stress.scenes import Scene, Scenes
 from tests.stress.snapshot import differences, left_behind, size, snapshot
 from tests.stress.strike import Ended, Measured, draw, measure, run

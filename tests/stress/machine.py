@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import files
-from pipeline.ledger import read_ledger
-from pipeline.submission import COMPETITION_ROWS, write_submission
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, write_submission
+from pipeline.runs.ledger import read_ledger
+from pipeline.system import files
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import copy_code

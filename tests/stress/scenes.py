@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.workspace import Workspace
 from tests.kaggle_api import TOKEN, Kaggle
 from tests.kaggle_server import KaggleServer
 from tests.practice_case import (

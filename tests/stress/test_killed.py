@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.workspace import Workspace
+from pipeline.plan.workspace import Workspace
 from tests.stress.killed import killed
 from tests.stress.snapshot import differences, left_behind, snapshot
 

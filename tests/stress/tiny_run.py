@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import files
-from pipeline.ledger import new_line, write_line
-from pipeline.members import plan_blend
-from pipeline.plan import Plan, make_plan
+from pipeline.analysis.reproduce import reproduce
+from pipeline.kaggle.submission_csv import write_submission
+from pipeline.plan.members import plan_blend
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.runs.ledger import new_line, write_line
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
-from pipeline.stages.reproduce import reproduce
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.submission import write_submission
+from pipeline.system import files
 
 TRAIN_ROWS, TEST_ROWS = 60, 20
 RUN, OTHER, BLEND = "tiny", "other", "both"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from pipeline import files
-from pipeline.workspace import Workspace
+from pipeline.plan.workspace import Workspace
+from pipeline.system import files
 from tests.practice_case import REPOSITORY, command, copy_practice, environment
 
 EPOCHS = 12

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import files
 from pipeline.cli import main
 from pipeline.nn import EpochResult
-from pipeline.plan import Plan
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
+from pipeline.system import files
 from pipeline.tracking import Tracked, Tracker, session
 from pipeline.tracking.facts import without_secrets
 from pipeline.tracking.session import Tracking
-from pipeline.workspace import Workspace
 from tests.practice_case import (
     REPOSITORY,
     assert_same_model,

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline import files
-from pipeline.workspace import Workspace
+from pipeline.plan.workspace import Workspace
+from pipeline.system import files
 from tests.practice_case import REPOSITORY, command, copy_practice, environment
 
 # Its file is a log of records in blocks: checksum, length and kind of each piece, then the piece.

@@ -12,14 +12,14 @@ from kagglesdk.competitions.types.competition_api_service import (
     ApiSubmissionLimits,
 )
 
-from pipeline.credentials import (
+from pipeline.kaggle.answers import Submission, SubmissionLimits, to_limits, to_submission
+from pipeline.kaggle.credentials import (
     Credentials,
     find_credentials,
     find_unused_credentials,
     find_username,
 )
-from pipeline.errors import PipelineError
-from pipeline.kaggle_answers import Submission, SubmissionLimits, to_limits, to_submission
+from pipeline.system.errors import PipelineError
 from tests.stress.mutations import change_bytes, change_json
 
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 
-from pipeline import archive
-from pipeline.errors import PipelineError
-from pipeline.kaggle_errors import DamagedDownloadError
-from pipeline.kaggle_guard import only_sound_zip
-from pipeline.sources import SAMPLE_SUBMISSION, TEST, TRAIN, local
+from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, local
+from pipeline.kaggle.errors import DamagedDownloadError
+from pipeline.kaggle.guard import only_sound_zip
+from pipeline.system import archive
+from pipeline.system.errors import PipelineError
 from tests.stress.mutations import NUMBERS, change_bytes, change_member, pack
 
 WANTED = (TRAIN, TEST)

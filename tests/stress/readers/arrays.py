@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import checkpoint, dataset, files, folds
-from pipeline.ensemble import HeldOut
-from pipeline.errors import PipelineError
-from pipeline.fitting import History, make_training, resume
+from pipeline.analysis.look import errors
+from pipeline.digits import dataset, folds
+from pipeline.kaggle.submission_csv import read_submission
 from pipeline.nn import Network, Training
-from pipeline.plan import RECIPE_FOLDER
-from pipeline.prediction import Model
-from pipeline.reading import errors
-from pipeline.recipe import read_recipe
+from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.recipe import read_recipe
+from pipeline.runs.ensemble import HeldOut
 from pipeline.stages.submission import submission
-from pipeline.submission import read_submission
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+from pipeline.training import checkpoint
+from pipeline.training.fitting import History, make_training, resume
+from pipeline.training.prediction import Model
 from tests.stress.array_changes import change_header, change_values, save_array
 from tests.stress.mutations import change_bytes, change_json, change_member, pack
 from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run

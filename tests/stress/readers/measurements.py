@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.plan import Plan
-from pipeline.reading import errors
-from pipeline.stages.check import check
+from pipeline.analysis.check import check
+from pipeline.analysis.look import errors
+from pipeline.analysis.trace import trace
+from pipeline.plan.plan import Plan
+from pipeline.runs.run import hold_out_accuracy, read_run
 from pipeline.stages.submission import submission
-from pipeline.trace import trace
-from pipeline.trained_run import hold_out_accuracy, read_run
 from tests.stress.readers.records import RecordReader
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from pipeline.ink import Digit
-from pipeline.picture import FORMATS, read_digit
+from pipeline.digits.ink import Digit
+from pipeline.digits.picture import FORMATS, read_digit
 from tests.stress.mutations import change_bytes
 
 SIZES = (

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import PipelineError
-from pipeline.fitting import make_training
-from pipeline.members import Member, members_of, read_members
-from pipeline.plan import RECIPE_FOLDER, make_plan, split_overrides
-from pipeline.recipe import Recipe, read_recipe, recipe_of_record
+from pipeline.plan.members import Member, members_of, read_members
+from pipeline.plan.plan import RECIPE_FOLDER, make_plan, split_overrides
+from pipeline.recipes.recipe import Recipe, read_recipe, recipe_of_record
+from pipeline.system.errors import PipelineError
+from pipeline.training.fitting import make_training
 from tests.stress.mutations import TEXTS, change_bytes
 from tests.stress.toml_changes import TOML_VALUES, change_toml
 

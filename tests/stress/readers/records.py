@@ -13,22 +13,23 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from pipeline import dataset, provenance
-from pipeline.display import show_look, show_runs, show_summary, show_trace, show_validate
-from pipeline.errors import PipelineError
-from pipeline.ledger import LedgerLine, read_ledger
-from pipeline.plan import Plan, make_plan, recorded_plan
-from pipeline.reading import look
-from pipeline.recipe import Recipe, recipe_of_record
-from pipeline.runs import RunRow, list_runs
+from pipeline.analysis.look import look
+from pipeline.analysis.trace import trace
+from pipeline.cli.show import show_look, show_runs, show_summary, show_trace, show_validate
+from pipeline.digits import dataset
+from pipeline.plan.plan import Plan, make_plan, recorded_plan
+from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.recipes.recipe import Recipe, recipe_of_record
+from pipeline.runs.ledger import LedgerLine, read_ledger
+from pipeline.runs.listing import RunRow, list_runs
+from pipeline.runs.run import read_run
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.validate import validate
-from pipeline.trace import trace
-from pipeline.trained_run import read_run
-from pipeline.workspace import RunFolder, Workspace
+from pipeline.system import provenance
+from pipeline.system.errors import PipelineError
 from tests.stress.mutations import change_bytes, change_json
 from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run
 

@@ -11,13 +11,13 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import digits_csv
-from pipeline.digits_csv import count_rows
-from pipeline.digits_header import KAGGLE_PIXELS, MNIST_PIXELS
-from pipeline.fitting import COLUMNS, History
-from pipeline.sources import ANSWER_KEY, mnist_csv
-from pipeline.stages.check import check
-from pipeline.submission import read_submission, write_submission
+from pipeline.analysis.check import check
+from pipeline.digits import csv_reader
+from pipeline.digits.csv_reader import count_rows
+from pipeline.digits.header import KAGGLE_PIXELS, MNIST_PIXELS
+from pipeline.digits.sources import ANSWER_KEY, mnist_csv
+from pipeline.kaggle.submission_csv import read_submission, write_submission
+from pipeline.training.fitting import COLUMNS, History
 from tests.csv_files import Digits, read_digits
 from tests.stress.mutations import change_cell
 
@@ -62,7 +62,7 @@ class LabelledDigits(_CsvReader):
     def read(self, data: bytes) -> tuple[int, Digits]:
         self.path.write_bytes(data)
         # Small blocks, so that few rows are several of them.
-        with patch.object(digits_csv, "BLOCK_BYTES", 1_000 + 37 * (len(data) % 97)):
+        with patch.object(csv_reader, "BLOCK_BYTES", 1_000 + 37 * (len(data) % 97)):
             digits = read_digits(self.path, labelled=self.labelled)
         return count_rows(self.path, labelled=self.labelled, name="it"), digits
 

@@ -1,0 +1,41 @@
+"""Stage check: whether any CSV at hand is a submission that Kaggle would take."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A CSV without a fault.
+
+    competition: whether it has as many rows as the competition's test.csv.
+    """
+
+    csv: Path
+    rows: int
+    competition: bool
+
+
+def check(csv: Path, *, sample: Path | None = None, rows: int | None = None) -> CheckResult:
+    """Check one CSV.
+
+    rows: how many to expect.  Without it, those of the sample; without both, those of the
+    test.csv it was predicted from, if the record beside it says so; else the competition's.
+    Raises PipelineError naming the first bad line.
+    """
+    if rows is None and sample is None:
+        rows = _recorded_rows(csv)
+    found = check_submission(csv, sample=sample, test_rows=rows)
+    return CheckResult(csv, found, found == COMPETITION_ROWS)
+
+
+def _recorded_rows(csv: Path) -> int | None:
+    try:
+        record = files.read_json(csv.with_suffix(".json"))
+        return int(record["test_csv"]["rows"])
+    except (OSError, PipelineError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,204 @@
+"""Stage compare: several runs side by side, on the digits that none of them has seen."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.digits import dataset
+from pipeline.digits.folds import Rows
+from pipeline.pages.compared import GALLERY, ComparedRun, ComparisonEvidence
+from pipeline.pages.comparison_page import comparison_page
+from pipeline.plan.plan import Plan, make_plan, short_hash
+from pipeline.plan.workspace import Workspace
+from pipeline.runs import comparison
+from pipeline.runs.comparison import Comparison
+from pipeline.runs.ensemble import HeldOut
+from pipeline.runs.ledger import read_ledger
+from pipeline.runs.listing import score_of
+from pipeline.runs.metrics import Accuracy
+from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, read_training
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+from pipeline.training.fitting import History
+
+LONGEST_NAME = 100  # bytes of a page's name; file systems take 255, temporary names are longer
+DIGITS = {
+    "competition": "of the competition's digits",
+    "practice": "practice digits",
+    "mnist-csv": "of MNIST's digits",
+}
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """Runs beside each other, and the page that shows them.  size: in bytes."""
+
+    runs: tuple[ComparedRun, ...]
+    comparison: Comparison
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a run's files hold, all of them read while nobody else writes them."""
+
+    plan: Plan
+    run: TrainedRun
+    recipe: Mapping[str, Any]
+    history: History | None
+    accuracy: Accuracy
+    held_out: HeldOut
+
+
+def compare(
+    workspace: Workspace, names: Sequence[str], *, tell: Callable[[str], None] | None = None
+) -> CompareResult:
+    """Compare validated runs, and write a page about it.
+
+    Raises PipelineError if there are fewer than two, one is not there, named twice or not
+    validated, they learnt from other digits, or there is no digit that all of them held out.
+    """
+    _check_names(workspace, names)
+    _check_data(workspace, names)
+    found = {name: _find(workspace, name, tell) for name in names}
+    held_out = {name: item.held_out for name, item in found.items()}
+    rows = comparison.common_rows(list(held_out.values()))
+    if not len(rows):
+        raise _nothing_in_common([item.run for item in found.values()])
+    result = comparison.compare(held_out)
+    runs = _compared(workspace, found, rows)
+    first = found[names[0]]
+    processed = workspace.processed(first.plan.source.name)
+    with dataset.locked(processed, waiting=tell):
+        images = dataset.load(processed).train_images
+    evidence = ComparisonEvidence(
+        runs=runs,
+        comparison=result,
+        pictures={digit.row: images[digit.row] for digit in result.disagreements[:GALLERY]},
+        digits=DIGITS[first.run.raw["kind"]],
+    )
+    path = workspace.comparison(page_name(names))
+    with files.locked(path, waiting=tell):
+        files.write_text(path, comparison_page(evidence))
+    return CompareResult(runs, result, path, path.stat().st_size)
+
+
+def page_name(names: Sequence[str]) -> str:
+    """Return a name for the page of these runs, in this order; another one for all that differ."""
+    joined = "~".join(names)  # which stands in no run's name
+    if len(joined.encode()) <= LONGEST_NAME:
+        return joined
+    return f"{len(names)}-runs-{short_hash(joined)}"
+
+
+def _check_names(workspace: Workspace, names: Sequence[str]) -> None:
+    if len(names) < 2:
+        raise PipelineError(
+            "A comparison needs at least two runs",
+            remedy='Example: make compare RUNS="first second"; make runs lists them.',
+        )
+    known = [folder.name for folder in workspace.all_runs()]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise PipelineError(f"The run {name} is there twice", remedy="Name each run once.")
+        if name not in known:
+            near = [other for other in known if name in other][:3]
+            near = near or difflib.get_close_matches(name, known)
+            meant = f"Did you mean {' or '.join(near)}? " if near else ""
+            raise PipelineError(
+                f"There is no finished run {name} in {workspace.data}",
+                remedy=f"{meant}See: make runs",
+            )
+
+
+def _check_data(workspace: Workspace, names: Sequence[str]) -> None:
+    """All runs must have learnt from the same digits, or a row is another digit in each."""
+    first, *others = [read_training(workspace.run(name)) for name in names]
+    for name, training in zip(names[1:], others, strict=True):
+        one, other = first["inputs"]["data"], training["inputs"]["data"]
+        different = [key for key, checksum in one.items() if other.get(key) != checksum]
+        if different:
+            raise PipelineError(
+                f"{names[0]} was trained on other digits ({_source(first)}) than {name} "
+                f"({_source(training)}): the checksums of {' and '.join(different)} differ",
+                remedy="Only runs on the very same digits can be compared.",
+            )
+
+
+def _source(training: Mapping[str, Any]) -> str:
+    data = training["data"]
+    return f"{data['kind']}, {data['files']['train.csv']['rows']:,} rows"
+
+
+def _find(workspace: Workspace, name: str, tell: Callable[[str], None] | None) -> _Found:
+    folder = workspace.run(name)
+    try:
+        with files.locked(folder.folder, waiting=tell):
+            plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
+            run = read_run(plan, tell)
+            accuracy = hold_out_accuracy(run)
+            return _Found(
+                plan,
+                run,
+                files.read_json(folder.recipe),
+                None if run.members else History.read(folder.history),
+                accuracy,
+                HeldOut.read(folder.hold_out),
+            )
+    except PipelineError as error:
+        raise PipelineError(error.message, remedy=_for_run(error.remedy, name)) from None
+
+
+def _for_run(remedy: str, name: str) -> str:
+    """A remedy that names a stage, for a run that may not be the default one."""
+    if "RUN=" in remedy:
+        return remedy
+    return re.sub(r"(?<=^Run: )make \w+", rf"\g<0> RUN={name}", remedy)
+
+
+def _compared(
+    workspace: Workspace, found: Mapping[str, _Found], rows: Rows
+) -> tuple[ComparedRun, ...]:
+    short = comparison.short_names(list(found))
+    ledger = read_ledger(workspace.ledger)
+    runs = []
+    for name, item in found.items():
+        training = item.run.training
+        readers = item.held_out.networks[np.isin(item.held_out.rows, rows)]
+        runs.append(
+            ComparedRun(
+                name=name,
+                short=short[name],
+                training=training,
+                recipe=item.recipe,
+                hold_out=item.accuracy,
+                score=score_of(workspace, item.run.folder, training, ledger),
+                history=item.history,
+                readers=(int(readers.min()), int(readers.max())),
+                networks=item.run.networks,
+            )
+        )
+    return tuple(runs)
+
+
+def _nothing_in_common(runs: Sequence[TrainedRun]) -> PipelineError:
+    splits = "; ".join(f"{run.folder.name}: {_split(run.training['split'])}" for run in runs)
+    return PipelineError(
+        f"There is no digit that all of these runs held out, each was learnt by one ({splits})",
+        remedy='Train them on the same split (SET="split.seed=0"), or compare ensembles of folds '
+        "(FOLDS=5), which hold every digit out.",
+    )
+
+
+def _split(split: Mapping[str, Any]) -> str:
+    if split["kind"] == "fold":
+        return f"fold {split['fold']} of {split['folds']}, split seed {split['seed']}"
+    if split["kind"] == "hold_out":
+        return f"{split['size']:g} held out, split seed {split['seed']}"
+    return f"{split['hold_out_rows']:,} digits that a member held out"

@@ -1,0 +1,169 @@
+"""Stage report: one page about a run, to look at and to pass on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.digits import dataset, folds
+from pipeline.digits.dataset import Dataset
+from pipeline.pages import first_layer
+from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
+from pipeline.pages.making import command_of
+from pipeline.pages.run_page import run_page
+from pipeline.plan.plan import Plan
+from pipeline.runs import validation_records
+from pipeline.runs.ensemble import HeldOut, load_probabilities
+from pipeline.runs.ledger import read_ledger
+from pipeline.runs.listing import notice_of, score_of
+from pipeline.runs.metrics import Accuracy, Metrics
+from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
+from pipeline.system import files, provenance, records
+from pipeline.system.array_files import save_array
+from pipeline.training import checkpoint, prediction
+from pipeline.training.fitting import History
+
+VIEWS = 1  # of labelled digits: the suspects among them are clear in one, and it is the quickest
+COPIES = 7  # distorted ones of each digit
+MOST_PICTURES = 48  # of the first layer
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """A page.  size: in bytes."""
+
+    run: str
+    hold_out: Accuracy
+    path: Path
+    size: int
+
+
+def report(
+    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
+) -> ReportResult:
+    """Write the page of the plan's run; it takes a moment, so that it is always written anew.
+
+    What takes longer, reading all labelled digits once, is kept; force: does it again.
+    Raises PipelineError if the run is missing or not validated, or one of its files is damaged.
+    """
+    require_run(plan, tell)
+    folder = plan.workspace.run(plan.run)
+    with files.locked(folder.folder, waiting=tell):
+        run = read_run(plan, tell)
+        accuracy = hold_out_accuracy(run)
+        processed = plan.workspace.processed(plan.source.name)
+        with dataset.locked(processed, waiting=tell):
+            digits = dataset.load(processed)
+        read_again = _read_labelled(run, digits, force=force, tell=tell)
+        files.write_text(folder.report, run_page(_gather(plan, run, digits, read_again)))
+    return ReportResult(plan.run, accuracy, folder.report, folder.report.stat().st_size)
+
+
+def _read_labelled(
+    run: TrainedRun, digits: Dataset, *, force: bool, tell: Callable[[str], None] | None
+) -> Probabilities | None:
+    """Return a network's probabilities (N, 10) of all labelled digits; None of an ensemble.
+
+    They are kept in the run's folder.
+    """
+    if run.members:
+        return None
+    folder, inputs = run.folder, {**run.train_inputs, "views": VIEWS}
+    kept = folder.train_probabilities
+    if force or not provenance.is_current(folder.train_record, inputs, [kept]):
+        if tell:
+            tell(f"Reading all {len(digits.train_labels):,} labelled digits once.")
+        model = replace(checkpoint.load_model(folder.model), views=VIEWS)
+        probabilities = prediction.predict(model, digits.train_images)
+        save_array(kept, probabilities)
+        files.write_json(
+            folder.train_record,
+            {"stage": "report", "inputs": inputs, "finished_at": provenance.now()},
+        )
+    return load_probabilities(kept, len(digits.train_labels), remedy="Run: make report FORCE=1")
+
+
+def _gather(
+    plan: Plan, run: TrainedRun, digits: Dataset, train_probabilities: Probabilities | None
+) -> RunEvidence:
+    folder = run.folder
+    networks = _networks_of(run)
+    recipes = {network.folder.name: files.read_json(network.folder.recipe) for network in networks}
+    return RunEvidence(
+        name=plan.run,
+        source=plan.source.text,
+        overrides=plan.overrides,
+        notice=notice_of(run.raw),
+        command=command_of(plan),
+        training=run.training,
+        description=_description(plan, recipes),
+        metrics=Metrics.from_json(records.read(folder.validation, validation_records.Metrics)),
+        held_out=HeldOut.read(folder.hold_out),
+        score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
+        histories={
+            network.folder.name: History.read(network.folder.history) for network in networks
+        },
+        recipes=recipes,
+        train_images=digits.train_images,
+        train_labels=digits.train_labels,
+        train_probabilities=train_probabilities,
+        test_probabilities=_read_test_probabilities(run, len(digits.test_images)),
+        network=_look_into(plan, networks[0], recipes[networks[0].folder.name], digits),
+    )
+
+
+def _networks_of(run: TrainedRun) -> list[TrainedRun]:
+    """The runs of single networks in a run, each once: itself, or those of its members."""
+    if not run.members:
+        return [run]
+    found = [network for member in run.members for network in _networks_of(member)]
+    return list({network.folder.name: network for network in found}.values())
+
+
+def _read_test_probabilities(run: TrainedRun, test_rows: int) -> Probabilities | None:
+    """None if the stage submission has not predicted them with this very model."""
+    folder = run.folder
+    kept = folder.test_probabilities
+    if not provenance.is_current(folder.test_record, run.test_inputs, [kept]):
+        return None
+    return load_probabilities(kept, test_rows, remedy="Run: make submission FORCE=1")
+
+
+def _description(plan: Plan, recipes: Mapping[str, dict[str, Any]]) -> str:
+    """What the recipe says of itself; a run keeps it, but for an ensemble, and a blend has none."""
+    if plan.run in recipes:
+        return str(recipes[plan.run].get("description", ""))
+    return str(files.read_toml(plan.recipe).get("description", "")) if not plan.blend else ""
+
+
+def _look_into(
+    plan: Plan, network: TrainedRun, recipe: dict[str, Any], digits: Dataset
+) -> FirstNetwork:
+    settings: dict[str, Any] | None = recipe.get("augmentation")
+    model = checkpoint.load_model(network.folder.model)
+    return FirstNetwork(
+        name=network.folder.name,
+        augmentation=settings,
+        distorted=_distort(plan, network, digits, settings) if settings else (),
+        layer=first_layer.first_layer(model, most=MOST_PICTURES),
+    )
+
+
+def _distort(
+    plan: Plan, network: TrainedRun, digits: Dataset, settings: dict[str, Any]
+) -> list[Distorted]:
+    """One digit of each class that the network learnt from, chosen by the run's seed."""
+    rng = np.random.default_rng(network.training["seed"])
+    processed = plan.workspace.processed(plan.source.name)
+    rows = folds.find_split(processed, network.training["split"]).training_rows
+    labels = digits.train_labels[rows]
+    classes = np.unique(labels)
+    chosen = [int(rng.choice(rows[labels == label])) for label in classes]
+    images = digits.train_images[chosen]
+    copies = first_layer.distort(images, settings, copies=COPIES, rng=rng)
+    return [
+        Distorted(int(label), image, few)
+        for label, image, few in zip(classes, images, copies, strict=True)
+    ]

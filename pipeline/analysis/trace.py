@@ -1,0 +1,194 @@
+"""The whole way from a score back to the digits: what stands behind a run, a CSV or a number."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.analysis.trace_links import (
+    Link,
+    csv_link,
+    data_links,
+    making_links,
+    model_links,
+    recipe_link,
+    reproduction_link,
+    run_link,
+    score_link,
+)
+from pipeline.plan.plan import NAMED_SOURCES, RECIPE_FOLDER, Plan, recorded_plan, run_name
+from pipeline.plan.workspace import Workspace
+from pipeline.runs import submission_records
+from pipeline.runs.ledger import LedgerLine, read_ledger
+from pipeline.runs.run import read_training
+from pipeline.system import files, records
+from pipeline.system.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A run with all that it is made of, from its score to the machine.
+
+    commands: what to type to make it again.
+    """
+
+    run: str
+    links: tuple[Link, ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What was asked for.  line: of the ledger, if it was sent.  csv: the file to look at."""
+
+    run: str
+    csv: Path
+    line: LedgerLine | None
+
+
+def trace(workspace: Workspace, what: str, *, tell: Callable[[str], None] | None = None) -> Trace:
+    """Follow a run's name, a CSV's path, the number of a submission or a score to its origins.
+
+    A run that is being written is waited for; tell: called with a line that says so.
+    Raises PipelineError if there is no such thing, or if a score has several submissions.
+    """
+    ledger = read_ledger(workspace.ledger)
+    subject = _find(workspace, what, ledger)
+    folder, line = workspace.run(subject.run), subject.line
+    files.wait_for(folder.folder, waiting=tell)
+    path = workspace.submission_record(subject.run)
+    record = records.read(path, submission_records.Submission) if path.exists() else {}
+    csv = csv_link(subject.csv, record, line)
+    if not folder.training.exists():
+        gone = Link("run", f"{folder.folder} is not there, or was not trained to its end", False)
+        links = [score_link(workspace, folder, None, line, ledger), csv, gone]
+        return Trace(subject.run, tuple(links), _commands_of_line(line))
+    training = read_training(folder)
+    plan = recorded_plan(workspace, subject.run)
+    links = [
+        score_link(workspace, folder, training, line, ledger),
+        csv,
+        run_link(folder, training, record, line),
+        *model_links(workspace, folder, training),
+        recipe_link(plan, training),
+        *data_links(plan, training, record),
+        *making_links(training),
+        reproduction_link(folder, training),
+    ]
+    commit = training["environment"].get("commit")
+    return Trace(subject.run, tuple(links), _commands(plan, commit))
+
+
+def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Subject:
+    if "/" not in what and workspace.run(what).request.exists():
+        return _of_run(workspace, what, ledger)
+    if what.endswith(".csv"):
+        return _of_csv(workspace, files.expand(what), ledger)
+    lines = [line for line in ledger if str(line.ref) == what or line.run == what]
+    if not lines and _is_score(what):
+        digits = len(what.partition(".")[2])
+        scored = [line for line in ledger if line.public_score is not None]
+        lines = [line for line in scored if f"{line.public_score:.{digits}f}" == what]
+        if len({line.csv_sha256 for line in lines}) > 1:
+            known = ", ".join(f"{line.ref} ({line.run})" for line in lines)
+            raise PipelineError(
+                f"Several submissions have the score {what}: {known}",
+                remedy="Give one of these numbers.",
+            )
+    if not lines:
+        raise PipelineError(
+            f"There is no run, submission or score {what}",
+            remedy="See: make runs. Give a run, a CSV file, Kaggle's number of it, or a score.",
+        )
+    return _Subject(lines[-1].run, workspace.submission(lines[-1].run), lines[-1])
+
+
+def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Subject:
+    path = workspace.submission_record(run)
+    checksum = (
+        records.read(path, submission_records.Submission)["csv_sha256"] if path.exists() else None
+    )
+    sent = [line for line in ledger if line.csv_sha256 == checksum]
+    return _Subject(run, workspace.submission(run), sent[-1] if sent else None)
+
+
+def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _Subject:
+    """By what the file holds, wherever it lies; one that was changed, by its name."""
+    if csv.is_file():
+        checksum = files.sha256(csv)
+        sent = [line for line in ledger if line.csv_sha256 == checksum]
+        if sent:
+            return _Subject(sent[-1].run, csv, sent[-1])
+        for path in workspace.all_submission_records():
+            if records.read(path, submission_records.Submission)["csv_sha256"] == checksum:
+                return _Subject(path.stem, csv, None)
+    named = [line for line in ledger if line.file == csv.name]
+    if named:
+        return _Subject(named[-1].run, csv, named[-1])
+    if workspace.submission_record(csv.stem).exists():
+        return _Subject(csv.stem, csv, None)
+    raise PipelineError(
+        f"{csv} is of no run here, nor in {workspace.ledger}", remedy="See: make runs"
+    )
+
+
+def _is_score(text: str) -> bool:
+    whole, point, digits = text.partition(".")
+    return bool(point) and whole in ("", "0", "1") and digits.isdecimal()
+
+
+def _commands(plan: Plan, commit: str | None) -> tuple[str, ...]:
+    """What to type to make the run again, from the commit on."""
+    folders = [
+        (name, str(folder))
+        for name, folder in (
+            ("DATA", plan.workspace.data),
+            ("SUBMISSIONS", plan.workspace.submissions),
+        )
+        if str(folder) != name.lower()
+    ]
+    commands = [f"git checkout {commit}"] if commit else []
+    if plan.blend:
+        variables = [("RUNS", " ".join(plan.blend)), ("RUN", plan.run)]
+        commands.append(_make("blend", [*variables, *folders]))
+    elif plan.fold is None:
+        commands.append(_make("all", [*_request(plan), *folders]))
+    commands.append(_make("reproduce", [("RUN", plan.run), *folders]))
+    return tuple(commands)
+
+
+def _request(plan: Plan) -> list[tuple[str, str]]:
+    """The variables that make this run, and not one of another name."""
+    named = run_name(
+        plan.source, plan.recipe, seed=plan.seed, overrides=plan.overrides, folds=plan.folds
+    )
+    recipe = plan.recipe_name if plan.recipe.parent == RECIPE_FOLDER else str(plan.recipe)
+    values = (
+        ("SOURCE", plan.source.text),
+        ("RECIPE", recipe),
+        ("SEED", plan.seed),
+        ("SET", " ".join(plan.overrides) or None),
+        ("FOLDS", plan.folds),
+        ("RUN", None if named == plan.run else plan.run),
+    )
+    return [(name, str(value)) for name, value in values if value is not None]
+
+
+def _commands_of_line(line: LedgerLine | None) -> tuple[str, ...]:
+    """What a submission says of its run, which is no longer there; overrides are not on record."""
+    if line is None:
+        return ()
+    commands = [f"git checkout {line.commit}"] if line.commit else []
+    if line.recipe and line.recipe != "blend":
+        values = [
+            ("SOURCE", line.source if line.source in NAMED_SOURCES else None),
+            ("RECIPE", line.recipe),
+            ("SEED", line.seed),
+        ]
+        given = [(name, str(value)) for name, value in values if value is not None]
+        commands.append(_make("all", given))
+    return tuple(commands)
+
+
+def _make(target: str, variables: Sequence[tuple[str, str]]) -> str:
+    return " ".join(["make", target, *(f"{name}={shlex.quote(v)}" for name, v in variables)])

@@ -1,0 +1,128 @@
+"""A search as it goes, a line for each trial, and what came of it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+
+from pipeline.cli.show.console import (
+    make_table,
+    show_blank,
+    show_facts,
+    show_headline,
+    show_line,
+    show_table,
+)
+from pipeline.cli.show.progress import ProgressDisplay
+from pipeline.training.search.outcome import setting_text
+
+# Types only: importing a stage takes long, and one command shows one stage.
+if TYPE_CHECKING:
+    from pipeline.analysis.tune import TuneResult
+    from pipeline.training.search.outcome import Outcome, Trial
+
+
+class TuningDisplay(ProgressDisplay):
+    """Shows a search under way."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._trials = 0
+
+    def begin(self, place: int, trials: int) -> None:
+        """Show on a terminal that a trial is under way."""
+        self._trials = trials
+        self._begin(
+            TextColumn(f"  trial {place + 1}/{trials}  epoch {{task.completed:.0f}}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+        )
+
+    def progress(self, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
+        """Show how far the trial is."""
+        if self._progress is not None:
+            self._progress.update(
+                self._task,
+                completed=epoch,
+                total=epochs,
+                description=f"loss {loss:.4f}  accuracy {accuracy:.4f}",
+            )
+
+    def end(self, trial: Trial, *, best: bool) -> None:
+        """Print a finished trial."""
+        self._stop()
+        width = len(str(self._trials))
+        settings = "  ".join(
+            f"{key.rpartition('.')[2]} {setting_text(value)}"
+            for key, value in trial.settings.items()
+        )
+        line = f"  trial {trial.place + 1:>{width}}/{self._trials}  {_outcome(trial)}  {settings}"
+        show_line(self._console, f"{line}  best so far" if best else line)
+
+
+def show_tune(console: Console, result: TuneResult) -> None:
+    """Print the best values beside the recipe's, what mattered, and what to do next."""
+    outcome = result.outcome
+    counts = f"{len(outcome.trials)} trials, {outcome.count('complete')} complete, " + (
+        f"{outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
+    )
+    if result.unchanged:
+        show_headline(console, "tune", f"up to date: {counts} (a larger TRIALS goes on)")
+    else:
+        show_headline(console, "tune", f"{outcome.recipe}: {counts}")
+    _show_settings(console, outcome)
+    show_blank(console)
+    recipe, page = _near(result.folder.recipe), _near(result.folder.page)
+    show_facts(console, [("recipe", recipe), ("page", page), ("trials", result.storage)])
+    source = shlex.quote(result.source)
+    command = f"make all SOURCE={source} RECIPE={shlex.quote(recipe)}"
+    show_line(console, "  The best of many on the same digits is likely a little too good.")
+    show_line(console, "  What it is worth, another seed tells, and better still folds:")
+    show_line(console, f"    {command} SEED={outcome.seed + 1}")
+    show_line(console, f"    {command} FOLDS=5")
+
+
+def _show_settings(console: Console, outcome: Outcome) -> None:
+    best, own = outcome.best, outcome.own
+    table = make_table(["", "recipe", "best", "importance"], left=[""])
+    for dimension in outcome.dimensions:
+        share = (outcome.importances or {}).get(dimension.key)
+        table.add_row(
+            dimension.key,
+            setting_text(dimension.own),
+            setting_text(best.settings[dimension.key]),
+            "" if share is None else f"{100 * share:.0f} %",
+        )
+    for name in ("loss", "accuracy"):
+        table.add_row(
+            f"hold-out {name}",
+            "failed" if own is None else f"{own.value(name):.4f}",
+            f"{best.value(name):.4f}",
+            "",
+        )
+    show_table(console, table)
+    if outcome.importances is None:
+        show_line(
+            console,
+            f"  {len(outcome.complete)} complete trials are too few to tell what mattered, "
+            "or all ended alike.",
+        )
+
+
+def _outcome(trial: Trial) -> str:
+    if trial.state == "failed":
+        return f"failed: {trial.reason}"
+    figures = f"loss {trial.loss:.4f}  accuracy {trial.accuracy:.4f}"
+    if trial.state == "pruned":
+        return f"{figures}  pruned after {100 * trial.progress:.0f} %"
+    return figures
+
+
+def _near(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.absolute().relative_to(here) if path.absolute().is_relative_to(here) else path)

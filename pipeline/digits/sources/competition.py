@@ -1,0 +1,26 @@
+"""The competition's own files, through Kaggle's API."""
+
+import tempfile
+from pathlib import Path
+
+from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched, Tell
+from pipeline.kaggle import client
+from pipeline.system import archive
+from pipeline.system.errors import PipelineError
+
+
+def fetch(into: Path, *, tell: Tell) -> Fetched:
+    """Download the competition's zip and unpack its three files.
+
+    Raises PipelineError for whatever fails on the way.
+    """
+    with tempfile.TemporaryDirectory(dir=into) as folder:
+        packed = client.download_competition(Path(folder), tell)
+        try:
+            archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
+        except PipelineError as error:
+            raise PipelineError(
+                error.message.replace(str(packed), "The zip that Kaggle sent"),
+                remedy=f"See what it holds: {client.COMPETITION_PAGE}/data",
+            ) from None
+    return Fetched("competition", client.COMPETITION_PAGE)

@@ -1,0 +1,1 @@
+"""The only room that knows the kaggle package: client, its failures, its CSV."""

@@ -1,0 +1,58 @@
+"""Notebooks at Kaggle: save one as a new version, once, and tell what Kaggle made of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
+from pipeline.kaggle.errors import AGAIN
+from pipeline.system.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class PushedNotebook:
+    """A version of a notebook at Kaggle.  url: of its page."""
+
+    url: str
+    version: int
+
+
+def page_of(notebook_id: str) -> str:
+    """Return the address of the notebook ``owner/name``."""
+    return f"https://www.kaggle.com/code/{notebook_id}"
+
+
+def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNotebook:
+    """Save the notebook of a folder at Kaggle, where it then runs by itself.
+
+    folder: holds the notebook and the kernel-metadata.json that tells of it.
+    notebook_id: ``owner/name``, as it stands there.
+    Raises PipelineError if Kaggle does not take it, takes it without the competition's data, or
+    nobody knows: each push makes a version, so one that may have arrived is not repeated.
+    """
+    page = page_of(notebook_id)
+    answer = kaggle.once(
+        "pushing the notebook",
+        lambda api: api.kernels_push(str(folder)),
+        subject=f"the notebook {notebook_id}",
+        page=page,
+    )
+    if answer.error:
+        raise PipelineError(
+            f'Kaggle does not take the notebook {notebook_id}; it says: "'
+            f'{kaggle.quote(str(answer.error))}".',
+            remedy=f"See {page} and https://www.kaggle.com/settings",
+        )
+    if answer.invalid_competition_sources:
+        raise PipelineError(
+            "Kaggle saved the notebook without the competition's digits, so that it cannot run: "
+            "most likely this account has not accepted the competition's rules yet.",
+            remedy=f"Accept them in the browser at {COMPETITION_PAGE}/rules , {AGAIN}",
+        )
+    if not isinstance(answer.version_number, int) or not answer.version_number:
+        raise PipelineError(
+            "Kaggle gave the notebook no version number: whether it was saved is not known.",
+            remedy=f"See {page}",
+        )
+    url = str(answer.url)
+    is_address = url.startswith("https://") and url.isprintable()
+    return PushedNotebook(url if is_address else page, answer.version_number)

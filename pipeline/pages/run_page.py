@@ -1,0 +1,46 @@
+"""The page of one run: its sections in order."""
+
+from pipeline.pages.confidence import calibration_of, predictions_of
+from pipeline.pages.evidence import RunEvidence
+from pipeline.pages.insides import augmented, filters_of
+from pipeline.pages.making import making_of
+from pipeline.pages.mistakes import classes_of, confusion_of, suspects, worst_errors
+from pipeline.pages.overview import draw_curves, summarize
+from pipeline.pages.page import render
+
+CONTENTS = (
+    ("summary", "Summary"),
+    ("curves", "Learning curves"),
+    ("confusion", "Confusions"),
+    ("classes", "Each digit"),
+    ("calibration", "Calibration"),
+    ("errors", "Worst errors"),
+    ("suspects", "Suspect labels"),
+    ("augmentation", "Augmentation"),
+    ("filters", "First layer"),
+    ("test", "Test predictions"),
+    ("making", "How it was made"),
+)
+
+
+def run_page(evidence: RunEvidence) -> str:
+    """Return the page as one HTML text; the same evidence gives the same text."""
+    return render(
+        "run.html.jinja",
+        name=evidence.name,
+        contents=CONTENTS,
+        headings=dict(CONTENTS),
+        is_ensemble=evidence.is_ensemble,
+        summary=summarize(evidence),
+        curves=draw_curves(evidence),
+        confusion=confusion_of(evidence.metrics),
+        classes=classes_of(evidence.metrics),
+        calibration=calibration_of(evidence),
+        errors=worst_errors(evidence),
+        suspects=suspects(evidence),
+        network=evidence.network.name,
+        augmented=augmented(evidence.network),
+        filters=filters_of(evidence.network),
+        test=predictions_of(evidence),
+        making=making_of(evidence),
+    )

@@ -1,0 +1,332 @@
+"""What the user asked for, resolved to one value that every stage takes.
+
+It needs nothing but the standard library, because the Makefile asks for the names of the files
+to make (pipeline/plan/makefile.py) before anything is installed.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.kaggle.credentials import find_credentials
+from pipeline.plan.requests import read_download, read_request
+from pipeline.plan.workspace import Workspace
+from pipeline.system.errors import PipelineError
+from pipeline.system.files import atomic_write, expand
+
+SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
+NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
+DEFAULT_RECIPE = "quick"
+RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
+LONGEST_NUMBER = 18  # digits, which 64 bits hold
+BLEND = Path("blend")  # stands where a blend has no recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the digits come from.
+
+    kind: one of the named sources, or "path" for a file or folder of the user's.
+    name: the name of its folder under data/raw and data/processed, unique to the source.
+    path: the user's file or folder (kind "path" only).
+    """
+
+    kind: SourceKind
+    name: str
+    path: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """What to give as SOURCE to get this source again."""
+        return self.kind if self.path is None else str(self.path)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One source, one recipe with its seed and overrides, and the run that they make.
+
+    recipe: the recipe's TOML file.  seed: None means the recipe's own.
+    overrides: "key=value" texts, in the order given.
+    folds: how many folds the digits are cut into, None for what the recipe holds out.
+    fold: which one this network holds out, from 0; None with folds means a network for each.
+    blend: names of finished runs that this one averages; then there is no recipe.
+    """
+
+    workspace: Workspace
+    source: Source
+    recipe: Path
+    seed: int | None
+    overrides: tuple[str, ...]
+    run: str
+    folds: int | None = None
+    fold: int | None = None
+    blend: tuple[str, ...] = ()
+
+    @property
+    def recipe_name(self) -> str:
+        return self.recipe.stem
+
+    @property
+    def request(self) -> str:
+        """The plan as one line of JSON, as it is kept in the run's folder."""
+        built_in = self.recipe.parent == RECIPE_FOLDER
+        request: dict[str, Any] = {
+            "source": self.source.text,
+            "recipe": self.recipe_name if built_in else str(self.recipe),
+            "seed": self.seed,
+            "set": " ".join(self.overrides),
+        }
+        if self.blend:
+            request = {"source": self.source.text, "blend": list(self.blend)}
+        # Only where they are given, so that older requests remain what they were.
+        request |= {
+            name: value
+            for name, value in (("folds", self.folds), ("fold", self.fold))
+            if value is not None
+        }
+        return json.dumps(request, ensure_ascii=False)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run's folder holds this very request."""
+        path = self.workspace.run(self.run).request
+        return path.exists() and path.read_bytes() == _line(self.request)
+
+    def record_request(self) -> None:
+        """Keep the request in the run's folder; an equal one is left untouched, with its time."""
+        if not self.is_recorded:
+            with atomic_write(self.workspace.run(self.run).request) as stream:
+                stream.write(_line(self.request))
+
+
+def make_plan(
+    *,
+    source: str | None = None,
+    recipe: str | None = None,
+    run: str | None = None,
+    seed: int | None = None,
+    overrides: str | None = None,
+    folds: int | None = None,
+    data: str | Path = "data",
+    submissions: str | Path = "submissions",
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """Resolve what the user gave; whatever is None or empty gets its default.
+
+    A run that exists already and is named brings its own source, recipe, seed, overrides and folds,
+    so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
+    Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
+    """
+    workspace = Workspace(expand(str(data)), expand(str(submissions)))
+    fold = None
+    blend: tuple[str, ...] = ()
+    if run:
+        check_run_name(run)
+        recorded = _recorded_request(workspace, run)
+        if not recipe:
+            blend = tuple(recorded.get("blend") or ())
+        if blend and (seed is not None or overrides or folds):
+            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS mean nothing to it")
+        source = source or recorded.get("source")
+        recipe = recipe or recorded.get("recipe")
+        if seed is None:
+            seed = recorded.get("seed")
+        overrides = overrides or recorded.get("set")
+        if folds is None:
+            folds, fold = recorded.get("folds"), recorded.get("fold")
+    variables = os.environ if environment is None else environment
+    chosen = find_source(source or "auto", workspace, variables)
+    recipe_path = BLEND if blend else find_recipe(recipe or DEFAULT_RECIPE)
+    settings = split_overrides(overrides or "")
+    name = run or run_name(
+        chosen, recipe_path, seed=seed, overrides=settings, folds=folds, fold=fold
+    )
+    return Plan(workspace, chosen, recipe_path, seed, settings, name, folds, fold, blend)
+
+
+def recorded_plan(workspace: Workspace, run: str) -> Plan:
+    """Return the plan of a run as its folder tells it.
+
+    Its recipe's file and the user's digits need not be there any more.
+    Raises PipelineError if there is no such run.
+    """
+    check_run_name(run)
+    request = _recorded_request(workspace, run)
+    if not request:
+        raise PipelineError(
+            f"There is no run {run} ({workspace.run(run).folder})", remedy="See: make runs"
+        )
+    text = request.get("recipe") or ""
+    recipe = Path(text) if text.endswith(".toml") else RECIPE_FOLDER / f"{text}.toml"
+    blend = tuple(request.get("blend") or ())
+    return Plan(
+        workspace,
+        _source_of(request["source"]),
+        BLEND if blend else recipe,
+        request.get("seed"),
+        split_overrides(request.get("set") or ""),
+        run,
+        request.get("folds"),
+        request.get("fold"),
+        blend,
+    )
+
+
+def parse_seed(text: str | None) -> int | None:
+    """Return SEED as a number, None if it was not given. Raises PipelineError for other texts."""
+    return _whole_number("SEED", text, 0)
+
+
+def parse_folds(text: str | None) -> int | None:
+    """Return FOLDS as a number, None if it was not given. Raises PipelineError for other texts."""
+    return _whole_number("FOLDS", text, 2)
+
+
+def parse_trials(text: str | None) -> int | None:
+    """Return TRIALS as a number, None if it was not given. PipelineError for other texts."""
+    return _whole_number("TRIALS", text, 1)
+
+
+def _whole_number(name: str, text: str | None, least: int) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > LONGEST_NUMBER or int(text) < least:
+        raise PipelineError(f"{name}={text}: not a whole number from {least} up")
+    return int(text)
+
+
+def find_source(text: str, workspace: Workspace, environment: Mapping[str, str]) -> Source:
+    """Return the source that ``text`` names: auto, a named source, or a path."""
+    if text == "auto":
+        return _automatic_source(workspace, environment)
+    source = _source_of(text)
+    # Once taken in, the user's files may be deleted.
+    if source.path and not (source.path.exists() or workspace.raw(source.name).manifest.exists()):
+        raise PipelineError(
+            f"SOURCE={text}: no such file or folder, and no source of that name",
+            remedy=f"Give auto, {', '.join(NAMED_SOURCES)}, or a path to a folder or zip.",
+        )
+    return source
+
+
+def _source_of(text: str) -> Source:
+    """The source that a text names; whether a path is there is not looked at."""
+    for kind in NAMED_SOURCES:
+        if text == kind:
+            return Source(kind, kind)
+    path = expand(text).absolute()
+    return Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
+
+
+def find_recipe(text: str) -> Path:
+    """Return the TOML file of a built-in recipe's name, or of a path ending in .toml."""
+    if text.endswith(".toml"):
+        path = expand(text).absolute()
+        if not path.is_file():
+            raise PipelineError(
+                f"RECIPE={text}: no such file", remedy="Give a path to a recipe's TOML file."
+            )
+        return path
+    path = RECIPE_FOLDER / f"{text}.toml"
+    if not re.fullmatch(r"[\w-]+", text) or not path.is_file():
+        names = ", ".join(sorted(found.stem for found in RECIPE_FOLDER.glob("*.toml")))
+        raise PipelineError(
+            f"RECIPE={text}: no recipe of that name",
+            remedy=f"Give one of {names}; or a path ending in .toml.",
+        )
+    return path
+
+
+def split_overrides(text: str) -> tuple[str, ...]:
+    """Split ``a=1 b=[1, 2]`` before each ``key=``, so that values may hold spaces."""
+    parts = re.split(r"\s+(?=[A-Za-z_][\w.]*=)", text.strip())
+    return tuple(part for part in parts if part)
+
+
+def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
+    """Return the competition's folder inside a Kaggle notebook, or None elsewhere.
+
+    Kaggle mounts it at /kaggle/input/digit-recognizer, newer images below competitions/;
+    DIGITS_KAGGLE_INPUT names another place for /kaggle/input.
+    """
+    root = Path(environment.get("DIGITS_KAGGLE_INPUT", "/kaggle/input"))
+    for folder in (root / "digit-recognizer", root / "competitions" / "digit-recognizer"):
+        if (folder / "train.csv").is_file():
+            return folder
+    return None
+
+
+def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
+    downloaded = [
+        (folder.folder.name, read_download(folder.manifest)) for folder in workspace.all_raw()
+    ]
+    competition = [item for item in downloaded if item[1].get("kind") == "competition"]
+    if competition:
+        # Kaggle's own download before copies of it; of those, the one that came last.
+        name, manifest = max(
+            competition,
+            key=lambda item: (item[0] in NAMED_SOURCES, item[1].get("downloaded_at") or ""),
+        )
+        for kind in NAMED_SOURCES:
+            if name == kind:
+                return Source(kind, kind)
+        return Source("path", name, Path(manifest.get("origin") or name))
+    if kaggle_notebook_input(environment):
+        return Source("kaggle-notebook", "kaggle-notebook")
+    if find_credentials(environment):
+        return Source("kaggle", "kaggle")
+    return Source("practice", "practice")
+
+
+def run_name(
+    source: Source,
+    recipe: Path,
+    *,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    folds: int | None = None,
+    fold: int | None = None,
+) -> str:
+    """Return the name of a run for which none was given: another one for all that differs."""
+    parts = [source.name, _slug(recipe.stem)]
+    if recipe.parent != RECIPE_FOLDER:
+        parts.append(short_hash(str(recipe)))
+    if seed is not None:
+        parts.append(f"seed{seed}")
+    if overrides:
+        parts.append(f"set{short_hash(' '.join(overrides))}")
+    if folds is not None:
+        parts.append(f"folds{folds}" if fold is None else f"fold{fold}of{folds}")
+    return "-".join(parts)
+
+
+def check_run_name(run: str) -> None:
+    """Raise PipelineError for a run's name that is not usable as a folder's."""
+    if not re.fullmatch(r"\w[\w.+-]*", run):
+        raise PipelineError(
+            f"RUN={run}: not usable as the name of a folder",
+            remedy="Use letters, digits, '-', '_', '+' and '.', starting with a letter or digit.",
+        )
+
+
+def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
+    path = workspace.run(run).request
+    return read_request(path) if path.exists() else {}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "data"
+
+
+def short_hash(text: str) -> str:
+    """Return six hexadecimal digits that differ for texts that differ."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+
+
+def _line(text: str) -> bytes:
+    return f"{text}\n".encode()

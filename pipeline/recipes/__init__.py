@@ -1,0 +1,1 @@
+"""An experiment as a value, and the built-in ones as TOML."""

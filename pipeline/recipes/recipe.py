@@ -1,0 +1,321 @@
+"""One experiment as a typed, checked value, read from a TOML file.
+
+The classes below, and those of the layers in ``recipe_layers``, are the table of all settings: each
+with its type, legal range and default. A key that is not in them is an error, so a misspelt setting
+never passes silently.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from pipeline.recipes.keys import set_value, value_of
+from pipeline.recipes.layers import Layer
+from pipeline.recipes.ranges import NOT_SEARCHED, TuneSection, flatten_ranges
+from pipeline.recipes.values import Count, NotNegative, Positive, Section, Share
+from pipeline.system.errors import PipelineError
+from pipeline.system.files import parse_toml, read_json, read_toml
+from pipeline.system.schema_faults import explain_faults
+
+
+class NetworkSection(Section):
+    """The layers from the image to ten logits, in order."""
+
+    layers: Annotated[list[Layer], Field(min_length=1)]
+
+
+# ---- optimizers and schedules ------------------------------------------------------------------
+class SGDOptimizer(Section):
+    """Gradient descent, with momentum or without."""
+
+    kind: Literal["sgd"]
+    learning_rate: Positive
+    momentum: Share = 0.0
+    nesterov: bool = False
+    l2: NotNegative = 0.0
+    weight_decay: NotNegative = 0.0
+
+    @pydantic.model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "SGDOptimizer":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class AdamWOptimizer(Section):
+    """Adam; weight_decay shrinks the weights directly, l2 by way of the gradient."""
+
+    kind: Literal["adamw"]
+    learning_rate: Positive
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Positive = 1e-8
+    l2: NotNegative = 0.0
+    weight_decay: NotNegative = 0.0
+
+
+Optimizer = Annotated[SGDOptimizer | AdamWOptimizer, Field(discriminator="kind")]
+
+
+class ConstantSchedule(Section):
+    """The optimizer's learning rate throughout."""
+
+    kind: Literal["constant"]
+
+
+class StepSchedule(Section):
+    """Multiplied by decay after every so many epochs."""
+
+    kind: Literal["step"]
+    every_epochs: Count
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class ExponentialSchedule(Section):
+    """Multiplied by decay over each epoch."""
+
+    kind: Literal["exponential"]
+    decay: Annotated[float, Field(gt=0, le=1)]
+
+
+class CosineSchedule(Section):
+    """Down to the share ``final`` along half a cosine."""
+
+    kind: Literal["cosine"]
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OneCycleSchedule(Section):
+    """Up from the share ``start`` to 1, then down to ``final``, along half cosines."""
+
+    kind: Literal["one_cycle"]
+    warmup: Share = 0.3
+    start: Annotated[float, Field(gt=0, le=1)] = 0.04
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0001
+
+
+Schedule = Annotated[
+    ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule,
+    Field(discriminator="kind"),
+]
+
+
+# ---- augmentation, split, training and prediction ------------------------------------------------
+class AugmentationSection(Section):
+    """How far training images are distorted at random, anew in each epoch.
+
+    pipeline/nn/augmentation.py says what each value does.
+    """
+
+    shift_pixels: NotNegative = 0.0
+    angle_degrees: NotNegative = 0.0
+    scale: Share = 0.0
+    shear: NotNegative = 0.0
+    elastic_pixels: NotNegative = 0.0
+    elastic_smoothness: Positive = 4.0
+
+
+class SplitSection(Section):
+    """Which rows of train.csv are held out; the same for every run with the same values here.
+
+    hold_out: a share of the rows (below 1), or a number of rows (default: a tenth).
+    folds, fold: instead of it, the fold with this number, from 0, of so many equal ones.
+    refit: predict with a second network, trained on all rows for as many epochs as the first.
+    """
+
+    hold_out: Annotated[float, Field(gt=0, lt=1)] | Count | None = 0.1
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    refit: bool = False
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _folds_replace_the_hold_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("folds", values.get("fold")) is None:
+            return values
+        if values.get("hold_out") is not None:
+            raise ValueError("give either hold_out, or folds and fold")
+        return {**values, "hold_out": None}
+
+    @pydantic.model_validator(mode="after")
+    def _fold_is_one_of_the_folds(self) -> "SplitSection":
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds, which is {self.folds}")
+        return self
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What identifies the split on the same digits; ``folds.find_split`` takes it."""
+        if self.folds is None:
+            return {"kind": "hold_out", "size": self.hold_out, "seed": self.seed}
+        return {"kind": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed}
+
+
+class TrainingSection(Section):
+    """How long and how; pipeline/nn/training.py says what each value does.
+
+    batch_size: a number of rows, or "all" for gradient descent on the whole training part.
+    least_steps: of the optimizer; where rows are few, there are as many epochs as these take.
+    """
+
+    epochs: Count
+    least_steps: Annotated[int, Field(ge=0)] = 0
+    batch_size: Count | Literal["all"] = 128
+    label_smoothing: Share = 0.0
+    average_decay: Share = 0.0
+    patience: Annotated[int, Field(ge=0)] = 0
+    evaluate_every: Count = 1
+    shards: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class PredictionSection(Section):
+    """How a digit is read.
+
+    views: of the digit, whose probabilities are averaged; training/prediction.py says which.
+    """
+
+    views: Literal[1, 5, 9] = 1
+
+
+class Recipe(Section):
+    """A whole experiment; the same recipe, data and seed give the same network, bit for bit.
+
+    tune: what a search may try; it is no part of the experiment, nor of what is kept of one.
+    """
+
+    description: str
+    seed: Annotated[int, Field(ge=0)] = 0
+    split: SplitSection = SplitSection()
+    network: NetworkSection
+    optimizer: Optimizer
+    schedule: Schedule = ConstantSchedule(kind="constant")
+    augmentation: AugmentationSection | None = None
+    training: TrainingSection
+    prediction: PredictionSection = PredictionSection()
+    tune: Annotated[TuneSection | None, Field(exclude=True)] = None
+
+
+def read_recipe(
+    path: Path,
+    *,
+    seed: int | None = None,
+    overrides: tuple[str, ...] = (),
+    fold: tuple[int, int] | None = None,
+) -> Recipe:
+    """Read a recipe and apply the seed and the overrides ("training.epochs=5") to it.
+
+    fold: its number and how many there are; it replaces what the recipe itself holds out.
+    Ranges to search are checked against the recipe as its file has it; what overrides make of it
+    may lie outside of them (``range_faults``).
+    Raises PipelineError naming the file, the key and what is wrong with it.
+    """
+    values = read_toml(path)
+    flatten_ranges(values)
+    if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
+        split.pop("hold_out", None)
+        split["fold"], split["folds"] = fold
+        # On all rows every fold would train the same network; the folds' own ones predict.
+        split["refit"] = False
+    for override in overrides:
+        _apply_override(values, override)
+    if seed is not None:
+        values["seed"] = seed
+    try:
+        recipe = Recipe.model_validate(values)
+        faults = [] if overrides else range_faults(recipe)
+    except pydantic.ValidationError as error:
+        faults = explain_faults(error, values)
+    if faults:
+        raise PipelineError(
+            f"{path}: {'; '.join(faults[:3])}",
+            remedy="pipeline/recipes/recipe.py lists all settings with their ranges."
+            if not overrides
+            else f"Look at the recipe and at SET: {' '.join(overrides)}",
+        )
+    return recipe
+
+
+def range_faults(recipe: Recipe) -> list[str]:
+    """Return what is wrong with the recipe's ranges, one text for each; none without ranges.
+
+    The recipe's own value must be in the range, and both ends, or all choices, must be allowed.
+    """
+    whole = recipe.model_dump()
+    faults = []
+    for key, found in recipe.tune.ranges.items() if recipe.tune else ():
+        try:
+            fault = _range_fault(recipe, key, found.ends, found.fault(value_of(whole, key)))
+        except KeyError:
+            fault = "the recipe has no such setting"
+        if fault:
+            faults.append(f"tune.ranges: {key}: {fault}")
+    return faults
+
+
+def _range_fault(recipe: Recipe, key: str, ends: list[Any], fault: str) -> str:
+    if key.partition(".")[0] in NOT_SEARCHED:
+        return "is not for a search: it changes what is measured, or luck"
+    for end in ends if not fault else ():
+        try:
+            with_settings(recipe, {key: end})
+        except ValueError as error:
+            return f"{end!r} is not allowed ({error})"
+    return fault
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with other values, by their dotted keys, and without ranges.
+
+    Raises ValueError naming the key and what is wrong with it.
+    """
+    values = recipe.model_dump(exclude_unset=True)
+    try:
+        for key, value in settings.items():
+            set_value(values, key, value)
+        return Recipe.model_validate(values)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]}: the recipe has no such key") from None
+    except pydantic.ValidationError as error:
+        raise ValueError("; ".join(explain_faults(error, values)[:3])) from None
+
+
+def recipe_of_record(path: Path) -> Recipe:
+    """Read a resolved recipe back from the JSON file in a run's folder.
+
+    Raises PipelineError if the file is damaged, or of a version with other settings.
+    """
+    values = read_json(path)
+    try:
+        return Recipe.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise PipelineError(
+            f"{path} is no recipe that this version reads: "
+            f"{'; '.join(explain_faults(error, values)[:3])}",
+            remedy="Check out the commit with which the run was trained, or train it again.",
+        ) from None
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    """Apply one text like "training.epochs=5"."""
+    key, equals, text = override.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", key):
+        raise PipelineError(
+            f"SET={override}: not of the form key=value", remedy='Example: SET="training.epochs=5"'
+        )
+    try:
+        values_of_text = parse_toml(f"value = {text}")
+    except ValueError:
+        values_of_text = {}
+    # A bare word is a text: optimizer.kind=sgd
+    value = values_of_text["value"] if set(values_of_text) == {"value"} else text
+    try:
+        set_value(values, key, value)
+    except KeyError:
+        raise PipelineError(f"SET={override}: the recipe has no such key") from None

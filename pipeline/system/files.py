@@ -1,0 +1,291 @@
+"""Writing files so that a reader sees the old one or the new one, and never half of one."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pipeline.system.errors import PipelineError
+from pipeline.system.holder import name_holder, remove_holder, write_holder
+
+# A wait shorter than this is not told of; the holder has written by then who it is.
+_MOMENT_SECONDS = 0.2
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+MOST_LEVELS = 20  # of tables in tables; a recipe has five
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path``; put it in place only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes the file private; an artefact gets the mode that the umask asks for.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, name):  # of a full disk, the system does not say which file
+            error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        with contextlib.suppress(OSError):  # which would hide why it came to this
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with ``\\n`` as it stands."""
+    with atomic_write(path) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON atomically; NaN is refused because JSON has none."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object written by this program.
+
+    Raises PipelineError if the file is not a JSON object; FileNotFoundError if there is none.
+    """
+    try:
+        value = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+    if not isinstance(value, dict):
+        raise damaged(path, "it holds no JSON object")
+    return value
+
+
+def damaged(path: Path, what: str) -> PipelineError:
+    """Return the error that a record of this program's is none that it wrote."""
+    return PipelineError(
+        f"{path} is damaged, or of another version: {what}",
+        remedy="Delete it and run the stage that writes it again.",
+    )
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises ValueError for no JSON, and for what no file of ours holds: a key twice, numbers that
+    are none or have more than 64 bits, texts that can't be written, nesting without end.
+    """
+    try:
+        value = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice_the_same
+        )
+        _refuse_extremes(value, MOST_LEVELS)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the values of a TOML text. Raises ValueError for no TOML, or beyond its limits."""
+    try:
+        values = tomllib.loads(text)
+        _refuse_extremes(values, MOST_LEVELS)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return values
+
+
+def expand(path: str) -> Path:
+    """Return a path of the user's with ~ as a home. Raises PipelineError if there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise PipelineError(f"{path}: there is no such home folder") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of the user's. Raises PipelineError if it can't be read or is no TOML."""
+    try:
+        return parse_toml(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise PipelineError(f"{path}: not valid TOML: {error}") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Fill a temporary folder beside ``folder``; it replaces ``folder`` only if the block succeeds.
+
+    A folder that is replaced is moved aside first: for an instant there is none, never a mixture.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
+    aside = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if folder.exists():
+            folder.replace(aside)
+        temporary.replace(folder)
+    except OSError as error:
+        inside = str(error.filename2 or error.filename or temporary)
+        error.filename, error.filename2 = inside.replace(str(temporary), str(folder)), None
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path, *others: Path, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock beside ``path`` while a stage writes it, and ``others`` along with it.
+
+    The lock is the operating system's, so it ends with its process however that dies. What a
+    process that was killed left half-written, in these folders or beside them, is removed.
+    waiting: called once with a line for the user if another process holds the lock.
+    Raises PipelineError if the file system has no locks.
+
+    Whoever holds several took them in this order, so that no two wait for each other: the ledger,
+    an ensemble's run, its CSV, a member's run, raw digits, arrays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file, holder = _lock_file(path), path.parent / f".{path.name}.lock.json"
+    with _acquired(file, lambda: _say_who(holder, path, waiting)):
+        write_holder(holder)
+        try:
+            for written in (path, *others):
+                _clear_leftovers(written)
+            yield
+        finally:
+            remove_holder(holder)
+
+
+def wait_for(path: Path, *, waiting: Callable[[str], None] | None = None) -> None:
+    """Wait until nobody holds the lock of ``path``: for those who only want to read there.
+
+    Where nobody ever held it, or the reader may not write, there is nothing to wait for.
+    """
+    if _lock_file(path).exists():
+        with contextlib.suppress(OSError), locked(path, waiting=waiting):
+            pass
+
+
+def _lock_file(path: Path) -> Path:
+    return path.parent / f".{path.name}.lock"
+
+
+@contextlib.contextmanager
+def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
+    """Hold the operating system's lock of a file; say: called if that has to be waited for."""
+    import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
+
+    lock: filelock.BaseFileLock = filelock.FileLock(file)
+    try:
+        # Newer versions fall back, with a warning, to files that outlive their process.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                lock.acquire(timeout=_MOMENT_SECONDS)
+            except filelock.Timeout:
+                say()
+                lock.acquire()
+        if isinstance(lock, filelock.SoftFileLock):
+            lock.release()
+            raise NotImplementedError
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        raise PipelineError(
+            f"{file} cannot be locked: its file system has no locks",
+            remedy="Keep the artefacts on another disk: DATA=/elsewhere/data "
+            "SUBMISSIONS=/elsewhere/submissions",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say_who(holder: Path, path: Path, waiting: Callable[[str], None] | None) -> None:
+    if waiting is not None:
+        waiting(f"{name_holder(holder)} is working on {path}; waiting for it to finish.")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove temporary files and folders of a writer that was killed; its lock is ours now."""
+    beside = re.escape(path.name)
+    for aside in _leftovers(path.parent, beside, "old"):
+        if path.exists():
+            shutil.rmtree(aside)
+        else:  # killed in the instant between moving the old folder aside and the new one in
+            aside.replace(path)
+    for temporary in [*_leftovers(path.parent, beside, "tmp"), *_leftovers(path, ".+", "tmp")]:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink()
+
+
+def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
+    """Find what tempfile named in a folder; name: a regular expression."""
+    pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.{suffix}")
+    return [path for path in folder.glob(".*") if pattern.fullmatch(path.name)]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _refuse_twice_the_same(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a table; JSON lets one key have two values, as a bad merge leaves it."""
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key!r:.60} is there twice")
+        table[key] = value
+    return table
+
+
+def _refuse_extremes(value: Any, levels: int) -> None:
+    """Raise ValueError for what no file of ours holds, and would fail somewhere later."""
+    if not levels:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("it holds a NUL character")
+        value.encode("utf-8")  # half of a surrogate pair can't be written
+    elif type(value) is int and not -(2**63) <= value < 2**64:
+        raise ValueError("a whole number has more than 64 bits")
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_extremes(item, levels - 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_extremes(key, levels)
+            _refuse_extremes(item, levels - 1)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

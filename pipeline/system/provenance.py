@@ -1,0 +1,173 @@
+"""What every record says of its making, and whether what a record stands for is still current."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline.system.cores import available_cores, blas_library
+from pipeline.system.errors import PipelineError
+from pipeline.system.files import read_json, sha256
+
+# All that pyproject.toml asks for, extras apart: the package need not be installed to be run.
+PACKAGES = (
+    "click",
+    "filelock",
+    "jinja2",
+    "kaggle",
+    "matplotlib",
+    "mlxtend",
+    "nbformat",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pydantic",
+    "requests",
+    "rich",
+    "scikit-learn",
+    "scipy",
+    "six",
+    "tenacity",
+    "threadpoolctl",
+)
+MACHINE = ("blas", "cpu", "cores", "platform")
+_NO_REASON = ("commit", "dirty", "memory_bytes")  # for a difference of bits
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_GIT_SECONDS = 10
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def environment() -> dict[str, Any]:
+    """Return the code's commit, the versions and the machine, as a record keeps them.
+
+    Where git tells no commit, DIGITS_COMMIT may, as it does in the image of a container.
+    commit and dirty are None outside of a clone, or without git; dirty counts tracked files only.
+    cores: those that this process may use.  memory_bytes: of the machine, None where it tells none.
+    blas: the library behind NumPy's matrix products, None if it is not known.
+    Each package has its version under its own name, None if it is not installed.
+    """
+    commit = _git("rev-parse", "HEAD") if _is_clone() else None
+    changes = None if commit is None else _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "commit": commit or os.environ.get("DIGITS_COMMIT") or None,
+        "dirty": None if changes is None else bool(changes),
+        "python": platform.python_version(),
+        **{package: _version(package) for package in PACKAGES},
+        "blas": blas_library(),
+        "cpu": _cpu(),
+        "cores": available_cores(),
+        "memory_bytes": _memory_bytes(),
+        "platform": platform.platform(),
+    }
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    """Return what a record says of a file of the user's, such as a recipe.
+
+    path: from the clone's top, if it is in there.  sha256: None if there is no such file.
+    in_git: whether git keeps it; None outside of a clone.
+    """
+    inside = path.resolve().is_relative_to(_REPOSITORY)
+    in_git = None
+    if _is_clone():
+        in_git = inside and _git("ls-files", "--error-unmatch", "--", str(path)) is not None
+    return {
+        "path": str(path.resolve().relative_to(_REPOSITORY) if inside else path),
+        "sha256": sha256(path) if path.is_file() else None,
+        "in_git": in_git,
+    }
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return (then, now) of each value by which two environments differ and bits may.
+
+    What only one of them tells is passed over: older records say less.
+    """
+    return {
+        name: (then[name], now[name])
+        for name in then
+        if name in now and name not in _NO_REASON and then[name] != now[name]
+    }
+
+
+def as_text(value: Any) -> str:
+    """Return a value of an environment as people read it."""
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    return "none" if value is None else str(value)
+
+
+def has_commit(commit: str) -> bool:
+    """Whether the clone in which this code lies knows a commit."""
+    return _is_clone() and _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
+
+
+def is_current(record: Path, inputs: Mapping[str, Any], outputs: Iterable[Path]) -> bool:
+    """Whether ``record`` was made from ``inputs`` and all ``outputs`` are there.
+
+    A damaged record is not current: its stage writes it anew.
+    """
+    try:
+        recorded = read_json(record).get("inputs")
+    except (FileNotFoundError, PipelineError):
+        return False
+    as_json = json.loads(json.dumps(inputs))
+    return bool(recorded == as_json) and all(path.exists() for path in outputs)
+
+
+def _is_clone() -> bool:
+    """Whether git's top folder is ours, not that of a project in which we are installed."""
+    top = _git("rev-parse", "--show-toplevel")
+    return top is not None and Path(top).resolve() == _REPOSITORY
+
+
+def _git(*arguments: str) -> str | None:
+    # Inside a git hook, GIT_DIR and its like would point at the repository of the hook.
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(_REPOSITORY), *arguments],
+            capture_output=True,
+            check=True,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    """The processor's name, or at least its kind."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found.group(1).strip() if found else platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

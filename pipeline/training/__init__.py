@@ -1,0 +1,1 @@
+"""Networks trained: one, several at once, on a cluster, many in a search."""

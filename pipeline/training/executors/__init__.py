@@ -1,0 +1,69 @@
+"""Where networks are trained: here one after another, or as tasks of a dask cluster."""
+
+import importlib.util
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pipeline.plan.plan import Plan
+from pipeline.system.errors import PipelineError
+from pipeline.training.network_run import Watcher
+
+NAMES = ("local", "dask")
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
+
+
+class Executor(Protocol):
+    """Trains the runs of networks. Wherever that is, they end with the same bits.
+
+    one_by_one: whether the watcher is told of each epoch as it ends; else lines are told of all
+    runs as they go, and the watcher of each one when it is finished.
+    """
+
+    one_by_one: bool
+
+    def train(
+        self,
+        plans: Sequence[Plan],
+        *,
+        each: str,
+        force: bool,
+        tell: Callable[[str], None] | None,
+        watcher: Watcher | None,
+    ) -> bool:
+        """Train those runs that are not trained yet; return whether none was due.
+
+        each: what a run is to the user, such as "member"; "" for one that stands alone.
+        Interrupted at any time, the same call goes on, with any executor.
+        Raises PipelineError like ``train_network``, and if there is no cluster to train on.
+        """
+
+
+def make_executor(name: str | None, scheduler: str | None) -> Executor:
+    """Return the executor of this name; by default the local one, or dask's for a scheduler.
+
+    scheduler: its address, for dask; None or "" starts a cluster on this machine.
+    Raises PipelineError for another name, an address that is none, and if dask is not installed.
+    """
+    name = name or ("dask" if scheduler else "local")
+    if name not in NAMES:
+        raise PipelineError(
+            f"EXECUTOR={name}: no such executor", remedy=f"Give {' or '.join(NAMES)}."
+        )
+    if name == "local":
+        from pipeline.training.executors.local_executor import LocalExecutor  # noqa: PLC0415
+
+        return LocalExecutor()
+    if scheduler and not _ADDRESS.fullmatch(scheduler):
+        raise PipelineError(
+            f"DASK={scheduler}: not the address of a scheduler", remedy="Example: tcp://host:8786"
+        )
+    if importlib.util.find_spec("distributed") is None:
+        raise PipelineError(
+            "EXECUTOR=dask: the package distributed is not installed",
+            remedy="Run: make install EXECUTOR=dask "
+            "(or, into the interpreter at hand: pip install -e '.[dask]')",
+        )
+    from pipeline.training.executors.dask_executor import DaskExecutor  # noqa: PLC0415
+
+    return DaskExecutor(scheduler or None)

@@ -1,0 +1,292 @@
+"""The run of one network: trained, perhaps again on all rows, measured, and recorded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.digits import dataset
+from pipeline.digits.folds import Split, find_split
+from pipeline.nn import EpochResult, Examples, Score, Training
+from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import RunFolder
+from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.system import files, provenance
+from pipeline.system.errors import PipelineError
+from pipeline.training import prediction
+from pipeline.training.checkpoint import save_model
+from pipeline.training.fitting import (
+    History,
+    code_checksum,
+    fit,
+    make_training,
+    resume,
+    workers_for,
+)
+from pipeline.training.prediction import Model
+
+Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class TrainStart:
+    """What is known before the first epoch of this call.
+
+    epochs_done: of an interrupted training that is taken up again, else 0.
+    refit: whether it is the second network, on all rows.
+    """
+
+    run: str
+    recipe: str
+    parameters: int
+    epochs: int
+    epochs_done: int
+    training_rows: int
+    hold_out_rows: int
+    workers: int
+    refit: bool = False
+
+
+class Watcher(Protocol):
+    """Who is told how training goes."""
+
+    def start(self, start: TrainStart) -> None: ...
+
+    def epoch(self, result: EpochResult) -> None: ...
+
+
+def train_network(
+    plan: Plan,
+    *,
+    force: bool,
+    tell: Callable[[str], None] | None,
+    watcher: Watcher | None,
+    recipe: Recipe | None = None,
+) -> bool:
+    """Train one network's run, or go on with it; return whether it was trained already.
+
+    recipe: that of a record, to train by instead of what the plan's file says today.
+    After an interruption at any time the weights end with the same bits as without one.
+    Raises PipelineError if the arrays are missing, the recipe is wrong or training diverges.
+    """
+    recipe_file = provenance.file_record(plan.recipe)  # as it is read here, and not edited later
+    recipe = recipe or resolve_recipe(plan)
+    processed = plan.workspace.processed(plan.source.name)
+    run = plan.workspace.run(plan.run)
+    with files.locked(run.folder, waiting=tell):
+        with dataset.locked(processed, waiting=tell):
+            manifest = dataset.read_manifest(processed)
+            inputs = inputs_of(manifest, recipe)
+            unchanged = not force and is_trained(plan, recipe, inputs)
+            work = None
+            if not unchanged:
+                split = find_split(processed, recipe.split.record)
+                digits, checksum = dataset.load_labelled(processed), files.sha256(split.path)
+                work = _Work(
+                    plan, recipe, recipe_file, inputs, digits, split, checksum, tell, watcher
+                )
+        if work is not None:
+            if force:
+                remove_checkpoints(run)
+            work.run_all(manifest["raw"])
+    return unchanged
+
+
+def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return what a network is made of, as its record and its checkpoints keep it.
+
+    manifest: of the arrays.
+    """
+    data = {name: manifest["arrays"][name]["sha256"] for name in ("train_images", "train_labels")}
+    return {"data": data, "recipe": identifying(recipe), "code": code_checksum()}
+
+
+def is_trained(plan: Plan, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
+    """Whether the plan's run was made of ``inputs``; then it counts as trained just now."""
+    run = plan.workspace.run(plan.run)
+    outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
+    if not provenance.is_current(run.training, inputs, outputs):
+        return False
+    plan.record_request()
+    remove_checkpoints(run)  # if killed just before that, after the record
+    run.training.touch()
+    return True
+
+
+def resolve_recipe(plan: Plan) -> Recipe:
+    """Return the recipe that the plan's file, seed, overrides and fold make today."""
+    fold = None if plan.fold is None or plan.folds is None else (plan.fold, plan.folds)
+    return read_recipe(plan.recipe, seed=plan.seed, overrides=plan.overrides, fold=fold)
+
+
+def identifying(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as a record's inputs keep it: all that makes it another experiment."""
+    return recipe.model_dump(mode="json", exclude={"description"})
+
+
+def examples(digits: Labelled, rows: prediction.Array) -> Examples:
+    """Return these rows of the labelled digits.
+
+    digits: images (N, 28, 28) and labels (N,), both uint8.  rows: (n,) whole numbers.
+    """
+    images, labels = digits
+    # The images stay the map that they are: of a large one, rows are read past it.
+    return Examples(images, np.asarray(labels), rows)
+
+
+def measure(model: Model, held_out: Examples) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy of a trained network, with all of its views."""
+    score = Score(held_out.labels[held_out.rows])
+    for probabilities in prediction.predict_in_turn(model, held_out.images, held_out.rows):
+        score.add(probabilities)
+    return score.log_loss, score.accuracy
+
+
+def remove_checkpoints(run: RunFolder) -> None:
+    """Remove the states in mid-training of both networks."""
+    run.checkpoint.unlink(missing_ok=True)
+    run.refit_checkpoint.unlink(missing_ok=True)
+
+
+@dataclass
+class _Work:
+    """Training one run: its network, perhaps a second one on all rows, and the record."""
+
+    plan: Plan
+    recipe: Recipe
+    recipe_file: dict[str, Any]
+    inputs: dict[str, Any]
+    digits: Labelled
+    split: Split
+    split_sha256: str
+    tell: Callable[[str], None] | None
+    watcher: Watcher | None
+
+    def run_all(self, raw_manifest: dict[str, Any]) -> None:
+        """Train, save and measure; the record is written last, the checkpoints go after it.
+
+        The first checkpoint stays until then, so that an interruption of the second network
+        costs nothing of the first.
+        """
+        run, recipe, split = self.folder, self.recipe, self.split
+        environment = provenance.environment()  # of the code that is loaded, not of a later one
+        training = self._make_training()
+        self.plan.record_request()
+        history = resume(training, run.checkpoint, self.inputs, self.tell)
+        files.write_json(run.recipe, recipe.model_dump(mode="json"))
+        train, held_out = self._examples(split.training_rows), self._examples(split.hold_out_rows)
+        self._fit(training, train, held_out, history)
+        model = Model(training.network, recipe.prediction.views)
+        save_model(run.model, model)
+        loss, accuracy = measure(model, held_out)
+        epochs = history.kept_epoch(patience=recipe.training.patience)
+        refit = self._refit(epochs)
+        files.write_json(
+            run.training,
+            {
+                "stage": "train",
+                "inputs": self.inputs,
+                "run": run.name,
+                "recipe_name": self.plan.recipe_name,
+                "recipe_file": self.recipe_file,
+                "overrides": list(self.plan.overrides),
+                "seed": recipe.seed,
+                "model_sha256": files.sha256(run.model),
+                "refit": refit,
+                "parameters": training.network.parameter_count,
+                "split": {
+                    **recipe.split.record,
+                    "training_rows": len(split.training_rows),
+                    "hold_out_rows": len(split.hold_out_rows),
+                    "file": split.path.name,
+                    "sha256": self.split_sha256,
+                },
+                "epochs": epochs,
+                "hold_out_accuracy": accuracy,
+                "hold_out_loss": loss,
+                "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
+                "images_per_second": history.images_per_second,
+                "data": raw_manifest,
+                "environment": environment,
+                "finished_at": provenance.now(),
+            },
+        )
+        remove_checkpoints(run)
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.plan.workspace.run(self.plan.run)
+
+    def _refit(self, epochs: int) -> dict[str, Any] | None:
+        """Train the second network, if the recipe asks for one; return what the record says."""
+        run, split = self.folder, self.split
+        if not self.recipe.split.refit:
+            run.refit.unlink(missing_ok=True)
+            return None
+        everything = self._examples(np.union1d(split.training_rows, split.hold_out_rows))
+        training = self._make_training(holds_out=False)
+        inputs = self.inputs | {"refit_epochs": epochs}
+        history = resume(training, run.refit_checkpoint, inputs, self.tell)
+        self._fit(training, everything, None, history, inputs=inputs, until=epochs)
+        save_model(run.refit, Model(training.network, self.recipe.prediction.views))
+        return {
+            "model_sha256": files.sha256(run.refit),
+            "seconds": round(history.seconds, 3),
+            "rows": len(everything.rows),
+        }
+
+    def _make_training(self, *, holds_out: bool = True) -> Training:
+        try:
+            rows = len(self.split.training_rows)
+            return make_training(self.recipe, rows, holds_out=holds_out)
+        except (ValueError, MemoryError) as error:
+            raise PipelineError(f"{self.plan.recipe}: {error}") from None
+
+    def _examples(self, rows: prediction.Array) -> Examples:
+        return examples(self.digits, rows)
+
+    def _fit(
+        self,
+        training: Training,
+        train: Examples,
+        hold_out: Examples | None,
+        history: History,
+        *,
+        inputs: dict[str, Any] | None = None,
+        until: int | None = None,
+    ) -> None:
+        """Fit one network, and tell the watcher of it."""
+        run, is_refit = self.folder, hold_out is None
+        if self.watcher:
+            self.watcher.start(
+                TrainStart(
+                    run=run.name,
+                    recipe=self.plan.recipe_name,
+                    parameters=training.network.parameter_count,
+                    epochs=until or training.settings.epochs,
+                    epochs_done=training.epoch,
+                    training_rows=len(train.rows),
+                    hold_out_rows=len(hold_out.rows) if hold_out else 0,
+                    workers=workers_for(training),
+                    refit=is_refit,
+                )
+            )
+        try:
+            fit(
+                training,
+                train,
+                hold_out,
+                history,
+                checkpoint=run.refit_checkpoint if is_refit else run.checkpoint,
+                inputs=inputs or self.inputs,
+                until=until,
+                history_csv=None if is_refit else run.history,
+                watch=self.watcher.epoch if self.watcher else None,
+            )
+        except FloatingPointError as error:
+            raise PipelineError(
+                f"Training of {run.name} diverged: {error}",
+                remedy="Lower the recipe's optimizer.learning_rate.",
+            ) from None

@@ -1,0 +1,57 @@
+"""One trial: a network trained by the engine of every run, of which figures alone are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.digits.folds import Split
+from pipeline.recipes.recipe import Recipe
+from pipeline.training.fitting import History, fit, make_training
+from pipeline.training.network_run import Labelled, examples, measure
+from pipeline.training.prediction import Model
+
+# Types only: few modules know the network.
+if TYPE_CHECKING:
+    from pipeline.nn import EpochResult, Training
+
+
+@dataclass(frozen=True)
+class Digits:
+    """The labelled digits of a source, and which of them are held out; no test digit is opened.
+
+    labelled: images (N, 28, 28) and labels (N,), both uint8.
+    """
+
+    labelled: Labelled
+    split: Split
+
+    def training(self, recipe: Recipe) -> Training:
+        """Return the recipe's network, ready for the first epoch.
+
+        Raises ValueError if its layers do not fit one another, MemoryError if it is too large.
+        """
+        return make_training(recipe, len(self.split.training_rows))
+
+    def measure(
+        self, recipe: Recipe, watch: Callable[[EpochResult, int], None]
+    ) -> tuple[float, float]:
+        """Train the recipe's network; return its loss and accuracy on the held-out digits.
+
+        These are the figures, to the last bit, that the stage train records for this recipe.
+        watch: told of each evaluation, and of how many epochs there are; what it raises ends it.
+        Raises FloatingPointError if training diverges, and like ``training``.
+        """
+        training = self.training(recipe)
+        held_out = examples(self.labelled, self.split.hold_out_rows)
+        fit(
+            training,
+            examples(self.labelled, self.split.training_rows),
+            held_out,
+            History(),
+            checkpoint=None,
+            inputs={},
+            watch=lambda result: watch(result, training.settings.epochs),
+        )
+        return measure(Model(training.network, recipe.prediction.views), held_out)

@@ -1,0 +1,43 @@
+"""Runs side by side, on a terminal and in a file."""
+
+import pytest
+
+from pipeline.cli import show
+from pipeline.pages.compared import ComparisonEvidence
+from tests.cli.test_show import on_terminal, plain, squeezed
+from tests.comparison_case import many_runs, result_of, two_runs
+
+
+def test_two_runs_are_a_table_and_a_sentence() -> None:
+    evidence = two_runs()
+    text = plain(lambda console: show.show_compare(console, result_of(evidence)))
+    lines = [squeezed(line) for line in text.splitlines()]
+    assert lines[0] == "compare: on the 1,000 digits that both runs held out"
+    assert lines[2].startswith("kaggle-quick 0.9880 0.9791 to 0.9931 12 ")
+    assert lines[3].endswith("0.9400 0.97120 1,234.5 s 1,234,567")
+    assert "quick is right on " in text
+    assert "corrected" not in text  # of one pair there is no table
+    assert f"not read alike {len(evidence.comparison.disagreements)} digits" in map(squeezed, lines)
+    assert lines[-1] == "page data/comparisons/a~b.html (123 kB)"
+
+
+def test_many_runs_are_tested_in_pairs() -> None:
+    text = plain(lambda console: show.show_compare(console, result_of(many_runs())))
+    assert text.startswith("compare: on the 1,000 digits that all 8 runs held out\n")
+    table = text.partition("second alone")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(table) == 28
+    assert "best reads each of these digits with 1 to 6 of its 6 networks" in text
+
+
+@pytest.mark.parametrize(("evidence", "sentences"), [(two_runs(), 1), (many_runs(), 28)])
+def test_on_a_narrow_terminal_nothing_is_cut(
+    evidence: ComparisonEvidence, sentences: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = on_terminal(
+        lambda console: show.show_compare(console, result_of(evidence)), monkeypatch, 60
+    )
+    assert "…" not in text
+    for run in evidence.runs:
+        assert run.name in text
+    assert text.count("1,234,567") == len(evidence.runs)
+    assert text.count(" is right on ") >= sentences

@@ -1,0 +1,83 @@
+"""MNIST as CSV through the API, and its test labels out of sight."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.digits.header import MNIST_PIXELS
+from pipeline.digits.sources import Tell, mnist_csv
+from pipeline.kaggle import client
+from pipeline.system.errors import PipelineError
+from tests import csv_files
+
+NAMES = {"train.csv": "mnist_train.csv", "test.csv": "mnist_test.csv"}
+
+
+def test_the_data_set_is_downloaded_and_laid_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(slug: str, into: Path, tell: Tell) -> Path:
+        asked.append(slug)
+        with zipfile.ZipFile(into / "mnist-in-csv.zip", "w") as target:
+            for name in ("mnist_train.csv", "mnist_test.csv"):
+                lines = csv_files.lines(12, labelled=True, pixels=MNIST_PIXELS)
+                target.writestr(name, "\n".join(lines))
+        return into / "mnist-in-csv.zip"
+
+    monkeypatch.setattr(client, "download_dataset", download)
+    fetched = mnist_csv.fetch(tmp_path, tell=print)
+    assert asked == ["oddrationale/mnist-in-csv"]
+    assert fetched.kind == "mnist-csv"
+    assert fetched.origin == "https://www.kaggle.com/datasets/oddrationale/mnist-in-csv"
+    assert fetched.name("test.csv") == "oddrationale/mnist-in-csv: mnist_test.csv"
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "train.csv",
+        "test.csv",
+        "answer_key.csv",
+        "sample_submission.csv",
+    }
+    assert (tmp_path / "test.csv").read_text().startswith("1x1,1x2,")
+
+
+def arranged(folder: Path, test: bytes) -> Path:
+    (folder / "train").write_bytes(b"")
+    (folder / "test").write_bytes(test)
+    mnist_csv.arrange(folder / "train", folder / "test", folder, names=NAMES)
+    return folder
+
+
+def test_quotes_marks_and_line_ends_do_no_harm(tmp_path: Path) -> None:
+    lines = csv_files.lines(3, labelled=True)
+    lines[2] = '"' + lines[2].replace(",", '","') + '"'
+    arranged(tmp_path, b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    answers = (tmp_path / "answer_key.csv").read_text()
+    assert answers == "ImageId,Label\n1,0\n2,1\n3,2\n"
+    unlabelled = (tmp_path / "test.csv").read_bytes()
+    assert unlabelled == "\r\n".join(line.partition(",")[2] for line in lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("12,0,0", "line 3, column label: '12' is not a digit 0 to 9"),
+        ("x,0,0", "line 3, column label: 'x' is not a digit 0 to 9"),
+        (",0,0", "line 3, column label: '' is not a digit 0 to 9"),
+        ("5", "line 3: no pixels follow the label"),
+        ("", "line 3: no pixels follow the label"),
+    ],
+)
+def test_a_row_without_its_label(tmp_path: Path, line: str, fault: str) -> None:
+    lines = csv_files.lines(3, labelled=True)
+    lines[2] = line
+    with pytest.raises(PipelineError) as caught:
+        arranged(tmp_path, "\n".join(lines).encode())
+    assert str(caught.value) == f"mnist_test.csv, {fault}"
+
+
+def test_a_file_that_has_no_labels_at_all(tmp_path: Path) -> None:
+    lines = csv_files.lines(3, labelled=False)
+    with pytest.raises(PipelineError, match=r"^mnist_test.csv, line 1: the column 'label' is miss"):
+        arranged(tmp_path, "\n".join(lines).encode())

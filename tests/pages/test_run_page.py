@@ -1,0 +1,45 @@
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.analysis.report import report
+from pipeline.plan.workspace import Workspace
+from pipeline.stages.train import train
+from pipeline.stages.validate import validate
+from tests.browser import SCREENS, assert_keyboard_reaches_everything, assert_sound, visit
+from tests.practice_case import copy_practice, plan_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def page(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small run of the practice digits."""
+    workspace = copy_practice(practice_workspace, tmp_path_factory.mktemp("report"))
+    plan = plan_of(workspace)
+    train(plan)
+    validate(plan)
+    return report(plan).path
+
+
+@pytest.mark.parametrize(("width", "mode"), SCREENS)
+def test_the_page_is_sound_on_every_screen(
+    page: Path, browser: "Browser", width: int, mode: str
+) -> None:
+    with visit(browser, page, width, mode) as found:
+        assert_sound(found, page)
+
+
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_keyboard_reaches_everything(page: Path, browser: "Browser", width: int) -> None:
+    with visit(browser, page, width, "light") as found:
+        assert_keyboard_reaches_everything(found)
+
+
+def test_it_is_one_file_without_scripts(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    assert page.stat().st_size < 2_000_000

@@ -1,0 +1,117 @@
+"""Arrays come as they were written; anything else is one error, and code in it never runs."""
+
+import io
+import pickle
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.system.array_files import load_array, load_arrays
+
+ARRAY = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+
+def npy(header: str, payload: bytes = b"") -> bytes:
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + payload
+
+
+def described(shape: str = "(2,)", kind: str = "'|u1'") -> str:
+    return f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
+
+
+class Planting:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+DAMAGED = {
+    "nothing": b"",
+    "cut short": npy(described(), b"\1"),
+    "huge": npy(described("(1000000000000,)")),
+    "overflowing": npy(described("(18446744073709551616,)")),
+    "negative": npy(described("(-1,)")),
+    "no bytes": npy(described("(-1,)", "'|V0'")),  # for which NumPy divides by zero
+    "another version": b"\x93NUMPY\x02\x00" + npy(described())[8:],
+    "no bracket": npy("{'descr': '|u1', ("),
+    "deep": npy("[" * 3_000),
+    "no number": npy("9" * 6_000),
+    "no type": npy(described(kind="'x'")),
+    "text": b"label\n1\n",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_damaged_array_is_one_error(tmp_path: Path, content: bytes, mapped: bool) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"\w"):
+        load_array(path, mapped=mapped)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_so_it_is_in_an_archive(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("a.npy", content)
+    with pytest.raises(ValueError, match=r"\w"):
+        load_arrays(path)
+
+
+def test_arrays_come_back(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ARRAY)
+    np.savez(tmp_path / "a.npz", first=ARRAY, second=ARRAY[0])
+    np.testing.assert_array_equal(load_array(tmp_path / "a.npy"), ARRAY)
+    assert isinstance(load_array(tmp_path / "a.npy", mapped=True), np.memmap)
+    found = load_arrays(tmp_path / "a.npz")
+    np.testing.assert_array_equal(found["first"], ARRAY)
+    np.testing.assert_array_equal(found["second"], ARRAY[0])
+
+
+def test_what_is_missing_is_not_damaged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_array(tmp_path / "a.npy")
+    with pytest.raises(FileNotFoundError):
+        load_arrays(tmp_path / "a.npz")
+
+
+def test_one_kind_is_not_taken_for_the_other(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ARRAY)
+    np.savez(tmp_path / "a.npz", first=ARRAY)
+    with pytest.raises(ValueError, match=r"no \.npy file"):
+        load_array(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"no \.npz file"):
+        load_arrays(tmp_path / "a.npy")
+
+
+def test_what_grows_when_it_is_unpacked_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", first=np.zeros(100_000))
+    with pytest.raises(ValueError, match="compressed"):
+        load_arrays(tmp_path / "a.npz")
+
+
+def test_code_in_an_array_is_not_run(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    hidden = io.BytesIO()
+    np.save(hidden, np.array([Planting(planted)], object), allow_pickle=True)
+    for content in (hidden.getvalue(), pickle.dumps(Planting(planted))):
+        (tmp_path / "a.npy").write_bytes(content)
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as packed:
+            packed.writestr("a.npy", content)
+        with pytest.raises(ValueError, match=r"\w"):
+            load_array(tmp_path / "a.npy")
+        with pytest.raises(ValueError, match=r"\w"):
+            load_arrays(tmp_path / "a.npz")
+    assert not planted.exists()

@@ -1,0 +1,350 @@
+"""A reader sees the old file or the new one; a killed writer leaves nothing that stays."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.system import files
+from pipeline.system.errors import PipelineError
+
+
+def names(folder: Path) -> set[str]:
+    """All but the locks, and who holds them."""
+    found = {path.name for path in folder.iterdir()}
+    return {name for name in found if not name.endswith((".lock", ".lock.json"))}
+
+
+@pytest.fixture
+def _umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+# ---- files and folders, whole or not at all ----------------------------------------------------
+def test_a_failing_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), files.atomic_write(path) as stream:
+        stream.write(b"new, but not all")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == {"model.npz"}
+
+
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(b"old")
+    with files.atomic_write(path) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == {"model.npz"}
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a" / "b" / "c.txt", "é\n")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é\n".encode()
+
+
+@pytest.mark.usefixtures("_umask")
+def test_files_and_folders_get_the_mode_that_the_umask_asks_for(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "file", "")
+    with files.atomic_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    with files.atomic_folder(folder) as new:
+        (new / "old.csv").touch()
+    with files.atomic_folder(folder) as new:
+        (new / "new.csv").touch()
+        assert names(folder) == {"old.csv"}
+    assert names(folder) == {"new.csv"}
+    assert names(tmp_path) == {"raw"}
+
+
+def test_a_folder_that_fails_to_fill_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    with files.atomic_folder(folder) as new:
+        (new / "old.csv").touch()
+    with pytest.raises(RuntimeError), files.atomic_folder(folder) as new:
+        (new / "new.csv").touch()
+        raise RuntimeError
+    assert names(folder) == {"old.csv"}
+    assert names(tmp_path) == {"raw"}
+
+
+# ---- JSON --------------------------------------------------------------------------------------
+def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
+    value = {"name": "Übung", "rows": [1, 2.5, None], "ok": True}
+    files.write_json(tmp_path / "record.json", value)
+    assert files.read_json(tmp_path / "record.json") == value
+
+
+UNBOUNDED = {
+    "nested": b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "nested less": b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "digits": b'{"a": ' + b"9" * 5_000 + b"}",
+    "bits": b'{"a": 18446744073709551616}',
+    "no number": b'{"a": NaN}',
+    "a key twice": b'{"a": {"b": 1, "c": 2, "b": 1}}',
+    "infinity": b'{"a": -Infinity}',
+    "half a letter": b'{"a": ["\\ud800"]}',
+    "NUL": b'{"a": "\\u0000"}',
+    "key": b'{"\\udfff": 1}',
+}
+
+
+@pytest.mark.parametrize("content", UNBOUNDED.values(), ids=UNBOUNDED)
+def test_json_that_nothing_could_be_done_with_is_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match="is damaged"):
+        files.read_json(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a = " + b"[" * 3_000 + b"]" * 3_000,
+        b"a" + b".a" * 3_000 + b" = 1",
+        b"a = " + b"9" * 5_000,
+        b"a = 0x" + b"f" * 5_000,
+        b"a = 18446744073709551616",
+        b'a = "\\u0000"',
+        b"a = \xff",
+    ],
+)
+def test_toml_beyond_its_limits_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match=r"recipe\.toml: not valid TOML"):
+        files.read_toml(path)
+
+
+def test_a_home_that_there_is_not() -> None:
+    with pytest.raises(PipelineError, match=r"~nobody-of-that-name/x\.zip: there is no such home"):
+        files.expand("~nobody-of-that-name/x.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b'{"a": 1} x'])
+def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError) as caught:
+        files.read_json(path)
+    assert caught.value.message.startswith(f"{path} is damaged, ")
+    assert "\n" not in caught.value.message
+    assert "Delete it" in caught.value.remedy
+
+
+def test_nan_is_not_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(tmp_path / "record.json", {"loss": float("nan")})
+    assert names(tmp_path) == set()
+
+
+def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    # The SHA-256 of nothing, as FIPS 180 has it.
+    expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert files.sha256(tmp_path / "empty") == expected
+
+
+# ---- locks -------------------------------------------------------------------------------------
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.system import files
+with files.locked(Path(sys.argv[1]), waiting=lambda line: print(line, flush=True)):
+    print("got it", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Holder:
+    """Another process that takes the lock and holds it until its standard input ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def says(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def end(self) -> None:
+        self.process.communicate("", timeout=20)
+
+
+def test_the_second_process_waits_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = Holder(folder)
+    assert first.says() == "got it"
+    second = Holder(folder)
+    said = second.says()
+    assert re.fullmatch(
+        rf"python \(process {first.process.pid}, since \d\d:\d\d\) is working on "
+        rf"{re.escape(str(folder))}; waiting for it to finish\.",
+        said,
+    )
+    first.end()
+    assert second.says() == "got it"
+    second.end()
+    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    holder = Holder(folder)
+    assert holder.says() == "got it"
+    holder.process.send_signal(signal.SIGKILL)
+    holder.end()
+    assert (tmp_path / ".run.lock.json").exists()
+    lines: list[str] = []
+    with files.locked(folder, waiting=lines.append):
+        pass
+    assert lines == []
+    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
+
+
+def test_who_waits_for_a_process_that_is_killed_goes_on_at_once(tmp_path: Path) -> None:
+    first = Holder(tmp_path / "run")
+    assert first.says() == "got it"
+    second = Holder(tmp_path / "run")
+    assert "is working on" in second.says()
+    first.process.send_signal(signal.SIGKILL)
+    first.end()
+    assert second.says() == "got it"
+    second.end()
+
+
+def test_a_reader_waits_for_the_writer_and_writes_nothing(tmp_path: Path) -> None:
+    lines: list[str] = []
+    files.wait_for(tmp_path / "run", waiting=lines.append)
+    assert list(tmp_path.iterdir()) == []
+    holder = Holder(tmp_path / "run")
+    assert holder.says() == "got it"
+
+    def stop_waiting(line: str) -> None:
+        lines.append(line)
+        holder.process.kill()
+
+    files.wait_for(tmp_path / "run", waiting=stop_waiting)
+    assert len(lines) == 1
+    holder.end()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(PipelineError) as caught, files.locked(tmp_path / "run"):
+        pass
+    assert str(tmp_path / ".run.lock") in caught.value.message
+    assert "DATA=" in caught.value.remedy
+
+
+def test_another_failure_of_a_lock_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match="Input/output"), files.locked(tmp_path / "run"):
+        pass
+
+
+def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), files.locked(tmp_path / "run"):
+        raise RuntimeError
+    lines: list[str] = []
+    with files.locked(tmp_path / "run", waiting=lines.append):
+        pass
+    assert lines == []
+
+
+# ---- what a killed writer leaves behind --------------------------------------------------------
+KILLED_IN = {
+    "file": """
+with files.atomic_write(folder / "model.npz") as stream:
+    stream.write(b"half")
+    stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+    "filling": """
+with files.atomic_folder(folder) as new:
+    (new / "train.csv").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+    # In the instant between moving the old folder aside and the new one into its place.
+    "replacing": """
+replace = Path.replace
+def aside_and_die(self, target):
+    replace(self, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+Path.replace = aside_and_die
+with files.atomic_folder(folder) as new:
+    (new / "train.csv").write_text("new")
+""",
+    # In the instant after that, before the old folder is removed.
+    "removing": """
+import shutil
+shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+with files.atomic_folder(folder) as new:
+    (new / "manifest.json").write_text("new")
+""",
+}
+
+
+@pytest.mark.parametrize("instant", list(KILLED_IN))
+def test_the_next_lock_clears_up_after_a_kill(tmp_path: Path, instant: str) -> None:
+    folder = tmp_path / "practice"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("old")
+    other = tmp_path / "practice.other-1a2b3c"  # of a name that begins alike
+    other.mkdir()
+    theirs = tmp_path / ".practice.other-1a2b3c.abcdefgh.tmp"
+    theirs.mkdir()
+    start = "import os, signal, sys\nfrom pathlib import Path\nfrom pipeline import files\n"
+    code = f"{start}folder = Path(sys.argv[1])\n{KILLED_IN[instant]}"
+    killed = subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = names(tmp_path) | names(folder) if folder.exists() else names(tmp_path)
+    assert left != {"practice", other.name, theirs.name, "manifest.json"}, "nothing to clear up"
+    with files.locked(folder):
+        assert names(tmp_path) == {"practice", other.name, theirs.name}
+        assert names(folder) == {"manifest.json"}
+        expected = "new" if instant == "removing" else "old"
+        assert (folder / "manifest.json").read_text() == expected
+
+
+def test_files_elsewhere_are_cleared_up_with_the_lock_that_guards_them(tmp_path: Path) -> None:
+    csv = tmp_path / "submissions" / "run.csv"
+    csv.parent.mkdir()
+    for name in (".run.csv.0123abcd.tmp", ".mlp.csv.0123abcd.tmp", "notes.tmp", ".run.csv.tmp"):
+        (csv.parent / name).touch()
+    with files.locked(tmp_path / "runs" / "run", csv):
+        # Another run's file may be in the making, and the others are none of ours.
+        assert names(csv.parent) == {".mlp.csv.0123abcd.tmp", "notes.tmp", ".run.csv.tmp"}
