@@ -127,7 +127,7 @@ def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
 ) -> None:
     # The package makes a folder in the home when it is imported, and VERBOSE lets it print headers.
     script = (
-        "import logging, sys; from pipeline.kaggle_client import Kaggle;"
+        "import logging, sys; from pipeline.kaggle.client import Kaggle;"
         "left = Kaggle(print).submission_limits().allowed_now;"
         "assert not logging.root.handlers; print(left, sys.stdin.closed)"
     )

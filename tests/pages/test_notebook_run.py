@@ -146,7 +146,7 @@ def test_recipes_of_the_user_s_own_are_carried_with_their_places(
     notebook.cells = notebook.cells[: find_cell(notebook, "import hashlib") + 1]
     add_cell(
         notebook,
-        "from pipeline.members import members_of\nfrom pipeline.plan import make_plan\n"
+        "from pipeline.plan.members import members_of\nfrom pipeline.plan.plan import make_plan\n"
         "plan = make_plan(recipe=RECIPE, seed=int(SEED), source='practice')\n"
         "for member in members_of(plan): print(member.recipe, member.seed)",
     )

@@ -139,7 +139,7 @@ def test_two_commands_at_once_send_one_submission(case: Case) -> None:
     case.put_rows(28_000)
     case.kaggle.polls = 2
     script = (
-        "import sys; from pathlib import Path; from pipeline.plan import *;"
+        "import sys; from pathlib import Path; from pipeline.plan.plan import *;"
         "from pipeline.stages.submit import submit;"
         "w = Workspace(Path(sys.argv[1]), Path(sys.argv[2]));"
         f"p = Plan(w, Source('kaggle', 'kaggle'), RECIPE_FOLDER / 'mlp.toml', None, (), {RUN!r});"

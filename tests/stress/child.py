@@ -22,8 +22,14 @@ from pathlib import Path
 from typing import Any, Self
 
 # What the commands import on their way; a fork has them already.
-WARM = ("pipeline.cli", "pipeline.cli.show", "matplotlib.figure", "sklearn.metrics")
-STAGES = ("download", "preprocess", "train", "validate", "submission", "summary", "report")
+WARM = (
+    "pipeline.cli",
+    "pipeline.cli.show",
+    "matplotlib.figure",
+    "sklearn.metrics",
+    "pipeline.analysis.report",
+)
+STAGES = ("download", "preprocess", "train", "validate", "submission", "summary")
 # Of Python's audit events, those that change something on a disk, and where they say which file.
 CHANGES = {"os.mkdir": 0, "os.rename": 1, "os.chmod": 0, "os.utime": 0, "os.truncate": 0}
 REMOVALS = {"os.remove": 0, "os.rmdir": 0}
@@ -117,7 +123,11 @@ def serve() -> None:
 
     Keys: condition, arguments, cwd, environment (added to ours), out and err (files).
     """
-    for name in (*WARM, *(f"pipeline.stages.{stage}" for stage in STAGES)):
+    for name in (
+        *WARM,
+        *(f"pipeline.stages.{stage}" for stage in STAGES),
+        "pipeline.analysis.report",
+    ):
         importlib.import_module(name)
     for line in sys.stdin:
         job = json.loads(line)

@@ -38,7 +38,7 @@ HIDDEN = (*SECRETS, PROXY_PASSWORD)
 STARTER = """
 from pipeline.kaggle import client
 from pipeline.kaggle.retry import Limits
-kaggle_client.LIMITS = Limits(
+client.LIMITS = Limits(
     connect_seconds=2, read_seconds=1, answer_seconds=3, download_seconds=6, attempts=3,
     first_pause_seconds=0.01, longest_pause_seconds=2,
     first_poll_seconds=0.01, longest_poll_seconds=0.02,

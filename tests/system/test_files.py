@@ -327,7 +327,7 @@ def test_the_next_lock_clears_up_after_a_kill(tmp_path: Path, instant: str) -> N
     other.mkdir()
     theirs = tmp_path / ".practice.other-1a2b3c.abcdefgh.tmp"
     theirs.mkdir()
-    start = "import os, signal, sys\nfrom pathlib import Path\nfrom pipeline import files\n"
+    start = "import os, signal, sys\nfrom pathlib import Path\nfrom pipeline.system import files\n"
     code = f"{start}folder = Path(sys.argv[1])\n{KILLED_IN[instant]}"
     killed = subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
     assert killed.returncode == -signal.SIGKILL
