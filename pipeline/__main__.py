@@ -4,7 +4,7 @@ import sys
 import warnings
 
 from pipeline import HOW_TO_INSTALL
-from pipeline.system.machine_faults import NO_MEMORY, explain
+from pipeline.system.errors import NO_MEMORY, explain
 
 if not sys.warnoptions:
     # What libraries warn of is for those who program with them; -W or PYTHONWARNINGS shows it.

@@ -22,7 +22,7 @@ from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import score_of
 from pipeline.runs.metrics import Accuracy
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, read_training
-from pipeline.system import files
+from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import History
 
@@ -84,7 +84,7 @@ def compare(
         digits=DIGITS[first.run.raw["kind"]],
     )
     path = workspace.comparison(page_name(names))
-    with files.locked(path, waiting=tell):
+    with locks.locked(path, waiting=tell):
         files.write_text(path, comparison_page(evidence))
     return CompareResult(runs, result, path, path.stat().st_size)
 
@@ -139,7 +139,7 @@ def _source(training: Mapping[str, Any]) -> str:
 def _find(workspace: Workspace, name: str, tell: Callable[[str], None] | None) -> _Found:
     folder = workspace.run(name)
     try:
-        with files.locked(folder.folder, waiting=tell):
+        with locks.locked(folder.folder, waiting=tell):
             plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
             run = read_run(plan, tell)
             accuracy = hold_out_accuracy(run)

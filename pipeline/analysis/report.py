@@ -14,13 +14,13 @@ from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunE
 from pipeline.pages.making import command_of
 from pipeline.pages.run_page import run_page
 from pipeline.plan.plan import Plan
-from pipeline.runs import validation_records
 from pipeline.runs.ensemble import HeldOut, load_probabilities
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, Metrics
+from pipeline.runs.records import MetricsRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
-from pipeline.system import files, provenance, records
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.array_files import save_array
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import History
@@ -50,7 +50,7 @@ def report(
     """
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         run = read_run(plan, tell)
         accuracy = hold_out_accuracy(run)
         processed = plan.workspace.processed(plan.source.name)
@@ -99,7 +99,7 @@ def _gather(
         command=command_of(plan),
         training=run.training,
         description=_description(plan, recipes),
-        metrics=Metrics.from_json(records.read(folder.validation, validation_records.Metrics)),
+        metrics=Metrics.from_json(records.read(folder.validation, MetricsRecord)),
         held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={

@@ -23,7 +23,7 @@ from pipeline.plan.plan import Plan, recorded_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.recipe import Recipe, recipe_of_record
 from pipeline.runs.run import TrainedRun, models_of, read_run, read_training, require_run
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.training.network_run import Watcher, identifying, train_network
 
@@ -79,7 +79,7 @@ def reproduce(
         for network in networks:
             check_split(processed, network.training)
     scratch = workspace.scratch(run)
-    with files.locked(scratch.data, waiting=tell):
+    with locks.locked(scratch.data, waiting=tell):
         finished = scratch.run(run).reproduction
         if finished.exists():  # kept by an earlier call, which is not to be gone on with
             shutil.rmtree(scratch.data)
@@ -109,7 +109,7 @@ def reproduce(
             scratch.data if keep else None,
         )
         record = _record(result, found)
-        with files.locked(found.folder.folder, waiting=tell):
+        with locks.locked(found.folder.folder, waiting=tell):
             files.write_json(found.folder.reproduction, record)
         files.write_json(finished, record)
         if not keep:

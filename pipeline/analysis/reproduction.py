@@ -10,9 +10,10 @@ from pipeline.digits import dataset
 from pipeline.digits.folds import find_split
 from pipeline.kaggle.submission_csv import read_submission
 from pipeline.plan.workspace import ProcessedFolder, Workspace
-from pipeline.runs import ensemble, submission_records, validation_records
+from pipeline.runs import ensemble
 from pipeline.runs.ensemble import HeldOut, Probabilities
 from pipeline.runs.listing import short_commit
+from pipeline.runs.records import MeasuredRecord, SubmissionRecord
 from pipeline.runs.run import TrainedRun, models_of, predicted_by
 from pipeline.system import files, provenance, records
 from pipeline.system.errors import PipelineError
@@ -144,7 +145,7 @@ def compare_labels(
     csv, path = then.submission(run.folder.name), then.submission_record(run.folder.name)
     if not csv.exists() or not path.exists():
         return None
-    record = records.read(path, submission_records.Submission)
+    record = records.read(path, SubmissionRecord)
     if not predicted_by(record, run.training):
         return None
     if files.sha256(csv) != record["csv_sha256"]:
@@ -195,7 +196,7 @@ def _is_validated(run: TrainedRun) -> bool:
     path = run.folder.validation
     if not path.exists() or not run.folder.hold_out.exists():
         return False
-    measured = records.read(path, validation_records.Measured)
+    measured = records.read(path, MeasuredRecord)
     return bool(measured["inputs"].get("model") == run.model_sha256)
 
 

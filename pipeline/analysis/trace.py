@@ -18,10 +18,10 @@ from pipeline.analysis.trace_links import (
 )
 from pipeline.plan.plan import NAMED_SOURCES, RECIPE_FOLDER, Plan, recorded_plan, run_name
 from pipeline.plan.workspace import Workspace
-from pipeline.runs import submission_records
 from pipeline.runs.ledger import LedgerLine, read_ledger
+from pipeline.runs.records import SubmissionRecord
 from pipeline.runs.run import read_training
-from pipeline.system import files, records
+from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 
 
@@ -55,9 +55,9 @@ def trace(workspace: Workspace, what: str, *, tell: Callable[[str], None] | None
     ledger = read_ledger(workspace.ledger)
     subject = _find(workspace, what, ledger)
     folder, line = workspace.run(subject.run), subject.line
-    files.wait_for(folder.folder, waiting=tell)
+    locks.wait_for(folder.folder, waiting=tell)
     path = workspace.submission_record(subject.run)
-    record = records.read(path, submission_records.Submission) if path.exists() else {}
+    record = records.read(path, SubmissionRecord) if path.exists() else {}
     csv = csv_link(subject.csv, record, line)
     if not folder.training.exists():
         gone = Link("run", f"{folder.folder} is not there, or was not trained to its end", False)
@@ -105,9 +105,7 @@ def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Sub
 
 def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Subject:
     path = workspace.submission_record(run)
-    checksum = (
-        records.read(path, submission_records.Submission)["csv_sha256"] if path.exists() else None
-    )
+    checksum = records.read(path, SubmissionRecord)["csv_sha256"] if path.exists() else None
     sent = [line for line in ledger if line.csv_sha256 == checksum]
     return _Subject(run, workspace.submission(run), sent[-1] if sent else None)
 
@@ -120,7 +118,7 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
         if sent:
             return _Subject(sent[-1].run, csv, sent[-1])
         for path in workspace.all_submission_records():
-            if records.read(path, submission_records.Submission)["csv_sha256"] == checksum:
+            if records.read(path, SubmissionRecord)["csv_sha256"] == checksum:
                 return _Subject(path.stem, csv, None)
     named = [line for line in ledger if line.file == csv.name]
     if named:

@@ -8,9 +8,9 @@ from typing import Any
 from pipeline.analysis.reproduction import array_files
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
-from pipeline.runs import validation_records
 from pipeline.runs.ledger import LedgerLine
 from pipeline.runs.listing import score_of, short_commit
+from pipeline.runs.records import ReproductionRecord
 from pipeline.runs.run import is_ensemble, models_of, predicted_by, read_training
 from pipeline.system import files, provenance, records
 from pipeline.system.errors import PipelineError
@@ -172,7 +172,7 @@ def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
     record = files.read_json(path) if path.exists() else {}
     if record.get("inputs") != models_of(training):
         return Link("made again", f"not yet: make reproduce RUN={folder.name}", None)
-    records.check(path, record, validation_records.Reproduction)
+    records.check(path, record, ReproductionRecord)
     when = record["finished_at"][:10]
     if record["agrees"]:
         return Link("made again", f"on {when}, with the same bits", True)

@@ -16,8 +16,8 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.recipe import Recipe, with_settings
 from pipeline.recipes.toml_text import recipe_text
-from pipeline.runs import training_records
-from pipeline.system import files, provenance, records
+from pipeline.runs.records import TuningRecord
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 from pipeline.training.network_run import inputs_of, resolve_recipe
 from pipeline.training.search import require_optuna
@@ -88,7 +88,7 @@ def tune(
             f"None of {len(found)} trials could be trained: {found[0].reason or 'all were pruned'}",
             remedy="Look at the recipe and at its ranges.",
         )
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         inputs["trials"] = [asdict(trial) for trial in found]
         unchanged = provenance.is_current(folder.record, inputs, [folder.recipe, folder.page])
         outcome = Outcome(
@@ -101,7 +101,7 @@ def tune(
             dimensions=dimensions,
             trials=found,
             hold_out_rows=len(digits.split.hold_out_rows),
-            importances=records.read(folder.record, training_records.Tuning)["importances"]
+            importances=records.read(folder.record, TuningRecord)["importances"]
             if unchanged
             else importances(search.study),
         )
@@ -146,7 +146,7 @@ def _open(
 
     assert recipe.tune is not None
     place = Place(storage, folder.study)
-    with files.locked(folder.folder), quiet():
+    with locks.locked(folder.folder), quiet():
         opened = place.open()
         with place.guarded():
             study = optuna.create_study(

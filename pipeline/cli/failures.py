@@ -11,10 +11,8 @@ import click
 
 from pipeline import HOW_TO_INSTALL
 from pipeline.cli.endings import Terminated, end_as_asked, request_behind
-from pipeline.system.addresses import without_password
-from pipeline.system.errors import PipelineError
-from pipeline.system.machine_faults import NO_MEMORY, NO_THREADS, explain
-from pipeline.system.text import printable
+from pipeline.system.errors import NO_MEMORY, NO_THREADS, PipelineError, explain
+from pipeline.system.text import printable, without_password
 
 TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipeline.digits.header import SIDE_PIXELS
 from pipeline.digits.records import Arrays, ProcessedManifest
 from pipeline.plan.workspace import ProcessedFolder
-from pipeline.system import files, record_values, records
+from pipeline.system import locks, records
 from pipeline.system.array_files import load_array
 from pipeline.system.errors import PipelineError
 
@@ -38,9 +38,9 @@ def locked(
     """Hold the lock of the arrays and their splits: to write them, or to find what fits together.
 
     Arrays that were mapped stay as they are, also when others take their place afterwards.
-    waiting: as ``files.locked`` has it.
+    waiting: as ``locks.locked`` has it.
     """
-    return files.locked(processed.folder, processed.folds, waiting=waiting)
+    return locks.locked(processed.folder, processed.folds, waiting=waiting)
 
 
 def load(processed: ProcessedFolder) -> Dataset:
@@ -90,7 +90,7 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     return _read(processed, ProcessedManifest)
 
 
-def _read(processed: ProcessedFolder, shape: type[record_values.Record]) -> dict[str, Any]:
+def _read(processed: ProcessedFolder, shape: type[records.Record]) -> dict[str, Any]:
     try:
         return records.read(processed.manifest, shape)
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.system.record_values import Count, Number, Record, Whole
+from pipeline.system.records import Count, Number, Record, Whole
 
 Source = Literal["competition", "mnist-csv", "practice"]
 

@@ -19,7 +19,7 @@ from pipeline.recipes.ranges import NOT_SEARCHED, TuneSection, flatten_ranges
 from pipeline.recipes.values import Count, NotNegative, Positive, Section, Share
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import parse_toml, read_json, read_toml
-from pipeline.system.schema_faults import explain_faults
+from pipeline.system.records import explain_faults
 
 
 class NetworkSection(Section):

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.kaggle.answers import Submission
-from pipeline.system import provenance, record_values, records
+from pipeline.system import provenance, records
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import parse_json, write_text
-from pipeline.system.record_values import Share, Whole
+from pipeline.system.records import Share, Whole
 
 Status = Literal["SENDING", "PENDING", "COMPLETE", "ERROR"]
 
 
-class LedgerLine(record_values.Record):
+class LedgerLine(records.Record):
     """One submission, from just before it is sent until its score is known.
 
     status: SENDING until Kaggle has given it a number (``ref``); then Kaggle's own.

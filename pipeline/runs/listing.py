@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.plan.workspace import RunFolder, Workspace
-from pipeline.runs import submission_records, validation_records
 from pipeline.runs.ledger import LedgerLine, read_ledger
+from pipeline.runs.records import ScoreRecord, SubmissionRecord
 from pipeline.runs.run import known_accuracy, predicted_by, read_training
 from pipeline.system import records
 
@@ -97,11 +97,7 @@ def score_of(
     known = [score for score in scores if score is not None]
     if known:
         return Score(known[-1], "leaderboard")
-    record = (
-        records.read(folder.score, validation_records.Score)
-        if folder.score.exists()
-        else {"inputs": {}}
-    )
+    record = records.read(folder.score, ScoreRecord) if folder.score.exists() else {"inputs": {}}
     if record["inputs"].get("csv") == csv_sha256:
         return Score(record["accuracy"]["value"], "answer key")
     return None
@@ -134,7 +130,7 @@ def short_commit(environment: dict[str, Any]) -> str | None:
 def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> str | None:
     """The checksum of the CSV that this very model predicted, if it did."""
     path = workspace.submission_record(folder.name)
-    record = records.read(path, submission_records.Submission) if path.exists() else {}
+    record = records.read(path, SubmissionRecord) if path.exists() else {}
     if not predicted_by(record, training):
         return None
     return str(record["csv_sha256"])

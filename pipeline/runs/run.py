@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, check_run_name
 from pipeline.plan.workspace import RunFolder
-from pipeline.runs import training_records, validation_records
 from pipeline.runs.metrics import Accuracy
-from pipeline.system import files, records
+from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
+from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 
 
@@ -107,7 +107,7 @@ def require_run(plan: Plan, tell: Callable[[str], None] | None = None) -> None:
     """
     folder = plan.workspace.run(plan.run)
     if not _is_finished(folder):
-        files.wait_for(folder.folder, waiting=tell)
+        locks.wait_for(folder.folder, waiting=tell)
     if not _is_finished(folder):
         raise PipelineError(
             f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
@@ -123,11 +123,7 @@ def _is_finished(folder: RunFolder) -> bool:
 def read_training(folder: RunFolder) -> dict[str, Any]:
     """Return the run's training.json; PipelineError if it is damaged or of another version."""
     training = files.read_json(folder.training)
-    shape = (
-        training_records.EnsembleTraining
-        if is_ensemble(training)
-        else training_records.NetworkTraining
-    )
+    shape = EnsembleTrainingRecord if is_ensemble(training) else NetworkTrainingRecord
     if what := records.fault(training, shape):
         raise PipelineError(
             f"{folder.training} is damaged, or of another version: {what}",
@@ -151,7 +147,7 @@ def _read_run(plan: Plan, above: tuple[str, ...], tell: Callable[[str], None] | 
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
-    files.wait_for(processed.folder, waiting=tell)
+    locks.wait_for(processed.folder, waiting=tell)
     training = read_training(folder)
     members = _read_members(plan, training, above, tell) if is_ensemble(training) else ()
     run = TrainedRun(folder, training, dataset.read_manifest(processed), members)
@@ -196,7 +192,7 @@ def _read_members(
                 f"{plan.run} is a member of itself, by way of {recorded['run']}",
                 remedy=f"Train the run again, or remove {plan.workspace.run(plan.run).folder}",
             )
-        files.wait_for(plan.workspace.run(recorded["run"]).folder, waiting=tell)
+        locks.wait_for(plan.workspace.run(recorded["run"]).folder, waiting=tell)
         member = _read_run(member_plan(plan, recorded["run"]), (plan.run, *above), tell)
         if models_of(member.training) != recorded["models"]:
             raise PipelineError(
@@ -236,8 +232,4 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
 
 
 def _read_validation(folder: RunFolder) -> dict[str, Any] | None:
-    return (
-        records.read(folder.validation, validation_records.Measured)
-        if folder.validation.exists()
-        else None
-    )
+    return records.read(folder.validation, MeasuredRecord) if folder.validation.exists() else None

@@ -25,7 +25,7 @@ from pipeline.digits.sources import (
 from pipeline.kaggle.submission_csv import check_submission
 from pipeline.plan.plan import Plan, Source, SourceKind
 from pipeline.plan.workspace import RawFolder
-from pipeline.system import files, provenance, records
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 
 # How many rows train.csv and test.csv have where that is known; a user's files may have any.
@@ -67,7 +67,7 @@ def download(
     start = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
     say: Tell = tell or (lambda _: None)
-    with files.locked(raw.folder, waiting=say):
+    with locks.locked(raw.folder, waiting=say):
         inputs = _inputs(plan.source, raw)
         unchanged = not force and _is_current(raw, inputs)
         if unchanged:

@@ -8,7 +8,7 @@ from pipeline.kaggle.credentials import find_username
 from pipeline.pages.notebook import UNKNOWN_OWNER, build_notebook, kernel_metadata, notebook_name
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import NotebookFolder
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 
 
@@ -37,7 +37,7 @@ def notebook(
     name = notebook_name(plan)
     folder = plan.workspace.notebook(name)
     commit = _commit()
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         text = build_notebook(plan, commit=commit)
         owner = find_username() or _earlier_owner(folder)
         metadata = kernel_metadata(name, owner, folder.notebook.name)

@@ -20,9 +20,9 @@ from pipeline.digits.records import Preprocessed, ProcessedManifest, RawManifest
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RawFolder
 from pipeline.runs.metrics import CLASSES
-from pipeline.system import files, provenance, records
+from pipeline.system import files, locks, provenance, records
+from pipeline.system.array_files import RowsFile
 from pipeline.system.errors import PipelineError
-from pipeline.system.rows_file import RowsFile
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def preprocess(
     raw = plan.workspace.raw(plan.source.name)
     processed = plan.workspace.processed(plan.source.name)
     if not raw.manifest.exists():
-        files.wait_for(raw.folder, waiting=tell)
+        locks.wait_for(raw.folder, waiting=tell)
     if not raw.manifest.exists():
         raise PipelineError(
             f"There is no raw data of source {plan.source.name} ({raw.folder})",
             remedy="Run: make download",
         )
-    with files.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
+    with locks.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
         manifest = records.read(raw.manifest, RawManifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]

@@ -9,8 +9,8 @@ from pipeline.kaggle.kernels import push_notebook
 from pipeline.pages.notebook import kernel_metadata, notebook_name
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import NotebookFolder
-from pipeline.runs import submission_records
-from pipeline.system import files, provenance, records
+from pipeline.runs.records import PushRecord
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 
 
@@ -43,7 +43,7 @@ def push(
             f"There is no notebook of the recipe {plan.recipe_name} ({folder.notebook})",
             remedy="Run: make notebook",
         )
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         checksum = files.sha256(folder.notebook)
         record = _earlier(folder)
         unchanged = not force and record.get("notebook_sha256") == checksum
@@ -53,7 +53,7 @@ def push(
 
 
 def _earlier(folder: NotebookFolder) -> dict[str, Any]:
-    return records.read(folder.push, submission_records.Push) if folder.push.exists() else {}
+    return records.read(folder.push, PushRecord) if folder.push.exists() else {}
 
 
 def _push(

@@ -15,9 +15,9 @@ from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble
 from pipeline.runs.metrics import CLASSES, Accuracy
 from pipeline.runs.run import TrainedRun, check_models, hold_out_accuracy, read_run, require_run
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
+from pipeline.system.array_files import RowsFile
 from pipeline.system.errors import PipelineError
-from pipeline.system.rows_file import RowsFile
 from pipeline.training import checkpoint, prediction
 
 
@@ -49,7 +49,7 @@ def submission(
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    with files.locked(folder.folder, waiting=tell), files.locked(csv, record, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell), locks.locked(csv, record, waiting=tell):
         run = read_run(plan, tell)
         accuracy = hold_out_accuracy(run)
         written = {**_origin(run), "hold_out": _as_json(accuracy)}
@@ -176,7 +176,7 @@ def _predict(
     if run.members:
         members = []
         for member in run.members:
-            with files.locked(member.folder.folder, waiting=tell):
+            with locks.locked(member.folder.folder, waiting=tell):
                 check_models(member)  # which were read a while ago
                 members.append(_predict(member, images, force=force, tell=tell))
         found = map(ensemble.mean, zip(*map(ensemble.in_parts, members), strict=True))

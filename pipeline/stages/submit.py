@@ -11,10 +11,10 @@ from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
 from pipeline.kaggle.errors import UnclearSubmissionError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
 from pipeline.plan.plan import Plan
-from pipeline.runs import submission_records
 from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
 from pipeline.runs.metrics import Accuracy
-from pipeline.system import files, records
+from pipeline.runs.records import SentRecord
+from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
@@ -67,9 +67,9 @@ def submit(
     tell = tell or (lambda _: None)
     csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
     _require_csv(plan, tell)
-    with files.locked(ledger, waiting=tell):
+    with locks.locked(ledger, waiting=tell):
         # Until it is sent, so that what is sent is what was checked; a score takes longer.
-        with files.locked(csv, plan.workspace.submission_record(plan.run), waiting=tell):
+        with locks.locked(csv, plan.workspace.submission_record(plan.run), waiting=tell):
             record = _read_record(plan)
             earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
             if not force:
@@ -107,7 +107,7 @@ def _require_csv(plan: Plan, tell: Tell | None = None) -> None:
     """Raise PipelineError if there is no CSV with its record; one in the making is waited for."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     if not csv.exists() or not path.exists():
-        files.wait_for(csv, waiting=tell)
+        locks.wait_for(csv, waiting=tell)
     if not csv.exists() or not path.exists():
         raise PipelineError(
             f"There is no submission of the run {plan.run} ({csv}).",
@@ -119,7 +119,7 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     """The CSV's record, after every check that needs no network."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     record = files.read_json(path)
-    if what := records.fault(record, submission_records.Sent):
+    if what := records.fault(record, SentRecord):
         raise PipelineError(
             f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
         )

@@ -9,12 +9,12 @@ from pathlib import Path
 from pipeline.kaggle import credentials
 from pipeline.kaggle.submission_csv import read_submission
 from pipeline.plan.plan import Plan, make_plan
-from pipeline.runs import submission_records, validation_records
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, accuracy_of
+from pipeline.runs.records import MeasuredRecord, SubmissionRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, predicted_by, read_run, require_run
-from pipeline.system import files, provenance, records
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
@@ -52,7 +52,7 @@ def summary(
     """
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         run = read_run(plan, tell)
         hold_out = hold_out_accuracy(run)
         csv_sha256 = _require_csv(plan, run)
@@ -89,7 +89,7 @@ def summary(
 def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    recorded = records.read(record, submission_records.Submission) if record.exists() else {}
+    recorded = records.read(record, SubmissionRecord) if record.exists() else {}
     if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
@@ -110,7 +110,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
     path = run.folder.score
     inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
     if not force and provenance.is_current(path, inputs, []):
-        return Accuracy(**records.read(path, validation_records.Measured)["accuracy"])
+        return Accuracy(**records.read(path, MeasuredRecord)["accuracy"])
     rows = int(run.raw["files"]["test.csv"]["rows"])
     answers = read_submission(key, test_rows=rows)
     labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)

@@ -10,7 +10,7 @@ from pipeline.plan.members import members_of, seed_of
 from pipeline.plan.plan import Plan
 from pipeline.runs import ensemble
 from pipeline.runs.run import networks_of, read_run, read_training
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
 from pipeline.training.executors import Executor, make_executor
 from pipeline.training.network_run import Watcher, remove_checkpoints
 
@@ -56,7 +56,7 @@ def train(
     members = members_of(plan)
     if members:
         recipe_file = None if plan.blend else provenance.file_record(plan.recipe)
-        with files.locked(plan.workspace.run(plan.run).folder, waiting=tell):
+        with locks.locked(plan.workspace.run(plan.run).folder, waiting=tell):
             networks = () if plan.blend else members
             all_there = executor.train(
                 networks, each="member", force=force, tell=tell, watcher=watcher

@@ -11,11 +11,12 @@ import numpy as np
 from pipeline.digits import dataset, folds
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
-from pipeline.runs import ensemble, metrics, validation_records
+from pipeline.runs import ensemble, metrics
 from pipeline.runs.ensemble import HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
+from pipeline.runs.records import EnsembleMetricsRecord, MetricsRecord
 from pipeline.runs.run import TrainedRun, member_plan, read_run, require_run
-from pipeline.system import files, provenance, records
+from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint, prediction
 
@@ -49,7 +50,7 @@ def validate(
     """
     require_run(plan, tell)
     folder = plan.workspace.run(plan.run)
-    with files.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder, waiting=tell):
         run = read_run(plan, tell)
         inputs = _inputs(run)
         unchanged = not force and provenance.is_current(
@@ -66,9 +67,7 @@ def validate(
 
 def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
     record = files.read_json(folder.validation)
-    shape = (
-        validation_records.EnsembleMetrics if "members" in record else validation_records.Metrics
-    )
+    shape = EnsembleMetricsRecord if "members" in record else MetricsRecord
     records.check(folder.validation, record, shape)
     measured = Metrics.from_json(record)
     if "members" not in record:

@@ -4,17 +4,19 @@ NumPy, zip and the decoders behind them raise nearly anything on damaged bytes. 
 error.
 """
 
+import hashlib
 import io
+import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.system.errors import raise_if_refused
 from pipeline.system.files import atomic_write
-from pipeline.system.machine_faults import raise_if_refused
 
 Array = npt.NDArray[Any]
 _START = b"\x93NUMPY\x01\x00"  # of version 1.0
@@ -88,3 +90,47 @@ def _check_header(path: Path) -> None:
 
 def _unreadable(error: Exception) -> ValueError:
     return error if isinstance(error, ValueError) else ValueError(str(error) or "it is damaged")
+
+
+class RowsFile:
+    """An .npy file in the making: the bytes that np.save would write of all rows at once.
+
+    shape: of the whole array; its first number is that of the rows.
+    """
+
+    def __init__(self, stream: BinaryIO, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self._stream = stream
+        self._digest = hashlib.sha256()
+        self._missing = math.prod(shape)
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        )
+        self._write(header.getvalue())
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Write the next rows.
+
+        Raises ValueError for another dtype or shape, and for more rows than were announced.
+        """
+        if rows.dtype != self.dtype or rows.shape[1:] != self.shape[1:]:
+            raise ValueError(
+                f"expected rows {self.shape[1:]} of {self.dtype}, "
+                f"got {rows.shape[1:]} of {rows.dtype}"
+            )
+        self._missing -= rows.size
+        if self._missing < 0:
+            raise ValueError(f"there are more than {self.shape[0]:,} rows")
+        self._write(rows.tobytes())
+
+    def finish(self) -> str:
+        """Return the SHA-256 of the file's bytes; raises ValueError if rows are missing."""
+        if self._missing:
+            raise ValueError(f"there are fewer than {self.shape[0]:,} rows")
+        return self._digest.hexdigest()
+
+    def _write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._stream.write(data)

@@ -1,25 +1,17 @@
 """Writing files so that a reader sees the old one or the new one, and never half of one."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 import tomllib
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.system.errors import PipelineError
-from pipeline.system.holder import name_holder, remove_holder, write_holder
-
-# A wait shorter than this is not told of; the holder has written by then who it is.
-_MOMENT_SECONDS = 0.2
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 MOST_LEVELS = 20  # of tables in tables; a recipe has five
 
@@ -152,104 +144,6 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def locked(
-    path: Path, *others: Path, waiting: Callable[[str], None] | None = None
-) -> Iterator[None]:
-    """Hold the lock beside ``path`` while a stage writes it, and ``others`` along with it.
-
-    The lock is the operating system's, so it ends with its process however that dies. What a
-    process that was killed left half-written, in these folders or beside them, is removed.
-    waiting: called once with a line for the user if another process holds the lock.
-    Raises PipelineError if the file system has no locks.
-
-    Whoever holds several took them in this order, so that no two wait for each other: the ledger,
-    an ensemble's run, its CSV, a member's run, raw digits, arrays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file, holder = _lock_file(path), path.parent / f".{path.name}.lock.json"
-    with _acquired(file, lambda: _say_who(holder, path, waiting)):
-        write_holder(holder)
-        try:
-            for written in (path, *others):
-                _clear_leftovers(written)
-            yield
-        finally:
-            remove_holder(holder)
-
-
-def wait_for(path: Path, *, waiting: Callable[[str], None] | None = None) -> None:
-    """Wait until nobody holds the lock of ``path``: for those who only want to read there.
-
-    Where nobody ever held it, or the reader may not write, there is nothing to wait for.
-    """
-    if _lock_file(path).exists():
-        with contextlib.suppress(OSError), locked(path, waiting=waiting):
-            pass
-
-
-def _lock_file(path: Path) -> Path:
-    return path.parent / f".{path.name}.lock"
-
-
-@contextlib.contextmanager
-def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
-    """Hold the operating system's lock of a file; say: called if that has to be waited for."""
-    import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
-
-    lock: filelock.BaseFileLock = filelock.FileLock(file)
-    try:
-        # Newer versions fall back, with a warning, to files that outlive their process.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                lock.acquire(timeout=_MOMENT_SECONDS)
-            except filelock.Timeout:
-                say()
-                lock.acquire()
-        if isinstance(lock, filelock.SoftFileLock):
-            lock.release()
-            raise NotImplementedError
-    except (NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-            raise
-        raise PipelineError(
-            f"{file} cannot be locked: its file system has no locks",
-            remedy="Keep the artefacts on another disk: DATA=/elsewhere/data "
-            "SUBMISSIONS=/elsewhere/submissions",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _say_who(holder: Path, path: Path, waiting: Callable[[str], None] | None) -> None:
-    if waiting is not None:
-        waiting(f"{name_holder(holder)} is working on {path}; waiting for it to finish.")
-
-
-def _clear_leftovers(path: Path) -> None:
-    """Remove temporary files and folders of a writer that was killed; its lock is ours now."""
-    beside = re.escape(path.name)
-    for aside in _leftovers(path.parent, beside, "old"):
-        if path.exists():
-            shutil.rmtree(aside)
-        else:  # killed in the instant between moving the old folder aside and the new one in
-            aside.replace(path)
-    for temporary in [*_leftovers(path.parent, beside, "tmp"), *_leftovers(path, ".+", "tmp")]:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink()
-
-
-def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
-    """Find what tempfile named in a folder; name: a regular expression."""
-    pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.{suffix}")
-    return [path for path in folder.glob(".*") if pattern.fullmatch(path.name)]
 
 
 def _refuse_constant(name: str) -> None:

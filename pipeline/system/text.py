@@ -1,5 +1,6 @@
-"""Texts of others made safe to show: a terminal obeys what some characters tell it."""
+"""Texts of others made safe to show: no commands to the terminal, no passwords."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -33,3 +34,15 @@ def _escaped(text: str) -> Iterator[str]:
             yield character
         else:
             yield character.encode("unicode_escape").decode("ascii")
+
+
+# Up to the last "@", as a password may hold one itself, or a "/" that should have been quoted.
+_LOGIN = re.compile(r"(\b[A-Za-z][\w.+-]*:/{1,2})(?:[^\s/:@]+@|[^\s/:@]*:\S*@)")
+
+
+def without_password(text: str) -> str:
+    """Return a text in which no address has a user's name or password.
+
+    ``postgresql://ada:secret@host/runs`` becomes ``postgresql://host/runs``.
+    """
+    return _LOGIN.sub(r"\1", text)

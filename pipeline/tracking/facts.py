@@ -11,7 +11,7 @@ from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import score_of
 from pipeline.system import files, provenance
-from pipeline.system.addresses import without_password
+from pipeline.system.text import without_password
 
 # Where services keep secrets; none of them may turn up in what we write or say.
 _SECRETS = (

@@ -13,7 +13,7 @@ from pipeline.nn import EpochResult, Examples, Score, Training
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.recipes.recipe import Recipe, read_recipe
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
 from pipeline.training.checkpoint import save_model
@@ -75,7 +75,7 @@ def train_network(
     recipe = recipe or resolve_recipe(plan)
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
-    with files.locked(run.folder, waiting=tell):
+    with locks.locked(run.folder, waiting=tell):
         with dataset.locked(processed, waiting=tell):
             manifest = dataset.read_manifest(processed)
             inputs = inputs_of(manifest, recipe)

@@ -334,6 +334,9 @@ def test_no_runs_say_how_to_make_one() -> None:
 
 
 def test_showing_needs_no_stage_to_be_imported() -> None:
-    code = "import sys, pipeline.cli.show; print([m for m in sys.modules if m.startswith('pipeline.stages')])"
+    code = (
+        "import sys, pipeline.cli.show;"
+        "print([m for m in sys.modules if m.startswith('pipeline.stages')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

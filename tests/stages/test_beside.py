@@ -23,7 +23,7 @@ from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
-from pipeline.system import files
+from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint
 from pipeline.training.network_run import TrainStart
@@ -57,7 +57,7 @@ def busy(path: Path, work: Callable[..., Any], **settings: Any) -> Iterator["Fut
         said.append(line)
         waits.set()
 
-    with ThreadPoolExecutor(1) as pool, files.locked(path):
+    with ThreadPoolExecutor(1) as pool, locks.locked(path):
         job = pool.submit(work, tell=tell, **settings)
         assert waits.wait(20), f"it did not wait: {job}"
         assert f"is working on {path}; waiting for it to finish." in said[0]
@@ -184,7 +184,7 @@ def test_a_score_is_waited_for_without_keeping_others_from_the_csv(case: Case) -
         job = pool.submit(case.refused, timeout_seconds=1.0, tell=tell)
         assert sent.wait(20)
         said: list[str] = []
-        with files.locked(case.csv, waiting=said.append):
+        with locks.locked(case.csv, waiting=said.append):
             assert said == []
         assert "but has no score" in job.result()
 

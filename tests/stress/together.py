@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
-from pipeline.system.holder import UNKNOWN
+from pipeline.system.locks import UNKNOWN
 from tests.kaggle_api import TOKEN, Kaggle
 from tests.kaggle_server import KaggleServer
 from tests.make_case import TOOLS, Checkout, copy_checkout, copy_code

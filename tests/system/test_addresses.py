@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.system.addresses import without_password
+from pipeline.system.text import without_password
 
 
 @pytest.mark.parametrize(

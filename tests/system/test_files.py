@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.system import files
+from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 
 
@@ -168,7 +168,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from pipeline.system import files
-with files.locked(Path(sys.argv[1]), waiting=lambda line: print(line, flush=True)):
+with locks.locked(Path(sys.argv[1]), waiting=lambda line: print(line, flush=True)):
     print("got it", flush=True)
     sys.stdin.read()
 """
@@ -218,7 +218,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     holder.end()
     assert (tmp_path / ".run.lock.json").exists()
     lines: list[str] = []
-    with files.locked(folder, waiting=lines.append):
+    with locks.locked(folder, waiting=lines.append):
         pass
     assert lines == []
     assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
@@ -237,7 +237,7 @@ def test_who_waits_for_a_process_that_is_killed_goes_on_at_once(tmp_path: Path) 
 
 def test_a_reader_waits_for_the_writer_and_writes_nothing(tmp_path: Path) -> None:
     lines: list[str] = []
-    files.wait_for(tmp_path / "run", waiting=lines.append)
+    locks.wait_for(tmp_path / "run", waiting=lines.append)
     assert list(tmp_path.iterdir()) == []
     holder = Holder(tmp_path / "run")
     assert holder.says() == "got it"
@@ -246,7 +246,7 @@ def test_a_reader_waits_for_the_writer_and_writes_nothing(tmp_path: Path) -> Non
         lines.append(line)
         holder.process.kill()
 
-    files.wait_for(tmp_path / "run", waiting=stop_waiting)
+    locks.wait_for(tmp_path / "run", waiting=stop_waiting)
     assert len(lines) == 1
     holder.end()
 
@@ -259,7 +259,7 @@ def test_a_file_system_without_locks_is_named(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(PipelineError) as caught, files.locked(tmp_path / "run"):
+    with pytest.raises(PipelineError) as caught, locks.locked(tmp_path / "run"):
         pass
     assert str(tmp_path / ".run.lock") in caught.value.message
     assert "DATA=" in caught.value.remedy
@@ -272,15 +272,15 @@ def test_another_failure_of_a_lock_is_told_as_it_is(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(OSError, match="Input/output"), files.locked(tmp_path / "run"):
+    with pytest.raises(OSError, match="Input/output"), locks.locked(tmp_path / "run"):
         pass
 
 
 def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), files.locked(tmp_path / "run"):
+    with pytest.raises(RuntimeError), locks.locked(tmp_path / "run"):
         raise RuntimeError
     lines: list[str] = []
-    with files.locked(tmp_path / "run", waiting=lines.append):
+    with locks.locked(tmp_path / "run", waiting=lines.append):
         pass
     assert lines == []
 
@@ -333,7 +333,7 @@ def test_the_next_lock_clears_up_after_a_kill(tmp_path: Path, instant: str) -> N
     assert killed.returncode == -signal.SIGKILL
     left = names(tmp_path) | names(folder) if folder.exists() else names(tmp_path)
     assert left != {"practice", other.name, theirs.name, "manifest.json"}, "nothing to clear up"
-    with files.locked(folder):
+    with locks.locked(folder):
         assert names(tmp_path) == {"practice", other.name, theirs.name}
         assert names(folder) == {"manifest.json"}
         expected = "new" if instant == "removing" else "old"
@@ -345,6 +345,6 @@ def test_files_elsewhere_are_cleared_up_with_the_lock_that_guards_them(tmp_path:
     csv.parent.mkdir()
     for name in (".run.csv.0123abcd.tmp", ".mlp.csv.0123abcd.tmp", "notes.tmp", ".run.csv.tmp"):
         (csv.parent / name).touch()
-    with files.locked(tmp_path / "runs" / "run", csv):
+    with locks.locked(tmp_path / "runs" / "run", csv):
         # Another run's file may be in the making, and the others are none of ours.
         assert names(csv.parent) == {".mlp.csv.0123abcd.tmp", "notes.tmp", ".run.csv.tmp"}

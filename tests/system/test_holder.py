@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.system.holder import UNKNOWN, name_holder, remove_holder, write_holder
+from pipeline.system.locks import UNKNOWN, name_holder, remove_holder, write_holder
 
 HERE = socket.gethostname()
 

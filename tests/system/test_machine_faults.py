@@ -9,8 +9,7 @@ import pytest
 
 from pipeline.system import files
 from pipeline.system.array_files import save_array
-from pipeline.system.errors import PipelineError
-from pipeline.system.machine_faults import explain, raise_if_refused
+from pipeline.system.errors import PipelineError, explain, raise_if_refused
 from pipeline.training.checkpoint import load_checkpoint, save_checkpoint
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.digits.records import RawManifest
-from pipeline.runs import training_records, validation_records
-from pipeline.system import record_values, records
+from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
+from pipeline.system import records
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import write_json
 
@@ -49,14 +49,14 @@ OF_MEMBERS = {
     [
         (MANIFEST, RawManifest),
         (MANIFEST | {"more": object()}, RawManifest),
-        (MEASURED, validation_records.Measured),
-        (TRAINING, training_records.NetworkTraining),
-        (TRAINING | {"seed": None, "seconds": 3}, training_records.NetworkTraining),
-        (OF_MEMBERS, training_records.EnsembleTraining),
+        (MEASURED, MeasuredRecord),
+        (TRAINING, NetworkTrainingRecord),
+        (TRAINING | {"seed": None, "seconds": 3}, NetworkTrainingRecord),
+        (OF_MEMBERS, EnsembleTrainingRecord),
     ],
 )
 def test_what_has_the_shape_is_no_fault(
-    record: dict[str, Any], shape: type[record_values.Record]
+    record: dict[str, Any], shape: type[records.Record]
 ) -> None:
     assert records.fault(record, shape) is None
 
@@ -78,109 +78,109 @@ def test_what_has_the_shape_is_no_fault(
         ),
         (
             MEASURED | {"accuracy": HALF | {"high": 0.4}},
-            validation_records.Measured,
+            MeasuredRecord,
             "accuracy: should be",
         ),
         (
             MEASURED | {"accuracy": HALF | {"correct": 2}},
-            validation_records.Measured,
+            MeasuredRecord,
             "accuracy: should be",
         ),
         (
             MEASURED | {"accuracy": HALF | {"x": 1}},
-            validation_records.Measured,
+            MeasuredRecord,
             "accuracy.x: unknown key",
         ),
         (
             MEASURED | {"accuracy": HALF | {"value": 1.5}},
-            validation_records.Measured,
+            MeasuredRecord,
             "accuracy.value: ",
         ),
         (
             TRAINING | {"recipe_name": 1},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "recipe_name: should be a valid",
         ),
         (
             TRAINING | {"seed": True},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seed: should be a valid integer",
         ),
         (
             TRAINING | {"seed": 1.0},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seed: should be a valid integer",
         ),
         (
             TRAINING | {"seed": -1},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seed: should be greater than or equ",
         ),
         (
             TRAINING | {"seconds": float("inf")},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seconds: should be a fin",
         ),
         (
             TRAINING | {"seconds": 1e300},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seconds: should be less than",
         ),
         (
             TRAINING | {"hold_out_accuracy": None},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "hold_out_accuracy: ",
         ),
         (
             TRAINING | {"environment": {"cores": 2, "dirty": 0}},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "environment.dirty: ",
         ),
         (
             TRAINING | {"environment": {}},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "environment.cores: missing key",
         ),
-        (TRAINING | {"split": {}}, training_records.NetworkTraining, "split.kind: missing key"),
+        (TRAINING | {"split": {}}, NetworkTrainingRecord, "split.kind: missing key"),
         (
             TRAINING | {"split": HOLD_OUT | {"kind": "none"}},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "split.kind: should be one of 'hold_out', 'fold', got 'none'",
         ),
         (
             TRAINING | {"split": HOLD_OUT | {"file": 1}},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "split.file: ",
         ),
         (
             {key: value for key, value in TRAINING.items() if key != "seed"},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "seed: missing key",
         ),
         (
             {key: value for key, value in OF_MEMBERS.items() if key != "members"},
-            training_records.EnsembleTraining,
+            EnsembleTrainingRecord,
             "members: missing key",
         ),
         (
             TRAINING | {"split": OF_MEMBERS["split"]},
-            training_records.NetworkTraining,
+            NetworkTrainingRecord,
             "split.kind: should be one of 'hold_out', 'fold'",
         ),
         (
             OF_MEMBERS | {"members": {}},
-            training_records.EnsembleTraining,
+            EnsembleTrainingRecord,
             "members: should be a valid list",
         ),
         (
             OF_MEMBERS | {"members": [1]},
-            training_records.EnsembleTraining,
+            EnsembleTrainingRecord,
             "members.0: should be a table",
         ),
     ],
 )
 def test_a_fault_names_the_key(
-    record: dict[str, Any], shape: type[record_values.Record], said: str
+    record: dict[str, Any], shape: type[records.Record], said: str
 ) -> None:
     assert str(records.fault(record, shape)).startswith(said)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.system.rows_file import RowsFile
+from pipeline.system.array_files import RowsFile
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

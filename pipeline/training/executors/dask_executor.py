@@ -54,7 +54,7 @@ class DaskExecutor:
         """Train those runs that are not trained yet; return whether none was due."""
         with ExitStack() as locks:
             say = tell or (lambda _: None)
-            jobs = find_jobs(plans, force=force, tell=say, locks=locks)
+            jobs = find_jobs(plans, force=force, tell=say, held=locks)
             if jobs:
                 event_loop.run(_Round(jobs, say, watcher, self._scheduler).train())
         return not jobs

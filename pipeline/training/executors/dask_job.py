@@ -157,17 +157,17 @@ class Job:
         )
 
 
-def find_jobs(plans: Sequence[Plan], *, force: bool, tell: Tell, locks: ExitStack) -> list[Job]:
-    """Return the runs that are due, in order; each is locked, and ``locks`` holds all locks.
+def find_jobs(plans: Sequence[Plan], *, force: bool, tell: Tell, held: ExitStack) -> list[Job]:
+    """Return the runs that are due, in order; each is locked, and ``held`` has all locks.
 
     Raises PipelineError if the arrays are missing or a recipe is wrong.
     """
     jobs = {}
     # In one order for all commands, so that no two of them wait for each other.
     for plan in sorted(plans, key=lambda plan: plan.run):
-        lock = locks.enter_context(ExitStack())
+        lock = held.enter_context(ExitStack())
         run = plan.workspace.run(plan.run)
-        lock.enter_context(files.locked(run.folder, waiting=tell))
+        lock.enter_context(locks.locked(run.folder, waiting=tell))
         recipe = resolve_recipe(plan)
         processed = plan.workspace.processed(plan.source.name)
         with dataset.locked(processed, waiting=tell):

@@ -1,0 +1,216 @@
+"""Locks between commands, and who holds one.
+
+Whether a lock is held is known to the operating system alone. Who holds it is written beside it,
+for people: whatever stands there, half a line or another program's text, changes no more than the
+message.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.system.errors import PipelineError
+
+# A wait shorter than this is not told of; the holder has written by then who it is.
+_MOMENT_SECONDS = 0.2
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+UNKNOWN = "Another command"
+_LONGEST = 2_000  # bytes of the file, of which ours needs a tenth
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path, *others: Path, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock beside ``path`` while a stage writes it, and ``others`` along with it.
+
+    The lock is the operating system's, so it ends with its process however that dies. What a
+    process that was killed left half-written, in these folders or beside them, is removed.
+    waiting: called once with a line for the user if another process holds the lock.
+    Raises PipelineError if the file system has no locks.
+
+    Whoever holds several took them in this order, so that no two wait for each other: the ledger,
+    an ensemble's run, its CSV, a member's run, raw digits, arrays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file, holder = _lock_file(path), path.parent / f".{path.name}.lock.json"
+    with _acquired(file, lambda: _say_who(holder, path, waiting)):
+        write_holder(holder)
+        try:
+            for written in (path, *others):
+                _clear_leftovers(written)
+            yield
+        finally:
+            remove_holder(holder)
+
+
+def wait_for(path: Path, *, waiting: Callable[[str], None] | None = None) -> None:
+    """Wait until nobody holds the lock of ``path``: for those who only want to read there.
+
+    Where nobody ever held it, or the reader may not write, there is nothing to wait for.
+    """
+    if _lock_file(path).exists():
+        with contextlib.suppress(OSError), locked(path, waiting=waiting):
+            pass
+
+
+def _lock_file(path: Path) -> Path:
+    return path.parent / f".{path.name}.lock"
+
+
+@contextlib.contextmanager
+def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
+    """Hold the operating system's lock of a file; say: called if that has to be waited for."""
+    import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
+
+    lock: filelock.BaseFileLock = filelock.FileLock(file)
+    try:
+        # Newer versions fall back, with a warning, to files that outlive their process.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                lock.acquire(timeout=_MOMENT_SECONDS)
+            except filelock.Timeout:
+                say()
+                lock.acquire()
+        if isinstance(lock, filelock.SoftFileLock):
+            lock.release()
+            raise NotImplementedError
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        raise PipelineError(
+            f"{file} cannot be locked: its file system has no locks",
+            remedy="Keep the artefacts on another disk: DATA=/elsewhere/data "
+            "SUBMISSIONS=/elsewhere/submissions",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say_who(holder: Path, path: Path, waiting: Callable[[str], None] | None) -> None:
+    if waiting is not None:
+        waiting(f"{name_holder(holder)} is working on {path}; waiting for it to finish.")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove temporary files and folders of a writer that was killed; its lock is ours now."""
+    beside = re.escape(path.name)
+    for aside in _leftovers(path.parent, beside, "old"):
+        if path.exists():
+            shutil.rmtree(aside)
+        else:  # killed in the instant between moving the old folder aside and the new one in
+            aside.replace(path)
+    for temporary in [*_leftovers(path.parent, beside, "tmp"), *_leftovers(path, ".+", "tmp")]:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink()
+
+
+def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:
+    """Find what tempfile named in a folder; name: a regular expression."""
+    pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.{suffix}")
+    return [path for path in folder.glob(".*") if pattern.fullmatch(path.name)]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds a lock.
+
+    command: what the user typed, as far as it matters.  host: the machine's name.
+    since: when it got the lock, local time in ISO format with the offset.
+    """
+
+    command: str
+    process: int
+    host: str
+    since: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is certainly no such process; of another machine nothing is certain."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # another user's
+            return False
+        return False
+
+    @property
+    def text(self) -> str:
+        """The holder in a few words: make train (process 1234, since 10:42)."""
+        since = datetime.fromisoformat(self.since).astimezone()
+        today = since.date() == datetime.now().astimezone().date()
+        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        time = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
+        return f"{self.command} (process {self.process}{where}, since {time})"
+
+
+def write_holder(path: Path) -> None:
+    """Write who this process is; a disk that is full, or another user's file, stops nothing."""
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    holder = Holder(_command(), os.getpid(), socket.gethostname(), now)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+
+
+def remove_holder(path: Path) -> None:
+    """Remove what ``write_holder`` wrote."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def name_holder(path: Path) -> str:
+    """Return who wrote the file, "Another command" where it does not tell or cannot be true."""
+    holder = _read(path)
+    return UNKNOWN if holder is None or holder.is_gone else holder.text
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        with path.open("rb") as stream:
+            value = json.loads(stream.read(_LONGEST))
+        return _checked(value)
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _checked(value: Any) -> Holder:
+    """Raises what ``_read`` takes for an unknown holder if this is none that can be shown."""
+    holder = Holder(value["command"], value["process"], value["host"], value["since"])
+    for text in (holder.command, holder.host):
+        # It goes to a terminal, and the file may be anyone's.
+        if not (isinstance(text, str) and text.isprintable() and 0 < len(text) <= 100):
+            raise ValueError(text)
+    if type(holder.process) is not int or not 0 < holder.process < 2**31:
+        raise ValueError(holder.process)
+    if datetime.fromisoformat(holder.since).tzinfo is None or not holder.text:
+        raise ValueError(holder.since)
+    return holder
+
+
+def _command() -> str:
+    """What this process was started as: make train, digits train, or another program's name."""
+    program, *arguments = sys.argv or [""]
+    path = Path(program)
+    if arguments and (path.name == "digits" or path.parts[-2:] == ("pipeline", "__main__.py")):
+        return f"{'make' if 'MAKELEVEL' in os.environ else 'digits'} {arguments[0]}"
+    return "python" if program in ("", "-", "-c", "-m") else path.name
