@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,7 @@ class _Found:
     held_out: HeldOut
 
 
-def compare(
-    workspace: Workspace, names: Sequence[str], *, tell: Callable[[str], None] | None = None
-) -> CompareResult:
+def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
     """Compare validated runs, and write a page about it.
 
     Raises PipelineError if there are fewer than two, one is not there, named twice or not
@@ -66,7 +64,7 @@ def compare(
     """
     _check_names(workspace, names)
     _check_data(workspace, names)
-    found = {name: _find(workspace, name, tell) for name in names}
+    found = {name: _find(workspace, name) for name in names}
     held_out = {name: item.held_out for name, item in found.items()}
     rows = comparison.common_rows(list(held_out.values()))
     if not len(rows):
@@ -75,7 +73,7 @@ def compare(
     runs = _compared(workspace, found, rows)
     first = found[names[0]]
     processed = workspace.processed(first.plan.source.name)
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         images = dataset.load(processed).train_images
     evidence = ComparisonEvidence(
         runs=runs,
@@ -84,7 +82,7 @@ def compare(
         digits=DIGITS[first.run.raw["kind"]],
     )
     path = workspace.comparison(page_name(names))
-    with locks.locked(path, waiting=tell):
+    with locks.locked(path):
         files.write_text(path, comparison_page(evidence))
     return CompareResult(runs, result, path, path.stat().st_size)
 
@@ -136,12 +134,12 @@ def _source(training: Mapping[str, Any]) -> str:
     return f"{data['kind']}, {data['files']['train.csv']['rows']:,} rows"
 
 
-def _find(workspace: Workspace, name: str, tell: Callable[[str], None] | None) -> _Found:
+def _find(workspace: Workspace, name: str) -> _Found:
     folder = workspace.run(name)
     try:
-        with locks.locked(folder.folder, waiting=tell):
+        with locks.locked(folder.folder):
             plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
-            run = read_run(plan, tell)
+            run = read_run(plan)
             accuracy = hold_out_accuracy(run)
             return _Found(
                 plan,

@@ -1,6 +1,6 @@
 """Stage report: one page about a run, to look at and to pass on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipeline.runs.records import MetricsRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
 from pipeline.system import files, locks, provenance, records
 from pipeline.system.array_files import save_array
+from pipeline.system.reporter import reporter
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import History
 
@@ -40,30 +41,26 @@ class ReportResult:
     size: int
 
 
-def report(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> ReportResult:
+def report(plan: Plan, *, force: bool = False) -> ReportResult:
     """Write the page of the plan's run; it takes a moment, so that it is always written anew.
 
     What takes longer, reading all labelled digits once, is kept; force: does it again.
     Raises PipelineError if the run is missing or not validated, or one of its files is damaged.
     """
-    require_run(plan, tell)
+    require_run(plan)
     folder = plan.workspace.run(plan.run)
-    with locks.locked(folder.folder, waiting=tell):
-        run = read_run(plan, tell)
+    with locks.locked(folder.folder):
+        run = read_run(plan)
         accuracy = hold_out_accuracy(run)
         processed = plan.workspace.processed(plan.source.name)
-        with dataset.locked(processed, waiting=tell):
+        with dataset.locked(processed):
             digits = dataset.load(processed)
-        read_again = _read_labelled(run, digits, force=force, tell=tell)
+        read_again = _read_labelled(run, digits, force=force)
         files.write_text(folder.report, run_page(_gather(plan, run, digits, read_again)))
     return ReportResult(plan.run, accuracy, folder.report, folder.report.stat().st_size)
 
 
-def _read_labelled(
-    run: TrainedRun, digits: Dataset, *, force: bool, tell: Callable[[str], None] | None
-) -> Probabilities | None:
+def _read_labelled(run: TrainedRun, digits: Dataset, *, force: bool) -> Probabilities | None:
     """Return a network's probabilities (N, 10) of all labelled digits; None of an ensemble.
 
     They are kept in the run's folder.
@@ -73,8 +70,7 @@ def _read_labelled(
     folder, inputs = run.folder, {**run.train_inputs, "views": VIEWS}
     kept = folder.train_probabilities
     if force or not provenance.is_current(folder.train_record, inputs, [kept]):
-        if tell:
-            tell(f"Reading all {len(digits.train_labels):,} labelled digits once.")
+        reporter().line(f"Reading all {len(digits.train_labels):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
         probabilities = prediction.predict(model, digits.train_images)
         save_array(kept, probabilities)

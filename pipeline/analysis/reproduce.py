@@ -1,7 +1,7 @@
 """Stage reproduce: train a run again from its record, apart from it, and compare the bits."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from pipeline.recipes.recipe import Recipe, recipe_of_record
 from pipeline.runs.run import TrainedRun, models_of, read_run, read_training, require_run
 from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
-from pipeline.training.network_run import Watcher, identifying, train_network
+from pipeline.system.reporter import reporter
+from pipeline.training.network_run import identifying, train_network
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,6 @@ def reproduce(
     run: str,
     *,
     keep: bool = False,
-    tell: Callable[[str], None] | None = None,
-    watcher: Watcher | None = None,
 ) -> ReproduceResult:
     """Train each network of a run again by its recorded recipe, on the recorded digits and rows.
 
@@ -67,19 +66,18 @@ def reproduce(
     same command goes on. keep: leave the second training in its folder.
     Raises PipelineError if the run is damaged or the digits are not those on record.
     """
-    say = tell or (lambda _: None)
     plan = recorded_plan(workspace, run)
-    require_run(plan, tell)
+    require_run(plan)
     processed = workspace.processed(plan.source.name)
     check_digits(processed, read_training(workspace.run(run))["inputs"]["data"], run=run)
-    found = read_run(plan, tell)
+    found = read_run(plan)
     networks = list(networks_in(found))
     recipes = [_recorded_recipe(network) for network in networks]
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         for network in networks:
             check_split(processed, network.training)
     scratch = workspace.scratch(run)
-    with locks.locked(scratch.data, waiting=tell):
+    with locks.locked(scratch.data):
         finished = scratch.run(run).reproduction
         if finished.exists():  # kept by an earlier call, which is not to be gone on with
             shutil.rmtree(scratch.data)
@@ -88,12 +86,12 @@ def reproduce(
         seconds = 0.0
         for number, (network, recipe) in enumerate(zip(networks, recipes, strict=True), start=1):
             name = network.folder.name
-            say(f"network {number} of {len(networks)}: {name}, again in {scratch.run(name).folder}")
+            reporter().line(
+                f"network {number} of {len(networks)}: {name}, again in {scratch.run(name).folder}"
+            )
             train_network(
                 _apart(plan, name, scratch),
                 force=False,
-                tell=tell,
-                watcher=watcher,
                 recipe=recipe,
             )
             models += compare_models(network, workspace, scratch)
@@ -109,7 +107,7 @@ def reproduce(
             scratch.data if keep else None,
         )
         record = _record(result, found)
-        with locks.locked(found.folder.folder, waiting=tell):
+        with locks.locked(found.folder.folder):
             files.write_json(found.folder.reproduction, record)
         files.write_json(finished, record)
         if not keep:

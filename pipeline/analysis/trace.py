@@ -1,7 +1,7 @@
 """The whole way from a score back to the digits: what stands behind a run, a CSV or a number."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +46,16 @@ class _Subject:
     line: LedgerLine | None
 
 
-def trace(workspace: Workspace, what: str, *, tell: Callable[[str], None] | None = None) -> Trace:
+def trace(workspace: Workspace, what: str) -> Trace:
     """Follow a run's name, a CSV's path, the number of a submission or a score to its origins.
 
-    A run that is being written is waited for; tell: called with a line that says so.
+    A run that is being written is waited for.
     Raises PipelineError if there is no such thing, or if a score has several submissions.
     """
     ledger = read_ledger(workspace.ledger)
     subject = _find(workspace, what, ledger)
     folder, line = workspace.run(subject.run), subject.line
-    locks.wait_for(folder.folder, waiting=tell)
+    locks.wait_for(folder.folder)
     path = workspace.submission_record(subject.run)
     record = records.read(path, SubmissionRecord) if path.exists() else {}
     csv = csv_link(subject.csv, record, line)

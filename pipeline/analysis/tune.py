@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from pipeline.training.search.trial import Digits
 
 # Types only: both import optuna, which is an extra.
 if TYPE_CHECKING:
-    from pipeline.training.search.study import Search, Watcher
+    from pipeline.training.search.study import Search
 
 EXAMPLE = 'Example: [tune.ranges] "optimizer.learning_rate" = { low = 0.001, high = 0.1 }'
 
@@ -51,8 +51,6 @@ def tune(
     *,
     trials: int | None = None,
     storage: str | None = None,
-    tell: Callable[[str], None] | None = None,
-    watcher: Watcher | None = None,
 ) -> TuneResult:
     """Search the ranges of the plan's recipe, or go on with it, and write the recipe with the best.
 
@@ -69,7 +67,7 @@ def tune(
     recipe, dimensions = _recipe_with_ranges(plan)
     assert recipe.tune is not None
     processed = plan.workspace.processed(plan.source.name)
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         manifest = dataset.read_manifest(processed)
         split = find_split(processed, recipe.split.record)
         digits = Digits(dataset.load_labelled(processed), split)
@@ -80,15 +78,15 @@ def tune(
         digits.training(recipe)
     except (ValueError, MemoryError) as error:
         raise PipelineError(f"{plan.recipe}: {error}") from None
-    search = _open(folder, recipe, dimensions, digits, storage=storage, tell=tell)
-    search.trials, search.watcher = trials or recipe.tune.trials, watcher
+    search = _open(folder, recipe, dimensions, digits, storage=storage)
+    search.trials = trials or recipe.tune.trials
     found = search.run()
     if not any(trial.state == "complete" for trial in found):
         raise PipelineError(
             f"None of {len(found)} trials could be trained: {found[0].reason or 'all were pruned'}",
             remedy="Look at the recipe and at its ranges.",
         )
-    with locks.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder):
         inputs["trials"] = [asdict(trial) for trial in found]
         unchanged = provenance.is_current(folder.record, inputs, [folder.recipe, folder.page])
         outcome = Outcome(
@@ -136,7 +134,6 @@ def _open(
     digits: Digits,
     *,
     storage: str | None,
-    tell: Callable[[str], None] | None,
 ) -> Search:
     """Open the study, or make it; one process at a time, because a new storage needs its tables."""
     import optuna  # noqa: PLC0415  (an extra)
@@ -156,9 +153,7 @@ def _open(
                 direction="maximize" if recipe.tune.objective == "accuracy" else "minimize",
                 load_if_exists=True,
             )
-    return Search(
-        study, place, recipe, dimensions, digits, recipe.tune.trials, tell or (lambda _: None)
-    )
+    return Search(study, place, recipe, dimensions, digits, recipe.tune.trials)
 
 
 def _write(

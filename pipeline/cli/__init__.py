@@ -17,6 +17,8 @@ from pipeline.cli.commands import (
     tuning,
 )
 from pipeline.cli.failures import Commands
+from pipeline.cli.options import Lines
+from pipeline.system.reporter import listening
 
 # In the order in which help lists them: the way of the data, then what one asks about it.
 COMMANDS = (
@@ -47,11 +49,13 @@ COMMANDS = (
 
 @click.group(cls=Commands)
 @click.version_option(__version__, prog_name="digits")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """From Kaggle's digits to a checked submission, around a network written in NumPy.
 
     Every stage reads files and writes files; run them in this order, or all with `make all`.
     """
+    context.with_resource(listening(Lines()))
 
 
 for command in COMMANDS:

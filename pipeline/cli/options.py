@@ -1,4 +1,4 @@
-"""What commands share: their options, the console they show on, the line they tell."""
+"""What commands share: their options, the console they show on, the lines they print."""
 
 import functools
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import click
 
 from pipeline.cli.failures import shown
 from pipeline.plan.plan import Plan, make_plan, parse_folds, parse_seed
+from pipeline.system.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,6 +122,9 @@ def console() -> "Console":
     return make_console()
 
 
-def tell(message: str) -> None:
-    """Print a line from a stage in mid-work."""
-    click.echo(shown(f"  {message}"))
+class Lines(Reporter):
+    """Prints the lines of work in progress, as they come."""
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        click.echo(shown(f"  {text}"))

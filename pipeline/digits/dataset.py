@@ -1,6 +1,5 @@
 """The digits as a run sees them: checked arrays on disk, mapped into memory."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +31,12 @@ class Dataset:
     test_images: npt.NDArray[np.uint8]
 
 
-def locked(
-    processed: ProcessedFolder, *, waiting: Callable[[str], None] | None = None
-) -> AbstractContextManager[None]:
+def locked(processed: ProcessedFolder) -> AbstractContextManager[None]:
     """Hold the lock of the arrays and their splits: to write them, or to find what fits together.
 
     Arrays that were mapped stay as they are, also when others take their place afterwards.
-    waiting: as ``locks.locked`` has it.
     """
-    return locks.locked(processed.folder, processed.folds, waiting=waiting)
+    return locks.locked(processed.folder, processed.folds)
 
 
 def load(processed: ProcessedFolder) -> Dataset:

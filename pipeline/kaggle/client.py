@@ -27,38 +27,39 @@ from pipeline.kaggle.guard import only_sound_zip, silence
 from pipeline.kaggle.package import load_api
 from pipeline.kaggle.retry import Limits, repeat
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
 
 COMPETITION = "digit-recognizer"
 COMPETITION_PAGE = f"https://www.kaggle.com/competitions/{COMPETITION}"
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
 
 LIMITS = Limits()
 
 
-def download_competition(into: Path, tell: Tell) -> Path:
+def download_competition(into: Path) -> Path:
     """Download the competition's files into the folder ``into``; return the zip's path."""
-    return Kaggle(tell).download_competition(into)
+    return Kaggle().download_competition(into)
 
 
-def download_dataset(slug: str, into: Path, tell: Tell) -> Path:
+def download_dataset(slug: str, into: Path) -> Path:
     """Download the data set ``owner/name`` into the folder ``into``; return the zip's path."""
-    return Kaggle(tell).download_dataset(slug, into)
+    return Kaggle().download_dataset(slug, into)
 
 
 class Kaggle:
     """A login at Kaggle. Every method raises PipelineError, in words for the user."""
 
-    def __init__(self, tell: Tell) -> None:
-        """Log in.  tell: takes a line whenever something is repeated or takes long."""
+    def __init__(self) -> None:
+        """Log in. Whatever is repeated or takes long is reported in a line."""
         credentials = find_credentials()
         if credentials is None:
             raise PipelineError("There are no Kaggle credentials.", remedy=HOW_TO_GET_THEM)
         if credentials.is_open_to_others:
             where = shlex.quote(str(Path(credentials.where).expanduser()))
-            tell(f"Other users of this machine can read your credentials. Run: chmod 600 {where}")
-        self._tell = tell
+            reporter().line(
+                f"Other users of this machine can read your credentials. Run: chmod 600 {where}"
+            )
         self._credentials = credentials
         self._unused = tuple(find_unused_credentials())
         self._secrets: tuple[str, ...] = ()
@@ -265,7 +266,7 @@ class Kaggle:
             with silence():
                 return function()
 
-        return repeat(once, LIMITS, tell=self._tell, doing=doing, unless=unless)
+        return repeat(once, LIMITS, doing=doing, unless=unless)
 
     def _request(self, doing: str, dataset: str | None = None) -> errors.Request:
         return errors.Request(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline.kaggle.errors import is_transient, retry_after_seconds
+from pipeline.system.reporter import reporter
 
 T = TypeVar("T")
 
@@ -33,7 +34,6 @@ def repeat(
     function: Callable[[], T],
     limits: Limits,
     *,
-    tell: Callable[[str], None],
     doing: str,
     unless: Callable[[], bool] = lambda: False,
 ) -> T:
@@ -60,7 +60,7 @@ def repeat(
 
     def announce(state: tenacity.RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
-        tell(f"No luck {doing} yet; trying again in {seconds:.0f} s.")
+        reporter().line(f"No luck {doing} yet; trying again in {seconds:.0f} s.")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_repeat),

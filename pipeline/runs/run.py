@@ -1,7 +1,6 @@
 """A finished run as the stages after training read it: complete, unchanged, and on its own data."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,14 +99,14 @@ def networks_of(training: dict[str, Any]) -> int:
     return int(training.get("networks", 1))
 
 
-def require_run(plan: Plan, tell: Callable[[str], None] | None = None) -> None:
+def require_run(plan: Plan) -> None:
     """Raise PipelineError if the plan's run is not finished; nothing is written before that.
 
-    A training that is under way is waited for; tell: called with a line that says so.
+    A training that is under way is waited for.
     """
     folder = plan.workspace.run(plan.run)
     if not _is_finished(folder):
-        locks.wait_for(folder.folder, waiting=tell)
+        locks.wait_for(folder.folder)
     if not _is_finished(folder):
         raise PipelineError(
             f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
@@ -132,24 +131,24 @@ def read_training(folder: RunFolder) -> dict[str, Any]:
     return training
 
 
-def read_run(plan: Plan, tell: Callable[[str], None] | None = None) -> TrainedRun:
+def read_run(plan: Plan) -> TrainedRun:
     """Read the plan's run.
 
-    Whoever writes one of its members, or the arrays, is waited for; tell: told of that.
+    Whoever writes one of its members, or the arrays, is waited for.
     Raises PipelineError if it is unfinished, its model was changed afterwards, its data are not
     there, or they are no longer those that it was trained on.
     """
-    return _read_run(plan, (), tell)
+    return _read_run(plan, ())
 
 
-def _read_run(plan: Plan, above: tuple[str, ...], tell: Callable[[str], None] | None) -> TrainedRun:
+def _read_run(plan: Plan, above: tuple[str, ...]) -> TrainedRun:
     """Read a run.  above: the ensembles of which it is a member."""
-    require_run(plan, tell)
+    require_run(plan)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
-    locks.wait_for(processed.folder, waiting=tell)
+    locks.wait_for(processed.folder)
     training = read_training(folder)
-    members = _read_members(plan, training, above, tell) if is_ensemble(training) else ()
+    members = _read_members(plan, training, above) if is_ensemble(training) else ()
     run = TrainedRun(folder, training, dataset.read_manifest(processed), members)
     check_models(run)
     if run.training["inputs"]["data"] != run.data_sha256:
@@ -182,7 +181,6 @@ def _read_members(
     plan: Plan,
     training: dict[str, Any],
     above: tuple[str, ...],
-    tell: Callable[[str], None] | None,
 ) -> tuple[TrainedRun, ...]:
     members = []
     for recorded in training["members"]:
@@ -192,8 +190,8 @@ def _read_members(
                 f"{plan.run} is a member of itself, by way of {recorded['run']}",
                 remedy=f"Train the run again, or remove {plan.workspace.run(plan.run).folder}",
             )
-        locks.wait_for(plan.workspace.run(recorded["run"]).folder, waiting=tell)
-        member = _read_run(member_plan(plan, recorded["run"]), (plan.run, *above), tell)
+        locks.wait_for(plan.workspace.run(recorded["run"]).folder)
+        member = _read_run(member_plan(plan, recorded["run"]), (plan.run, *above))
         if models_of(member.training) != recorded["models"]:
             raise PipelineError(
                 f"{recorded['run']}, a member of {plan.run}, was trained again since",

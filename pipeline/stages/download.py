@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from pipeline.digits.sources import (
     TEST,
     TRAIN,
     Fetched,
-    Tell,
     competition,
     kaggle_notebook,
     local,
@@ -56,9 +54,7 @@ class DownloadResult:
     seconds: float
 
 
-def download(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> DownloadResult:
+def download(plan: Plan, *, force: bool = False) -> DownloadResult:
     """Put the files of the plan's source under data/raw, all of them or none.
 
     Raw data that is there stays as it is, unless forced, or the user's own files have changed.
@@ -66,15 +62,14 @@ def download(
     """
     start = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
-    say: Tell = tell or (lambda _: None)
-    with locks.locked(raw.folder, waiting=say):
+    with locks.locked(raw.folder):
         inputs = _inputs(plan.source, raw)
         unchanged = not force and _is_current(raw, inputs)
         if unchanged:
             raw.manifest.touch()
         else:
             with files.atomic_folder(raw.folder) as folder:
-                fetched = _fetch(plan.source, folder, say)
+                fetched = _fetch(plan.source, folder)
                 record = {
                     "stage": "download",
                     "inputs": inputs,
@@ -117,16 +112,16 @@ def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
     return all(path.exists() for path in known if path.name in recorded)
 
 
-def _fetch(source: Source, into: Path, tell: Tell) -> Fetched:
+def _fetch(source: Source, into: Path) -> Fetched:
     if source.path is not None:
         return local.fetch(source.path, into)
     if source.kind == "kaggle-notebook":
         return kaggle_notebook.fetch(into, environment=os.environ)
     if source.kind == "mnist-csv":
-        return mnist_csv.fetch(into, tell=tell)
+        return mnist_csv.fetch(into)
     if source.kind == "practice":
         return practice.fetch(into)
-    return competition.fetch(into, tell=tell)
+    return competition.fetch(into)
 
 
 def _verify(folder: Path, fetched: Fetched, expected: dict[str, int]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Stage notebook: write the notebook that runs the whole pipeline at Kaggle."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +25,7 @@ class NotebookResult:
     commit: str
 
 
-def notebook(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> NotebookResult:
+def notebook(plan: Plan, *, force: bool = False) -> NotebookResult:
     """Write the plan's notebook and its kernel-metadata.json; Kaggle is not asked for anything.
 
     The account's name stands in the credentials or in an earlier push; else ``push`` fills it in.
@@ -37,7 +34,7 @@ def notebook(
     name = notebook_name(plan)
     folder = plan.workspace.notebook(name)
     commit = _commit()
-    with locks.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder):
         text = build_notebook(plan, commit=commit)
         owner = find_username() or _earlier_owner(folder)
         metadata = kernel_metadata(name, owner, folder.notebook.name)

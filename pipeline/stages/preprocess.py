@@ -41,9 +41,7 @@ class PreprocessResult:
     seconds: float
 
 
-def preprocess(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> PreprocessResult:
+def preprocess(plan: Plan, *, force: bool = False) -> PreprocessResult:
     """Write the arrays of the plan's source under data/processed, all of them or none.
 
     Saved splits stay if the labels are the same as before, and go with them otherwise.
@@ -53,13 +51,13 @@ def preprocess(
     raw = plan.workspace.raw(plan.source.name)
     processed = plan.workspace.processed(plan.source.name)
     if not raw.manifest.exists():
-        locks.wait_for(raw.folder, waiting=tell)
+        locks.wait_for(raw.folder)
     if not raw.manifest.exists():
         raise PipelineError(
             f"There is no raw data of source {plan.source.name} ({raw.folder})",
             remedy="Run: make download",
         )
-    with locks.locked(raw.folder, waiting=tell), dataset.locked(processed, waiting=tell):
+    with locks.locked(raw.folder), dataset.locked(processed):
         manifest = records.read(raw.manifest, RawManifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         arrays = [processed.train_images, processed.train_labels, processed.test_images]

@@ -1,6 +1,5 @@
 """Stage push: send the notebook to Kaggle, where it runs by itself."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +27,7 @@ class PushResult:
     pushed_at: str
 
 
-def push(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> PushResult:
+def push(plan: Plan, *, force: bool = False) -> PushResult:
     """Save the plan's notebook at Kaggle as a new version, unless this very one is there.
 
     force: push it although it was pushed before.
@@ -43,12 +40,12 @@ def push(
             f"There is no notebook of the recipe {plan.recipe_name} ({folder.notebook})",
             remedy="Run: make notebook",
         )
-    with locks.locked(folder.folder, waiting=tell):
+    with locks.locked(folder.folder):
         checksum = files.sha256(folder.notebook)
         record = _earlier(folder)
         unchanged = not force and record.get("notebook_sha256") == checksum
         if not unchanged:
-            record = _push(name, folder, checksum, tell or (lambda _: None))
+            record = _push(name, folder, checksum)
     return PushResult(unchanged, record["url"], record["version"], record["pushed_at"])
 
 
@@ -56,10 +53,8 @@ def _earlier(folder: NotebookFolder) -> dict[str, Any]:
     return records.read(folder.push, PushRecord) if folder.push.exists() else {}
 
 
-def _push(
-    name: str, folder: NotebookFolder, checksum: str, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    kaggle = Kaggle(tell)
+def _push(name: str, folder: NotebookFolder, checksum: str) -> dict[str, Any]:
+    kaggle = Kaggle()
     # Of a token, only Kaggle knows whose it is.
     metadata = kernel_metadata(name, kaggle.username, folder.notebook.name)
     files.write_json(folder.metadata, metadata)

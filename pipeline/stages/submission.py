@@ -1,7 +1,7 @@
 """Stage submission: predict the test digits with a run and write the CSV that Kaggle takes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,19 +38,17 @@ class SubmissionResult:
     competition: bool
 
 
-def submission(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> SubmissionResult:
+def submission(plan: Plan, *, force: bool = False) -> SubmissionResult:
     """Predict the test digits of the run's source; the model alone says how.
 
     Raises PipelineError if the run is missing or not validated, or if the ids of
     sample_submission.csv and test.csv disagree.
     """
-    require_run(plan, tell)
+    require_run(plan)
     folder = plan.workspace.run(plan.run)
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    with locks.locked(folder.folder, waiting=tell), locks.locked(csv, record, waiting=tell):
-        run = read_run(plan, tell)
+    with locks.locked(folder.folder), locks.locked(csv, record):
+        run = read_run(plan)
         accuracy = hold_out_accuracy(run)
         written = {**_origin(run), "hold_out": _as_json(accuracy)}
         unchanged = not force and _is_current(plan, written)
@@ -59,7 +57,7 @@ def submission(
             csv.touch()
             record.touch()
         else:
-            _write(plan, run, written, force=force, tell=tell)
+            _write(plan, run, written, force=force)
         probabilities = _kept(folder, int(written["test_csv"]["rows"]))
         counts = np.zeros(CLASSES, np.int64)
         for part in ensemble.in_parts(probabilities):
@@ -118,12 +116,11 @@ def _write(
     written: dict[str, Any],
     *,
     force: bool,
-    tell: Callable[[str], None] | None,
 ) -> None:
     started = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
     processed = plan.workspace.processed(plan.source.name)
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         images = dataset.load(processed).test_images
     test_rows = int(written["test_csv"]["rows"])
     if len(images) != test_rows:
@@ -136,7 +133,7 @@ def _write(
     if sample is not None:
         # Before anything is written, so that a sample that does not fit leaves no CSV behind.
         check_submission(sample, test_rows=test_rows)
-    probabilities = _predict(run, images, force=force, tell=tell)
+    probabilities = _predict(run, images, force=force)
     parts = ensemble.in_parts(probabilities)
     write_submission(csv, (label for part in parts for label in part.argmax(axis=1)))
     rows = check_submission(csv, sample=sample, test_rows=test_rows)
@@ -163,7 +160,6 @@ def _predict(
     images: prediction.Array,
     *,
     force: bool,
-    tell: Callable[[str], None] | None,
 ) -> ensemble.Probabilities:
     """Write the run's probabilities (M, 10) of the test digits into its folder, and map them.
 
@@ -176,9 +172,9 @@ def _predict(
     if run.members:
         members = []
         for member in run.members:
-            with locks.locked(member.folder.folder, waiting=tell):
+            with locks.locked(member.folder.folder):
                 check_models(member)  # which were read a while ago
-                members.append(_predict(member, images, force=force, tell=tell))
+                members.append(_predict(member, images, force=force))
         found = map(ensemble.mean, zip(*map(ensemble.in_parts, members), strict=True))
     else:
         found = prediction.predict_in_turn(checkpoint.load_model(run.predictor), images)

@@ -1,6 +1,5 @@
 """Stage submit: send a run's checked CSV to Kaggle once, and wait for its score."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,14 +15,13 @@ from pipeline.runs.metrics import Accuracy
 from pipeline.runs.records import SentRecord
 from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
 
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
 # How often to look for a submission in Kaggle's list before it is taken not to be there.
 LOOKS = 3
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ def submit(
     *,
     force: bool = False,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    tell: Tell | None = None,
 ) -> SubmitResult:
     """Send the CSV of the plan's run, unless it was sent before, and return its score.
 
@@ -64,25 +61,26 @@ def submit(
     Raises PipelineError if the CSV may not be sent, Kaggle does not take it or cannot score it,
     or there is no score within the time limit; running it again then goes on waiting.
     """
-    tell = tell or (lambda _: None)
     csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
-    _require_csv(plan, tell)
-    with locks.locked(ledger, waiting=tell):
+    _require_csv(plan)
+    with locks.locked(ledger):
         # Until it is sent, so that what is sent is what was checked; a score takes longer.
-        with locks.locked(csv, plan.workspace.submission_record(plan.run), waiting=tell):
+        with locks.locked(csv, plan.workspace.submission_record(plan.run)):
             record = _read_record(plan)
             earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
             if not force:
                 _refuse_scored(plan, earlier)
-            kaggle = Kaggle(tell)
+            kaggle = Kaggle()
             line = _find_sent(plan, record, earlier, kaggle, force=force)
             left_today = None
             if already_sent := line is not None:
-                tell(f"This CSV was sent before, as submission {line.ref}; waiting for its score.")
+                reporter().line(
+                    f"This CSV was sent before, as submission {line.ref}; waiting for its score."
+                )
             else:
                 left_today = _allowance(plan, record, kaggle)
                 line = _send(plan, new_line(record, csv, earlier), kaggle)
-                tell(f"Sent as submission {line.ref}; waiting for its score.")
+                reporter().line(f"Sent as submission {line.ref}; waiting for its score.")
         submission = _wait(line, kaggle, timeout_seconds)
         write_line(ledger, line.updated(submission))
     score = _score(plan, submission, timeout_seconds)
@@ -103,11 +101,11 @@ def submit(
     )
 
 
-def _require_csv(plan: Plan, tell: Tell | None = None) -> None:
+def _require_csv(plan: Plan) -> None:
     """Raise PipelineError if there is no CSV with its record; one in the making is waited for."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
     if not csv.exists() or not path.exists():
-        locks.wait_for(csv, waiting=tell)
+        locks.wait_for(csv)
     if not csv.exists() or not path.exists():
         raise PipelineError(
             f"There is no submission of the run {plan.run} ({csv}).",

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,18 +42,16 @@ class SummaryResult:
     path: Path
 
 
-def summary(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> SummaryResult:
+def summary(plan: Plan, *, force: bool = False) -> SummaryResult:
     """Score the CSV where the source knows the answers, and write the summary.
 
     The answer key is read here and nowhere else, so that nothing can be tuned on it.
     Raises PipelineError if the run is missing, not validated, or has no CSV.
     """
-    require_run(plan, tell)
+    require_run(plan)
     folder = plan.workspace.run(plan.run)
-    with locks.locked(folder.folder, waiting=tell):
-        run = read_run(plan, tell)
+    with locks.locked(folder.folder):
+        run = read_run(plan)
         hold_out = hold_out_accuracy(run)
         csv_sha256 = _require_csv(plan, run)
         answer_key = _score(plan, run, csv_sha256, force=force)

@@ -1,6 +1,6 @@
 """Stage train: the recipe's network, or each member of an ensemble, and then their record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.runs import ensemble
 from pipeline.runs.run import networks_of, read_run, read_training
 from pipeline.system import files, locks, provenance
 from pipeline.training.executors import Executor, make_executor
-from pipeline.training.network_run import Watcher, remove_checkpoints
+from pipeline.training.network_run import remove_checkpoints
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,6 @@ def train(
     plan: Plan,
     *,
     force: bool = False,
-    tell: Callable[[str], None] | None = None,
-    watcher: Watcher | None = None,
     executor: Executor | None = None,
 ) -> TrainResult:
     """Train the plan's run, or go on with it where it was interrupted.
@@ -56,16 +54,12 @@ def train(
     members = members_of(plan)
     if members:
         recipe_file = None if plan.blend else provenance.file_record(plan.recipe)
-        with locks.locked(plan.workspace.run(plan.run).folder, waiting=tell):
+        with locks.locked(plan.workspace.run(plan.run).folder):
             networks = () if plan.blend else members
-            all_there = executor.train(
-                networks, each="member", force=force, tell=tell, watcher=watcher
-            )
-            unchanged = _record_ensemble(
-                plan, members, recipe_file, keep=all_there and not force, tell=tell
-            )
+            all_there = executor.train(networks, each="member", force=force)
+            unchanged = _record_ensemble(plan, members, recipe_file, keep=all_there and not force)
     else:
-        unchanged = executor.train([plan], each="", force=force, tell=tell, watcher=watcher)
+        unchanged = executor.train([plan], each="", force=force)
     run = plan.workspace.run(plan.run)
     record = read_training(run)
     return TrainResult(
@@ -86,8 +80,6 @@ def train_together(
     plans: Sequence[Plan],
     *,
     force: bool = False,
-    tell: Callable[[str], None] | None = None,
-    watcher: Watcher | None = None,
     executor: Executor | None = None,
 ) -> None:
     """Train several plans' runs, as ``train`` does, the networks of all of them as one list."""
@@ -98,8 +90,6 @@ def train_together(
         list({network.run: network for network in networks}.values()),
         each="network" if ensembles else "seed",
         force=force,
-        tell=tell,
-        watcher=watcher,
     )
     for plan in ensembles:
         train(plan)
@@ -111,7 +101,6 @@ def _record_ensemble(
     recipe_file: dict[str, Any] | None,
     *,
     keep: bool,
-    tell: Callable[[str], None] | None,
 ) -> bool:
     """Write the ensemble's record, unless the one that is there may be kept and is current.
 
@@ -119,13 +108,13 @@ def _record_ensemble(
     Returns whether it was kept. The run's lock is the caller's.
     """
     run = plan.workspace.run(plan.run)
-    trained = [read_run(member, tell) for member in members]
+    trained = [read_run(member) for member in members]
     seed, moved = seed_of(plan)
     if seed is None and not plan.blend:
         seed = trained[0].training["seed"]
         moved = seed or 0
     processed = plan.workspace.processed(plan.source.name)
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
     unchanged = keep and provenance.is_current(run.training, record["inputs"], [])
     plan.record_request()

@@ -1,7 +1,6 @@
 """Stage validate: measure a run on the digits that were held out of its training."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,7 @@ class ValidateResult:
     networks_per_row: tuple[int, int] = (1, 1)
 
 
-def validate(
-    plan: Plan, *, force: bool = False, tell: Callable[[str], None] | None = None
-) -> ValidateResult:
+def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
     """Predict the run's held-out digits and record every metric of them.
 
     An ensemble reads a digit with those of its members that held it out, by their own validation.
@@ -48,10 +45,10 @@ def validate(
     Raises PipelineError if the run is missing, or does not reach the accuracy that training
     recorded for it: then its files do not belong together.
     """
-    require_run(plan, tell)
+    require_run(plan)
     folder = plan.workspace.run(plan.run)
-    with locks.locked(folder.folder, waiting=tell):
-        run = read_run(plan, tell)
+    with locks.locked(folder.folder):
+        run = read_run(plan)
         inputs = _inputs(run)
         unchanged = not force and provenance.is_current(
             folder.validation, inputs, [folder.hold_out]
@@ -59,9 +56,9 @@ def validate(
         if unchanged:
             folder.validation.touch()
         elif run.members:
-            _measure_ensemble(plan, run, inputs, force=force, tell=tell)
+            _measure_ensemble(plan, run, inputs, force=force)
         else:
-            _measure(plan, run, inputs, tell)
+            _measure(plan, run, inputs)
     return _result(folder, unchanged=unchanged)
 
 
@@ -106,12 +103,11 @@ def _measure_ensemble(
     inputs: dict[str, Any],
     *,
     force: bool,
-    tell: Callable[[str], None] | None,
 ) -> None:
     started = time.perf_counter()
     found = []
     for member in run.members:
-        validate(member_plan(plan, member.folder.name), force=force, tell=tell)
+        validate(member_plan(plan, member.folder.name), force=force)
         found.append(HeldOut.read(member.folder.hold_out))
     combined = ensemble.combine(found)
     measured = metrics.measure(combined.labels, combined.probabilities, rows=combined.rows)
@@ -137,12 +133,10 @@ def _measure_ensemble(
     )
 
 
-def _measure(
-    plan: Plan, run: TrainedRun, inputs: dict[str, Any], tell: Callable[[str], None] | None
-) -> None:
+def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
     started = time.perf_counter()
     processed = plan.workspace.processed(plan.source.name)
-    with dataset.locked(processed, waiting=tell):
+    with dataset.locked(processed):
         digits = dataset.load(processed)
         rows = folds.find_split(processed, inputs["split"]).hold_out_rows
     labels = digits.train_labels[rows]

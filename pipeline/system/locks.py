@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
 
 # A wait shorter than this is not told of; the holder has written by then who it is.
 _MOMENT_SECONDS = 0.2
@@ -30,14 +31,12 @@ _LONGEST = 2_000  # bytes of the file, of which ours needs a tenth
 
 
 @contextlib.contextmanager
-def locked(
-    path: Path, *others: Path, waiting: Callable[[str], None] | None = None
-) -> Iterator[None]:
+def locked(path: Path, *others: Path) -> Iterator[None]:
     """Hold the lock beside ``path`` while a stage writes it, and ``others`` along with it.
 
     The lock is the operating system's, so it ends with its process however that dies. What a
     process that was killed left half-written, in these folders or beside them, is removed.
-    waiting: called once with a line for the user if another process holds the lock.
+    If another process holds it, the user is told of that once.
     Raises PipelineError if the file system has no locks.
 
     Whoever holds several took them in this order, so that no two wait for each other: the ledger,
@@ -45,7 +44,7 @@ def locked(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file, holder = _lock_file(path), path.parent / f".{path.name}.lock.json"
-    with _acquired(file, lambda: _say_who(holder, path, waiting)):
+    with _acquired(file, holder, path):
         write_holder(holder)
         try:
             for written in (path, *others):
@@ -55,13 +54,13 @@ def locked(
             remove_holder(holder)
 
 
-def wait_for(path: Path, *, waiting: Callable[[str], None] | None = None) -> None:
+def wait_for(path: Path) -> None:
     """Wait until nobody holds the lock of ``path``: for those who only want to read there.
 
     Where nobody ever held it, or the reader may not write, there is nothing to wait for.
     """
     if _lock_file(path).exists():
-        with contextlib.suppress(OSError), locked(path, waiting=waiting):
+        with contextlib.suppress(OSError), locked(path):
             pass
 
 
@@ -70,8 +69,8 @@ def _lock_file(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
-    """Hold the operating system's lock of a file; say: called if that has to be waited for."""
+def _acquired(file: Path, holder: Path, path: Path) -> Iterator[None]:
+    """Hold the operating system's lock of a file, and tell the user whom he has to wait for."""
     import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
 
     lock: filelock.BaseFileLock = filelock.FileLock(file)
@@ -82,7 +81,9 @@ def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
             try:
                 lock.acquire(timeout=_MOMENT_SECONDS)
             except filelock.Timeout:
-                say()
+                reporter().line(
+                    f"{name_holder(holder)} is working on {path}; waiting for it to finish."
+                )
                 lock.acquire()
         if isinstance(lock, filelock.SoftFileLock):
             lock.release()
@@ -99,11 +100,6 @@ def _acquired(file: Path, say: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _say_who(holder: Path, path: Path, waiting: Callable[[str], None] | None) -> None:
-    if waiting is not None:
-        waiting(f"{name_holder(holder)} is working on {path}; waiting for it to finish.")
 
 
 def _clear_leftovers(path: Path) -> None:

@@ -65,7 +65,8 @@ class Reporter:
         """It is finished."""
 
 
-_listener: ContextVar[Reporter] = ContextVar("reporter", default=Reporter())
+_SILENCE = Reporter()
+_listener: ContextVar[Reporter] = ContextVar("reporter", default=_SILENCE)
 
 
 def reporter() -> Reporter:

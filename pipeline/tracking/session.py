@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening, reporter
 from pipeline.tracking import Tracker
 from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
-
-# Types only: what trains loads the network, and a stage that tells of a score does not.
-if TYPE_CHECKING:
-    from pipeline.nn import EpochResult
-    from pipeline.training.network_run import TrainStart, Watcher
 
 SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
 
 
-class Tracking:
+class Tracking(Reporter):
     """Tells a service of the plan's run and its members; use it in a ``with`` block.
 
-    It is a watcher of training, which passes on what it is told to ``watcher``. When the block
+    It listens in the block, and passes on what it hears to who listened before. When the block
     ends well, the service knows all of the plan's run that there is. Without a service it does
     nothing. A service that fails is given up with a line for the user; the work goes on.
 
@@ -39,16 +35,11 @@ class Tracking:
     Raises PipelineError for another service, and for one whose package is not installed.
     """
 
-    def __init__(
-        self,
-        service: str | None,
-        plan: Plan,
-        *,
-        tell: Callable[[str], None],
-        watcher: Watcher | None = None,
-    ) -> None:
+    def __init__(self, service: str | None, plan: Plan) -> None:
         self._service = service or ""
-        self._plan, self._tell, self._watcher = plan, tell, watcher
+        self._plan = plan
+        self._outer = reporter()  # who listened before
+        self._listening = ExitStack()
         self._tracker: Tracker | None = None
         self._failed = False
         self._run: RunFolder | None = None  # the one that is open at the service
@@ -58,6 +49,7 @@ class Tracking:
             _require(self._service)
 
     def __enter__(self) -> Self:
+        self._listening.enter_context(listening(self))
         return self
 
     def __exit__(
@@ -66,6 +58,7 @@ class Tracking:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._listening.close()
         if not self._service:
             return
         if kind is None:
@@ -75,10 +68,18 @@ class Tracking:
             with self._guarded():
                 self._tracker.stop()
         if self._failed:
-            self._tell(
+            self._outer.line(
                 f"Tracking is incomplete: {SERVICES[self._service]} failed. The next command "
                 f"with TRACK={self._service} tells it the rest."
             )
+
+    def line(self, text: str) -> None:
+        """Pass it on."""
+        self._outer.line(text)
+
+    def end(self) -> None:
+        """Pass it on; more is told of the run when the next one begins, or the block ends."""
+        self._outer.end()
 
     def start(self, start: TrainStart) -> None:
         """Open the tracked run, an earlier one if training goes on."""
@@ -86,13 +87,11 @@ class Tracking:
         if self._service and not start.refit:
             self._finish()  # of the member before
             self._open(self._plan.workspace.run(start.run), anew=not start.epochs_done)
-        if self._watcher:
-            self._watcher.start(start)
+        self._outer.start(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         """Tell of what history.csv has more than the service."""
-        if self._watcher:
-            self._watcher.epoch(result)
+        self._outer.epoch(result)
         if not self._refit:  # whose evaluations are in no file
             self._send_epochs()
 
@@ -115,7 +114,7 @@ class Tracking:
             self._known = known | {"id": tracked.id, "recipe": recipe, "epochs": epochs}
             self._run = folder
             self._write()
-            self._tell(f"Tracked by {self._tracker.name}: {tracked.where}")
+            self._outer.line(f"Tracked by {self._tracker.name}: {tracked.where}")
 
     def _send_epochs(self) -> None:
         if self._run is None or self._tracker is None:
@@ -189,7 +188,7 @@ class Tracking:
         except Exception as error:  # whatever a service may raise
             self._failed, self._tracker, self._run = True, None, None
             lines = without_secrets(str(error)).splitlines() or [type(error).__name__]
-            self._tell(
+            self._outer.line(
                 f"{SERVICES[self._service]} failed ({lines[0][:200]}); "
                 "the work goes on without tracking."
             )

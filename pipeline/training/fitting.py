@@ -18,6 +18,7 @@ from pipeline.recipes.recipe import Recipe
 from pipeline.system import files
 from pipeline.system.cores import available_cores, single_threaded_blas
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
 from pipeline.training.checkpoint import Array, load_checkpoint, save_checkpoint
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -190,7 +191,6 @@ def resume(
     training: Training,
     checkpoint: Path,
     inputs: dict[str, Any],
-    tell: Callable[[str], None] | None = None,
 ) -> History:
     """Restore the checkpoint, if there is a sound one of the same inputs; return its history."""
     if not checkpoint.exists():
@@ -201,14 +201,13 @@ def resume(
             return History()
         history: Array = state.pop("history")
         if history.ndim != 2 or history.shape[1] != len(COLUMNS) or not history.size:
-            raise ValueError("its history is none")
+            raise ValueError("it holds no history")
         # The rest may be NaN: a training on all rows has none held out.
         if not np.isfinite(history[:, :2]).all():
             raise ValueError("an epoch of its history is no number")
         # Nothing is restored unless all of it is sound: a training that starts anew starts clean.
         training.restore(state)
     except (PipelineError, KeyError, ValueError):
-        if tell:
-            tell(f"{checkpoint} is damaged: training starts anew.")
+        reporter().line(f"{checkpoint} is damaged: training starts anew.")
         return History()
     return History([list(map(float, row)) for row in history])

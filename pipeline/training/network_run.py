@@ -1,20 +1,21 @@
 """The run of one network: trained, perhaps again on all rows, measured, and recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.digits import dataset
 from pipeline.digits.folds import Split, find_split
-from pipeline.nn import EpochResult, Examples, Score, Training
+from pipeline.nn import Examples, Score, Training
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart, reporter
 from pipeline.training import prediction
 from pipeline.training.checkpoint import save_model
 from pipeline.training.fitting import (
@@ -30,39 +31,10 @@ from pipeline.training.prediction import Model
 Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
-@dataclass(frozen=True)
-class TrainStart:
-    """What is known before the first epoch of this call.
-
-    epochs_done: of an interrupted training that is taken up again, else 0.
-    refit: whether it is the second network, on all rows.
-    """
-
-    run: str
-    recipe: str
-    parameters: int
-    epochs: int
-    epochs_done: int
-    training_rows: int
-    hold_out_rows: int
-    workers: int
-    refit: bool = False
-
-
-class Watcher(Protocol):
-    """Who is told how training goes."""
-
-    def start(self, start: TrainStart) -> None: ...
-
-    def epoch(self, result: EpochResult) -> None: ...
-
-
 def train_network(
     plan: Plan,
     *,
     force: bool,
-    tell: Callable[[str], None] | None,
-    watcher: Watcher | None,
     recipe: Recipe | None = None,
 ) -> bool:
     """Train one network's run, or go on with it; return whether it was trained already.
@@ -75,8 +47,8 @@ def train_network(
     recipe = recipe or resolve_recipe(plan)
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
-    with locks.locked(run.folder, waiting=tell):
-        with dataset.locked(processed, waiting=tell):
+    with locks.locked(run.folder):
+        with dataset.locked(processed):
             manifest = dataset.read_manifest(processed)
             inputs = inputs_of(manifest, recipe)
             unchanged = not force and is_trained(plan, recipe, inputs)
@@ -84,9 +56,7 @@ def train_network(
             if not unchanged:
                 split = find_split(processed, recipe.split.record)
                 digits, checksum = dataset.load_labelled(processed), files.sha256(split.path)
-                work = _Work(
-                    plan, recipe, recipe_file, inputs, digits, split, checksum, tell, watcher
-                )
+                work = _Work(plan, recipe, recipe_file, inputs, digits, split, checksum)
         if work is not None:
             if force:
                 remove_checkpoints(run)
@@ -161,8 +131,6 @@ class _Work:
     digits: Labelled
     split: Split
     split_sha256: str
-    tell: Callable[[str], None] | None
-    watcher: Watcher | None
 
     def run_all(self, raw_manifest: dict[str, Any]) -> None:
         """Train, save and measure; the record is written last, the checkpoints go after it.
@@ -174,7 +142,7 @@ class _Work:
         environment = provenance.environment()  # of the code that is loaded, not of a later one
         training = self._make_training()
         self.plan.record_request()
-        history = resume(training, run.checkpoint, self.inputs, self.tell)
+        history = resume(training, run.checkpoint, self.inputs)
         files.write_json(run.recipe, recipe.model_dump(mode="json"))
         train, held_out = self._examples(split.training_rows), self._examples(split.hold_out_rows)
         self._fit(training, train, held_out, history)
@@ -228,7 +196,7 @@ class _Work:
         everything = self._examples(np.union1d(split.training_rows, split.hold_out_rows))
         training = self._make_training(holds_out=False)
         inputs = self.inputs | {"refit_epochs": epochs}
-        history = resume(training, run.refit_checkpoint, inputs, self.tell)
+        history = resume(training, run.refit_checkpoint, inputs)
         self._fit(training, everything, None, history, inputs=inputs, until=epochs)
         save_model(run.refit, Model(training.network, self.recipe.prediction.views))
         return {
@@ -257,22 +225,21 @@ class _Work:
         inputs: dict[str, Any] | None = None,
         until: int | None = None,
     ) -> None:
-        """Fit one network, and tell the watcher of it."""
+        """Fit one network, and report on it."""
         run, is_refit = self.folder, hold_out is None
-        if self.watcher:
-            self.watcher.start(
-                TrainStart(
-                    run=run.name,
-                    recipe=self.plan.recipe_name,
-                    parameters=training.network.parameter_count,
-                    epochs=until or training.settings.epochs,
-                    epochs_done=training.epoch,
-                    training_rows=len(train.rows),
-                    hold_out_rows=len(hold_out.rows) if hold_out else 0,
-                    workers=workers_for(training),
-                    refit=is_refit,
-                )
+        reporter().start(
+            TrainStart(
+                run=run.name,
+                recipe=self.plan.recipe_name,
+                parameters=training.network.parameter_count,
+                epochs=until or training.settings.epochs,
+                epochs_done=training.epoch,
+                training_rows=len(train.rows),
+                hold_out_rows=len(hold_out.rows) if hold_out else 0,
+                workers=workers_for(training),
+                refit=is_refit,
             )
+        )
         try:
             fit(
                 training,
@@ -283,10 +250,11 @@ class _Work:
                 inputs=inputs or self.inputs,
                 until=until,
                 history_csv=None if is_refit else run.history,
-                watch=self.watcher.epoch if self.watcher else None,
+                watch=reporter().epoch,
             )
         except FloatingPointError as error:
             raise PipelineError(
                 f"Training of {run.name} diverged: {error}",
                 remedy="Lower the recipe's optimizer.learning_rate.",
             ) from None
+        reporter().end()

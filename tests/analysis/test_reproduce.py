@@ -21,8 +21,8 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart
 from pipeline.training import checkpoint
-from pipeline.training.network_run import TrainStart
 from tests.practice_case import copy_practice, plan_of
 from tests.run_files import change_json
 

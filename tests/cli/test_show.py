@@ -26,7 +26,7 @@ from pipeline.stages.submit import SubmitResult
 from pipeline.stages.summary import SummaryResult
 from pipeline.stages.train import TrainResult
 from pipeline.stages.validate import ValidateResult
-from pipeline.training.network_run import TrainStart
+from pipeline.system.reporter import TrainStart
 
 HOLD_OUT = Accuracy(0.95, 0.93, 0.97, 285, 300)
 

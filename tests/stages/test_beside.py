@@ -25,8 +25,8 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart
 from pipeline.training import checkpoint
-from pipeline.training.network_run import TrainStart
 from tests.practice_case import copy_practice, environment, plan_of
 from tests.submit_case import ROWS, Case
 

@@ -21,8 +21,8 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart
 from pipeline.training import checkpoint, prediction
-from pipeline.training.network_run import TrainStart
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 # The second member is a recipe of the user's, beside the ensemble.

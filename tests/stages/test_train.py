@@ -14,9 +14,9 @@ from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.stages.train import TrainResult, train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart
 from pipeline.training import checkpoint
 from pipeline.training.fitting import code_checksum
-from pipeline.training.network_run import TrainStart
 from pipeline.training.prediction import predict
 from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of
 

@@ -16,9 +16,9 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.cores import single_threaded_blas
+from pipeline.system.reporter import TrainStart
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import make_training
-from pipeline.training.network_run import TrainStart
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 REFIT = "split.refit=true prediction.views=5"

@@ -2,7 +2,7 @@
 
 import click
 
-from pipeline.cli.options import console, plan_options, tell
+from pipeline.cli.options import console, plan_options
 from pipeline.plan.plan import Plan
 
 
@@ -13,7 +13,7 @@ def notebook(plan: Plan, *, force: bool) -> None:
     from pipeline.cli.show import show_notebook
     from pipeline.stages.notebook import notebook as run_stage
 
-    show_notebook(console(), run_stage(plan, force=force, tell=tell))
+    show_notebook(console(), run_stage(plan, force=force))
 
 
 @click.command()
@@ -23,4 +23,4 @@ def push(plan: Plan, *, force: bool) -> None:
     from pipeline.cli.show import show_push
     from pipeline.stages.push import push as run_stage
 
-    show_push(console(), run_stage(plan, force=force, tell=tell))
+    show_push(console(), run_stage(plan, force=force))

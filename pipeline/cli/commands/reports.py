@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import console, plan_options, tell, workspace_options
+from pipeline.cli.options import console, plan_options, workspace_options
 from pipeline.plan.plan import Plan
 
 
@@ -15,7 +15,7 @@ def report(plan: Plan, *, force: bool) -> None:
     from pipeline.analysis.report import report as run_stage
     from pipeline.cli.show import show_report
 
-    show_report(console(), run_stage(plan, force=force, tell=tell))
+    show_report(console(), run_stage(plan, force=force))
 
 
 @click.command()
@@ -28,4 +28,4 @@ def compare(runs: tuple[str, ...], data: str, submissions: str) -> None:
     from pipeline.plan.workspace import Workspace
 
     workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
-    show_compare(console(), run_stage(workspace, runs, tell=tell))
+    show_compare(console(), run_stage(workspace, runs))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import console, executor_options, plan_options, tell, track_option
+from pipeline.cli.options import console, executor_options, plan_options, track_option
 from pipeline.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def seeds(
     from pipeline.tracking.session import Tracking
 
     plans = seed_plans(plan, parse_seeds(seeds))
-    with TrainingDisplay(console()) as display:
-        watcher = display if executor.one_by_one else None
-        with Tracking(track, plans[0], tell=display.tell, watcher=watcher) as told:
-            train_together(plans, force=force, tell=display.tell, watcher=told, executor=executor)
+    with (
+        TrainingDisplay(console(), each_epoch=executor.one_by_one),
+        Tracking(track, plans[0]),
+    ):
+        train_together(plans, force=force, executor=executor)
     for each in plans:
-        with Tracking(track, each, tell=tell):
-            validate_stage(each, force=force, tell=tell)
+        with Tracking(track, each):
+            validate_stage(each, force=force)
     show_seeds(console(), run_stage(plans))

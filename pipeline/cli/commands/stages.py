@@ -10,7 +10,6 @@ from pipeline.cli.options import (
     console,
     executor_options,
     plan_options,
-    tell,
     track_option,
     workspace_options,
 )
@@ -27,7 +26,7 @@ def download(plan: Plan, *, force: bool) -> None:
     from pipeline.cli.show import show_download
     from pipeline.stages.download import download as run_stage
 
-    show_download(console(), run_stage(plan, force=force, tell=tell))
+    show_download(console(), run_stage(plan, force=force))
 
 
 @click.command()
@@ -37,7 +36,7 @@ def preprocess(plan: Plan, *, force: bool) -> None:
     from pipeline.cli.show import show_preprocess
     from pipeline.stages.preprocess import preprocess as run_stage
 
-    show_preprocess(console(), run_stage(plan, force=force, tell=tell))
+    show_preprocess(console(), run_stage(plan, force=force))
 
 
 @click.command()
@@ -51,15 +50,10 @@ def train(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -
     from pipeline.tracking.session import Tracking
 
     with (
-        TrainingDisplay(console()) as display,
-        Tracking(
-            track,
-            plan,
-            tell=display.tell,
-            watcher=display if executor.one_by_one else None,
-        ) as watcher,
+        TrainingDisplay(console(), each_epoch=executor.one_by_one),
+        Tracking(track, plan),
     ):
-        result = run_stage(plan, force=force, tell=display.tell, watcher=watcher, executor=executor)
+        result = run_stage(plan, force=force, executor=executor)
     show_train(console(), result)
 
 
@@ -72,8 +66,8 @@ def validate(plan: Plan, *, force: bool, track: str | None) -> None:
     from pipeline.stages.validate import validate as run_stage
     from pipeline.tracking.session import Tracking
 
-    with Tracking(track, plan, tell=tell):
-        result = run_stage(plan, force=force, tell=tell)
+    with Tracking(track, plan):
+        result = run_stage(plan, force=force)
     show_validate(console(), result)
 
 
@@ -84,7 +78,7 @@ def submission(plan: Plan, *, force: bool) -> None:
     from pipeline.cli.show import show_submission
     from pipeline.stages.submission import submission as run_stage
 
-    show_submission(console(), run_stage(plan, force=force, tell=tell))
+    show_submission(console(), run_stage(plan, force=force))
 
 
 @click.command()
@@ -97,8 +91,8 @@ def submit(plan: Plan, *, force: bool, track: str | None, timeout: float) -> Non
     from pipeline.stages.submit import submit as run_stage
     from pipeline.tracking.session import Tracking
 
-    with Tracking(track, plan, tell=tell):
-        result = run_stage(plan, force=force, timeout_seconds=timeout, tell=tell)
+    with Tracking(track, plan):
+        result = run_stage(plan, force=force, timeout_seconds=timeout)
     show_submit(console(), result)
 
 
@@ -112,8 +106,8 @@ def summary(plan: Plan, *, force: bool, track: str | None, quiet: bool) -> None:
     from pipeline.stages.summary import summary as run_stage
     from pipeline.tracking.session import Tracking
 
-    with Tracking(track, plan, tell=tell):
-        result = run_stage(plan, force=force, tell=tell)
+    with Tracking(track, plan):
+        result = run_stage(plan, force=force)
     if not quiet:
         show_summary(console(), result)
 
@@ -133,9 +127,9 @@ def blend(runs: tuple[str, ...], run: str | None, data: str, submissions: str) -
 
     workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
     plan = plan_blend(workspace, runs, run=run or None)
-    train_stage(plan, tell=tell)
-    measured = validate_stage(plan, tell=tell)
-    written = submission_stage(plan, tell=tell)
+    train_stage(plan)
+    measured = validate_stage(plan)
+    written = submission_stage(plan)
     # A blend is made to be looked at, so that it is shown also when it was there before.
     show_validate(console(), replace(measured, unchanged=False))
     show_submission(console(), replace(written, unchanged=False))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import console, tell, workspace_options
+from pipeline.cli.options import console, workspace_options
 from pipeline.plan.workspace import Workspace
 
 
@@ -20,7 +20,7 @@ def trace(what: str, data: str, submissions: str) -> None:
     from pipeline.cli.show import show_trace
 
     workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
-    show_trace(console(), follow(workspace, what, tell=tell))
+    show_trace(console(), follow(workspace, what))
 
 
 @click.command()
@@ -33,8 +33,8 @@ def reproduce(run: str, keep: bool, data: str, submissions: str) -> None:
     from pipeline.cli.show import TrainingDisplay, show_reproduce
 
     workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
-    with TrainingDisplay(console()) as watcher:
-        result = run_stage(workspace, run, keep=keep, tell=watcher.tell, watcher=watcher)
+    with TrainingDisplay(console()):
+        result = run_stage(workspace, run, keep=keep)
     show_reproduce(console(), result)
     if not result.agrees:
         click.get_current_context().exit(1)

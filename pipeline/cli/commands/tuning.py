@@ -22,8 +22,6 @@ def tune(plan: Plan, *, trials: str | None, storage: str | None) -> None:
     from pipeline.cli.show import TuningDisplay, show_tune
 
     wanted = parse_trials(trials)
-    with TuningDisplay(console()) as display:
-        result = run_stage(
-            plan, trials=wanted, storage=storage or None, tell=display.tell, watcher=display
-        )
+    with TuningDisplay(console()):
+        result = run_stage(plan, trials=wanted, storage=storage or None)
     show_tune(console(), result)

@@ -11,24 +11,27 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.cli.show.console import show_facts, show_headline, show_line, show_unchanged
 from pipeline.cli.show.progress import ProgressDisplay
+from pipeline.system.reporter import Epoch
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
-    from pipeline.nn import EpochResult
     from pipeline.stages.train import TrainResult
-    from pipeline.training.network_run import TrainStart
+    from pipeline.system.reporter import TrainStart
 
 
 class TrainingDisplay(ProgressDisplay):
-    """Shows a training under way."""
+    """Shows trainings under way.  each_epoch: else only the lines that are reported."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, each_epoch: bool = True) -> None:
         super().__init__(console)
+        self._each_epoch = each_epoch
         self._start: TrainStart | None = None
         self._began = 0.0
 
     def start(self, start: TrainStart) -> None:
         """Print what is going to be trained."""
+        if not self._each_epoch:
+            return
         self._stop()
         self._start, self._began = start, time.perf_counter()
         text = (
@@ -51,7 +54,7 @@ class TrainingDisplay(ProgressDisplay):
             done=start.epochs_done,
         )
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         """Show one evaluation."""
         held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
         if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows

@@ -18,50 +18,33 @@ from pipeline.cli.show.console import (
     show_table,
 )
 from pipeline.cli.show.progress import ProgressDisplay
+from pipeline.system.reporter import Epoch, TrainStart
 from pipeline.training.search.outcome import setting_text
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
     from pipeline.analysis.tune import TuneResult
-    from pipeline.training.search.outcome import Outcome, Trial
+    from pipeline.training.search.outcome import Outcome
 
 
 class TuningDisplay(ProgressDisplay):
-    """Shows a search under way."""
+    """Shows a search under way: a bar for the trial of the moment, a line for each that ended."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._trials = 0
-
-    def begin(self, place: int, trials: int) -> None:
+    def start(self, start: TrainStart) -> None:
         """Show on a terminal that a trial is under way."""
-        self._trials = trials
         self._begin(
-            TextColumn(f"  trial {place + 1}/{trials}  epoch {{task.completed:.0f}}"),
+            TextColumn(f"  {start.run}  epoch {{task.completed:.0f}}"),
             BarColumn(bar_width=20),
             TextColumn("{task.description}"),
+            total=start.epochs,
         )
 
-    def progress(self, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
+    def epoch(self, result: Epoch) -> None:
         """Show how far the trial is."""
-        if self._progress is not None:
-            self._progress.update(
-                self._task,
-                completed=epoch,
-                total=epochs,
-                description=f"loss {loss:.4f}  accuracy {accuracy:.4f}",
-            )
-
-    def end(self, trial: Trial, *, best: bool) -> None:
-        """Print a finished trial."""
-        self._stop()
-        width = len(str(self._trials))
-        settings = "  ".join(
-            f"{key.rpartition('.')[2]} {setting_text(value)}"
-            for key, value in trial.settings.items()
+        self._advance(
+            result.epoch,
+            f"loss {result.hold_out_loss:.4f}  accuracy {result.hold_out_accuracy:.4f}",
         )
-        line = f"  trial {trial.place + 1:>{width}}/{self._trials}  {_outcome(trial)}  {settings}"
-        show_line(self._console, f"{line}  best so far" if best else line)
 
 
 def show_tune(console: Console, result: TuneResult) -> None:
@@ -111,15 +94,6 @@ def _show_settings(console: Console, outcome: Outcome) -> None:
             f"  {len(outcome.complete)} complete trials are too few to tell what mattered, "
             "or all ended alike.",
         )
-
-
-def _outcome(trial: Trial) -> str:
-    if trial.state == "failed":
-        return f"failed: {trial.reason}"
-    figures = f"loss {trial.loss:.4f}  accuracy {trial.accuracy:.4f}"
-    if trial.state == "pruned":
-        return f"{figures}  pruned after {100 * trial.progress:.0f} %"
-    return figures
 
 
 def _near(path: Path) -> str:

@@ -5,12 +5,11 @@ sample_submission.csv and answer_key.csv if the source has them; nothing else ma
 The stage download checks the files and moves the folder into place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["competition", "mnist-csv", "practice"]
-Tell = Callable[[str], None]
 
 TRAIN, TEST = "train.csv", "test.csv"
 SAMPLE_SUBMISSION = "sample_submission.csv"

@@ -3,19 +3,19 @@
 import tempfile
 from pathlib import Path
 
-from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched, Tell
+from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
 from pipeline.kaggle import client
 from pipeline.system import archive
 from pipeline.system.errors import PipelineError
 
 
-def fetch(into: Path, *, tell: Tell) -> Fetched:
+def fetch(into: Path) -> Fetched:
     """Download the competition's zip and unpack its three files.
 
     Raises PipelineError for whatever fails on the way.
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
-        packed = client.download_competition(Path(folder), tell)
+        packed = client.download_competition(Path(folder))
         try:
             archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
         except PipelineError as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.digits.header import LONGEST_LINE_BYTES, UTF8_MARK, read_header, shortened
-from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, Fetched, Tell
+from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, Fetched
 from pipeline.kaggle import client
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.system import archive
@@ -20,13 +20,13 @@ DATASET = "oddrationale/mnist-in-csv"
 TRAIN, TEST = "mnist_train.csv", "mnist_test.csv"
 
 
-def fetch(into: Path, *, tell: Tell) -> Fetched:
+def fetch(into: Path) -> Fetched:
     """Download the data set through Kaggle's API and split the labels off its test digits.
 
     Raises PipelineError for whatever fails on the way.
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
-        packed = client.download_dataset(DATASET, Path(folder), tell)
+        packed = client.download_dataset(DATASET, Path(folder))
         train, test = archive.extract_members(packed, (TRAIN, TEST), Path(folder))
         names = {"train.csv": f"{DATASET}: {TRAIN}", "test.csv": f"{DATASET}: {TEST}"}
         arrange(train, test, into, names=names)

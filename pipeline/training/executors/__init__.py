@@ -2,12 +2,11 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.plan.plan import Plan
 from pipeline.system.errors import PipelineError
-from pipeline.training.network_run import Watcher
 
 NAMES = ("local", "dask")
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
@@ -16,8 +15,8 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 class Executor(Protocol):
     """Trains the runs of networks. Wherever that is, they end with the same bits.
 
-    one_by_one: whether the watcher is told of each epoch as it ends; else lines are told of all
-    runs as they go, and the watcher of each one when it is finished.
+    one_by_one: whether each epoch is reported as it ends; else there are lines about all runs as
+    they go, and the start and the last epoch of each one when it is finished.
     """
 
     one_by_one: bool
@@ -28,8 +27,6 @@ class Executor(Protocol):
         *,
         each: str,
         force: bool,
-        tell: Callable[[str], None] | None,
-        watcher: Watcher | None,
     ) -> bool:
         """Train those runs that are not trained yet; return whether none was due.
 

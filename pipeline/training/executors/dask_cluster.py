@@ -18,6 +18,7 @@ import distributed
 from pipeline.plan.plan import Plan
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
 from pipeline.training.executors import dask_worker
 
 CONNECT_SECONDS = 5
@@ -121,11 +122,9 @@ class Workers:
     there: all that the scheduler had when it was asked last, fit or not.
     """
 
-    def __init__(
-        self, client: distributed.Client, plan: Plan, tell: Callable[[str], None], where: str
-    ) -> None:
+    def __init__(self, client: distributed.Client, plan: Plan, where: str) -> None:
         self.client = client
-        self._tell, self._where = tell, where
+        self._where = where
         processed = plan.workspace.processed(plan.source.name)
         self._files = {
             path.relative_to(plan.workspace.data).as_posix(): path
@@ -154,7 +153,7 @@ class Workers:
         begun, told = time.monotonic(), False
         while not await self.find(first=True):
             if not told:
-                self._tell(f"The scheduler at {self._where} has no workers; waiting for one.")
+                reporter().line(f"The scheduler at {self._where} has no workers; waiting for one.")
                 told = True
             if time.monotonic() - begun > WAIT_SECONDS:
                 raise self.none_left()
@@ -212,7 +211,7 @@ class Workers:
         except FailedWorkerError as error:
             if first:
                 raise
-            self._tell(f"{error.message}; it gets no work.")
+            reporter().line(f"{error.message}; it gets no work.")
             self._fit[worker] = False
         else:
             self._fit[worker] = True

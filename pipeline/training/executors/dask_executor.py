@@ -25,7 +25,6 @@ from pipeline.training.executors.dask_cluster import (
 )
 from pipeline.training.executors.dask_job import Job, find_jobs
 from pipeline.training.executors.dask_worker import Outcome
-from pipeline.training.network_run import Watcher
 
 # A lost worker costs so much more than what it did since its last checkpoint.
 ASK_SECONDS = 1.0
@@ -48,15 +47,12 @@ class DaskExecutor:
         *,
         each: str,  # noqa: ARG002  (each line names its run)
         force: bool,
-        tell: Callable[[str], None] | None,
-        watcher: Watcher | None,
     ) -> bool:
         """Train those runs that are not trained yet; return whether none was due."""
         with ExitStack() as locks:
-            say = tell or (lambda _: None)
-            jobs = find_jobs(plans, force=force, tell=say, held=locks)
+            jobs = find_jobs(plans, force=force, held=locks)
             if jobs:
-                event_loop.run(_Round(jobs, say, watcher, self._scheduler).train())
+                event_loop.run(_Round(jobs, self._scheduler).train())
         return not jobs
 
 
@@ -80,13 +76,10 @@ class _Round:
     def __init__(
         self,
         jobs: list[Job],
-        tell: Callable[[str], None],
-        watcher: Watcher | None,
         scheduler: str | None,
     ) -> None:
         self._pending = jobs
         self._running: dict[asyncio.Task[Outcome | None], tuple[Job, str]] = {}
-        self._tell, self._watcher = tell, watcher
         self._scheduler = scheduler
 
     async def train(self) -> None:
@@ -95,7 +88,7 @@ class _Round:
         workers, cores = layout(len(self._pending), available_cores(), shards)
         async with connected(self._scheduler, workers=workers, cores=cores) as client:
             where = self._scheduler or "this machine"
-            self._workers = Workers(client, self._pending[0].plan, self._tell, where)
+            self._workers = Workers(client, self._pending[0].plan, where)
             await self._workers.wait_for_first()
             try:
                 await self._go_on()
@@ -133,7 +126,7 @@ class _Round:
                 job.lose(label(worker))
                 self._pending.insert(0, job)
             else:
-                job.bring_home(outcome, label(worker), self._watcher)
+                job.bring_home(outcome, label(worker))
 
     async def _attempt(self, job: Job, worker: str, cores: int) -> Outcome | None:
         """Have a worker train a run; return how that ended, None if the worker was lost."""

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.digits import dataset
 from pipeline.digits.folds import find_split
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.recipes.recipe import Recipe
-from pipeline.system import files, provenance
+from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import Epoch, TrainStart, reporter
 from pipeline.training.executors.dask_worker import Order, Outcome, Report
-from pipeline.training.network_run import (
-    TrainStart,
-    Watcher,
-    inputs_of,
-    is_trained,
-    remove_checkpoints,
-    resolve_recipe,
-)
-
-if TYPE_CHECKING:
-    from pipeline.nn import EpochResult
+from pipeline.training.network_run import inputs_of, is_trained, remove_checkpoints, resolve_recipe
 
 # A worker that ended this often under one run was most likely ended by it.
 MOST_LOSSES = 3
-
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -48,11 +37,10 @@ class Job:
     inputs: dict[str, Any]
     split: Path
     lock: ExitStack
-    tell: Tell
     losses: int = 0
     attempt: str = ""
     first: TrainStart | None = None
-    last: EpochResult | None = None
+    last: Epoch | None = None
     _epochs: int = 0
     _seen: int = 0
     _stamps: dict[str, int] = field(default_factory=dict)
@@ -87,7 +75,7 @@ class Job:
             self._stamps[name] = stamp
         self._tell_events(report.events, worker)
 
-    def _tell_events(self, events: Sequence[TrainStart | EpochResult], worker: str) -> None:
+    def _tell_events(self, events: Sequence[TrainStart | Epoch], worker: str) -> None:
         self._seen += len(events)
         for event in events:
             if isinstance(event, TrainStart):
@@ -105,9 +93,9 @@ class Job:
                 remedy="Most likely it needs more memory than a worker has: "
                 "lower the recipe's training.batch_size, or give workers more.",
             )
-        self.tell(f"{self.plan.run}: lost its worker {worker}; goes on elsewhere")
+        reporter().line(f"{self.plan.run}: lost its worker {worker}; goes on elsewhere")
 
-    def bring_home(self, outcome: Outcome, worker: str, watcher: Watcher | None) -> None:
+    def bring_home(self, outcome: Outcome, worker: str) -> None:
         """Put what a finished run left into its folder here, the record last.
 
         Raises PipelineError if training failed there; then the checkpoints are as it left them.
@@ -127,9 +115,10 @@ class Job:
             _mirror(path, outcome.files)
         files.write_json(run.training, record)
         remove_checkpoints(run)
-        if watcher and self.first and self.last:
-            watcher.start(self.first)
-            watcher.epoch(self.last)
+        if self.first and self.last:
+            reporter().start(self.first)
+            reporter().epoch(self.last)
+            reporter().end()
         self.lock.close()
 
     def mirror_checkpoints(self, outcome: Outcome) -> None:
@@ -144,20 +133,20 @@ class Job:
         on = f"{self.plan.run}: on {worker} ({_cores(start.workers)})"
         what = ", again on all digits" if start.refit else ""
         done = f", going on after epoch {start.epochs_done}" if start.epochs_done else ""
-        self.tell(f"{on}{what}{done}")
+        reporter().line(f"{on}{what}{done}")
 
-    def _tell_epoch(self, result: EpochResult) -> None:
+    def _tell_epoch(self, result: Epoch) -> None:
         self.last = result
         accuracy = result.hold_out_accuracy
         # A network trained on all rows holds none out: then it is NaN.
         held_out = f"  hold-out {accuracy:.4f}" if accuracy == accuracy else ""  # noqa: PLR0124
-        self.tell(
+        reporter().line(
             f"{self.plan.run}: epoch {result.epoch}/{self._epochs}  "
             f"loss {result.training_loss:.4f}{held_out}"
         )
 
 
-def find_jobs(plans: Sequence[Plan], *, force: bool, tell: Tell, held: ExitStack) -> list[Job]:
+def find_jobs(plans: Sequence[Plan], *, force: bool, held: ExitStack) -> list[Job]:
     """Return the runs that are due, in order; each is locked, and ``held`` has all locks.
 
     Raises PipelineError if the arrays are missing or a recipe is wrong.
@@ -167,21 +156,21 @@ def find_jobs(plans: Sequence[Plan], *, force: bool, tell: Tell, held: ExitStack
     for plan in sorted(plans, key=lambda plan: plan.run):
         lock = held.enter_context(ExitStack())
         run = plan.workspace.run(plan.run)
-        lock.enter_context(locks.locked(run.folder, waiting=tell))
+        lock.enter_context(locks.locked(run.folder))
         recipe = resolve_recipe(plan)
         processed = plan.workspace.processed(plan.source.name)
-        with dataset.locked(processed, waiting=tell):
+        with dataset.locked(processed):
             inputs = inputs_of(dataset.read_manifest(processed), recipe)
             split = find_split(processed, recipe.split.record).path
         if not force and is_trained(plan, recipe, inputs):
-            tell(f"{plan.run}: is trained already")
+            reporter().line(f"{plan.run}: is trained already")
             lock.close()
             continue
         if force:
             remove_checkpoints(run)
         plan.record_request()
         files.write_json(run.recipe, recipe.model_dump(mode="json"))
-        jobs[plan.run] = Job(plan, recipe, inputs, split, lock, tell)
+        jobs[plan.run] = Job(plan, recipe, inputs, split, lock)
     return [jobs[plan.run] for plan in plans if plan.run in jobs]
 
 

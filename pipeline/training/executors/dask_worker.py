@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import distributed
 import numpy as np
@@ -30,10 +30,8 @@ from pipeline.recipes.recipe import Recipe
 from pipeline.system import files
 from pipeline.system.cores import share_cores
 from pipeline.system.errors import PipelineError
-from pipeline.training.network_run import TrainStart, train_network
-
-if TYPE_CHECKING:
-    from pipeline.nn import EpochResult
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
+from pipeline.training.network_run import train_network
 
 # A client that did not ask for so long is gone: it asks once a second.
 PATIENCE_SECONDS = 60.0
@@ -65,7 +63,7 @@ class Report:
     files: those that changed since the client had them: (stamp, content) by name.
     """
 
-    events: list[TrainStart | EpochResult]
+    events: list[TrainStart | Epoch]
     files: dict[str, tuple[int, bytes]]
 
 
@@ -79,7 +77,7 @@ class Outcome:
     """
 
     files: dict[str, bytes]
-    events: list[TrainStart | EpochResult]
+    events: list[TrainStart | Epoch]
     error: tuple[str, str] | None = None
     given_up: bool = False
 
@@ -89,11 +87,11 @@ class GivenUpError(Exception):
 
 
 @dataclass
-class Task:
-    """A run on this worker, as the watcher of its training."""
+class Task(Reporter):
+    """A run on this worker, which listens to its training."""
 
     order: Order
-    events: list[TrainStart | EpochResult] = field(default_factory=list)
+    events: list[TrainStart | Epoch] = field(default_factory=list)
     run: RunFolder | None = None
     stopped: bool = False
     asked_at: float = field(default_factory=time.monotonic)
@@ -102,7 +100,7 @@ class Task:
         """Note what is going to be trained."""
         self.events.append(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         """Note an evaluation. Raises GivenUpError if nobody waits for more of them."""
         self.events.append(result)
         self.check()
@@ -215,8 +213,8 @@ def train_run(attempt: str) -> Outcome:
         _unpack(order, workspace.processed(plan.source.name).folds, run)
         error, given_up = None, False
         try:
-            with _alone(task), share_cores(order.cores):
-                train_network(plan, force=False, tell=None, watcher=task, recipe=order.recipe)
+            with _alone(task), share_cores(order.cores), listening(task):
+                train_network(plan, force=False, recipe=order.recipe)
         except PipelineError as failure:
             error = (failure.message, failure.remedy)
         except GivenUpError:

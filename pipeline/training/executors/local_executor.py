@@ -1,9 +1,10 @@
 """Training here, one network after another, each on all cores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline.plan.plan import Plan
-from pipeline.training.network_run import Watcher, train_network
+from pipeline.system.reporter import reporter
+from pipeline.training.network_run import train_network
 
 
 class LocalExecutor:
@@ -17,16 +18,14 @@ class LocalExecutor:
         *,
         each: str,
         force: bool,
-        tell: Callable[[str], None] | None,
-        watcher: Watcher | None,
     ) -> bool:
         """Train those runs that are not trained yet; return whether none was due."""
-        say = tell if tell and each else lambda _: None
         all_there = True
         for number, plan in enumerate(plans, start=1):
-            say(f"{each} {number} of {len(plans)}: {plan.run}")
-            if train_network(plan, force=force, tell=tell, watcher=watcher):
-                say("is trained already")
-            else:
-                all_there = False
+            if each:
+                reporter().line(f"{each} {number} of {len(plans)}: {plan.run}")
+            is_there = train_network(plan, force=force)
+            if is_there and each:
+                reporter().line("is trained already")
+            all_there = all_there and is_there
         return all_there

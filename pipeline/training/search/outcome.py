@@ -137,3 +137,21 @@ def _order(trial: Trial, objective: str) -> tuple[float, float, int]:
     assert trial.accuracy is not None
     first = -trial.accuracy if objective == "accuracy" else trial.loss
     return first, trial.loss, trial.place
+
+
+def trial_text(trial: Trial, trials: int) -> str:
+    """Return a finished trial in a line.  trials: how many there are to be."""
+    settings = "  ".join(
+        f"{key.rpartition('.')[2]} {setting_text(value)}" for key, value in trial.settings.items()
+    )
+    number = f"{trial.place + 1:>{len(str(trials))}}/{trials}"
+    return f"trial {number}  {_outcome(trial)}  {settings}"
+
+
+def _outcome(trial: Trial) -> str:
+    if trial.state == "failed":
+        return f"failed: {trial.reason}"
+    figures = f"loss {trial.loss:.4f}  accuracy {trial.accuracy:.4f}"
+    if trial.state == "pruned":
+        return f"{figures}  pruned after {100 * trial.progress:.0f} %"
+    return figures

@@ -12,10 +12,10 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import optuna
@@ -24,7 +24,8 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.recipes.recipe import Recipe, with_settings
-from pipeline.training.search.outcome import Dimension, State, Trial
+from pipeline.system.reporter import reporter
+from pipeline.training.search.outcome import Dimension, State, Trial, trial_text
 from pipeline.training.search.storage import SILENT_SECONDS, Place
 from pipeline.training.search.trial import Digits
 
@@ -37,16 +38,6 @@ LEAST_TENTHS = 3
 LEAST_TRIALS = 5
 POLL_SECONDS = 1.0
 _TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-
-
-class Watcher(Protocol):
-    """Who is told how the search goes."""
-
-    def begin(self, place: int, trials: int) -> None: ...
-
-    def progress(self, epoch: int, epochs: int, loss: float, accuracy: float) -> None: ...
-
-    def end(self, trial: Trial, *, best: bool) -> None: ...
 
 
 class _GivenWay(Exception):  # noqa: N818  (it is no error)
@@ -67,8 +58,6 @@ class Search:
     dimensions: Sequence[Dimension]
     digits: Digits
     trials: int
-    tell: Callable[[str], None]
-    watcher: Watcher | None = None
 
     def run(self) -> list[Trial]:
         """Try until there are enough trials; return all of them, by place.
@@ -89,7 +78,7 @@ class Search:
                 if not running:
                     return finished
                 if not waiting:
-                    self.tell(f"Waiting for {running} trials of other processes to end.")
+                    reporter().line(f"Waiting for {running} trials of other processes to end.")
                     waiting = True
                 time.sleep(POLL_SECONDS)
 
@@ -126,8 +115,6 @@ class Search:
         def objective(trial: optuna.Trial) -> float:
             numbers.append(trial.number)
             self._take(trial, place)
-            if self.watcher:
-                self.watcher.begin(place, self.trials)
             return self._train(trial, place)
 
         try:
@@ -136,7 +123,9 @@ class Search:
             if self._state(numbers) != TrialState.FAIL:
                 raise
             # What optuna does if others took this process for dead, and did its trial again.
-            self.tell(f"Trial {place + 1} came too late: another process had given this one up.")
+            reporter().line(
+                f"Trial {place + 1} came too late: another process had given this one up."
+            )
         self._tell_end(numbers)
 
     def _state(self, numbers: Sequence[int]) -> TrialState | None:
@@ -144,10 +133,12 @@ class Search:
         return trials[numbers[0]].state if numbers else None
 
     def _tell_end(self, numbers: Sequence[int]) -> None:
+        reporter().end()
         trials = self.study.get_trials(deepcopy=False)
-        if self.watcher and numbers and trials[numbers[0]].state in _TAKEN:
+        if numbers and trials[numbers[0]].state in _TAKEN:
             trial = _read(trials[numbers[0]])
-            self.watcher.end(trial, best=self._is_best(trial))
+            best = "  best so far" if self._is_best(trial) else ""
+            reporter().line(f"{trial_text(trial, self.trials)}{best}")
 
     def _is_best(self, trial: Trial) -> bool:
         mine = trial.value(self._objective)
@@ -175,10 +166,6 @@ class Search:
         tenths = {0}
 
         def watch(result: Any, epochs: int) -> None:
-            if self.watcher:
-                self.watcher.progress(
-                    result.epoch, epochs, result.hold_out_loss, result.hold_out_accuracy
-                )
             tenth = TENTHS * result.epoch // epochs
             if tenth not in tenths and result.epoch < epochs:
                 tenths.add(tenth)
@@ -186,7 +173,9 @@ class Search:
 
         try:
             recipe = with_settings(self.recipe, settings)
-            loss, accuracy = self.digits.measure(recipe, watch)
+            loss, accuracy = self.digits.measure(
+                recipe, watch, name=f"trial {place + 1}/{self.trials}"
+            )
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss on the held-out digits became {loss}")
         except (FloatingPointError, MemoryError, ValueError) as error:

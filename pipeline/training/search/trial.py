@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.digits.folds import Split
 from pipeline.recipes.recipe import Recipe
-from pipeline.training.fitting import History, fit, make_training
+from pipeline.system.reporter import TrainStart, reporter
+from pipeline.training.fitting import History, fit, make_training, workers_for
 from pipeline.training.network_run import Labelled, examples, measure
 from pipeline.training.prediction import Model
 
@@ -35,16 +36,35 @@ class Digits:
         return make_training(recipe, len(self.split.training_rows))
 
     def measure(
-        self, recipe: Recipe, watch: Callable[[EpochResult, int], None]
+        self, recipe: Recipe, watch: Callable[[EpochResult, int], None], *, name: str
     ) -> tuple[float, float]:
         """Train the recipe's network; return its loss and accuracy on the held-out digits.
 
         These are the figures, to the last bit, that the stage train records for this recipe.
         watch: told of each evaluation, and of how many epochs there are; what it raises ends it.
+        name: the trial's, for whoever listens.
         Raises FloatingPointError if training diverges, and like ``training``.
         """
         training = self.training(recipe)
         held_out = examples(self.labelled, self.split.hold_out_rows)
+        epochs = training.settings.epochs
+
+        def heard(result: EpochResult) -> None:
+            reporter().epoch(result)
+            watch(result, epochs)
+
+        reporter().start(
+            TrainStart(
+                run=name,
+                recipe=name,
+                parameters=training.network.parameter_count,
+                epochs=epochs,
+                epochs_done=0,
+                training_rows=len(self.split.training_rows),
+                hold_out_rows=len(held_out.rows),
+                workers=workers_for(training),
+            )
+        )
         fit(
             training,
             examples(self.labelled, self.split.training_rows),
@@ -52,6 +72,6 @@ class Digits:
             History(),
             checkpoint=None,
             inputs={},
-            watch=lambda result: watch(result, training.settings.epochs),
+            watch=heard,
         )
         return measure(Model(training.network, recipe.prediction.views), held_out)

@@ -20,10 +20,10 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import TrainStart
 from pipeline.training.executors import Executor, dask_cluster, dask_executor, make_executor
 from pipeline.training.executors.dask_cluster import Workers
 from pipeline.training.executors.dask_executor import layout
-from pipeline.training.network_run import TrainStart
 from tests.practice_case import copy_practice, plan_of, temporaries
 from tests.training.executors.dask_case import Cluster
 
