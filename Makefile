@@ -127,49 +127,11 @@ help: ## List targets and variables
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
 	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
 
-# ---- the whole way, as a graph of real files -------------------------------------------------
-# pipeline/plan/makefile.py names the files of this source, recipe, seed and run, also where names hold spaces.
-ifneq ($(filter all,$(MAKECMDGOALS)),)
-define newline
+# ---- the whole way, and single stages: each decides by itself whether it is due --------------
+.PHONY: all
+all: $(INSTALLED) ## Do every stage that is due, up to the checked CSV and a summary
+	@$(DIGITS) all
 
-
-endef
-# Before version 4.4, make does not export variables to $(shell); so each is handed over.
-HANDED_OVER := $(foreach name,SOURCE RECIPE RUN SEED SET FOLDS DATA SUBMISSIONS,DIGITS_$(name)=$(call quote,$($(name))))
-PLAN := $(shell $(HANDED_OVER) $(call quote,$(PYTHON)) -m pipeline.plan.makefile)
-ifeq ($(PLAN),)
-  $(error nothing was done)
-endif
-$(eval $(subst ;;,$(newline),$(PLAN)))
-
-# What is phony counts as changed. other-request: the run is new, or was asked for with another
-# source, recipe, seed or SET. forced: FORCE=1 does every stage again.
-.PHONY: all other-request forced
-FORCED := $(if $(filter-out 0,$(FORCE)),forced)
-
-all: $(SUMMARY) ## Do every stage that is due, up to the checked CSV and a summary
-	@cat $(call quote,$<)
-
-$(RAW): $(ORIGIN) $(FORCED) | $(INSTALLED)
-	@$(DIGITS) download
-
-$(PROCESSED): $(RAW) pipeline/digits/csv_reader.py pipeline/digits/header.py pipeline/digits/rows.py pipeline/stages/preprocess.py | $(INSTALLED)
-	@$(DIGITS) preprocess
-
-$(TRAINING): $(PROCESSED) $(RECIPE_FILE) $(MEMBERS) $(REQUEST) $(wildcard pipeline/nn/*.py) pipeline/training/fitting.py pipeline/training/network_run.py pipeline/stages/train.py | $(INSTALLED)
-	@$(DIGITS) train
-
-$(VALIDATION): $(TRAINING) pipeline/runs/metrics.py pipeline/stages/validate.py | $(INSTALLED)
-	@$(DIGITS) validate
-
-$(SUBMISSION): $(TRAINING) $(VALIDATION) pipeline/kaggle/submission_csv.py pipeline/stages/submission.py | $(INSTALLED)
-	@$(DIGITS) submission
-
-$(SUMMARY): $(VALIDATION) $(SUBMISSION) | $(INSTALLED)
-	@$(DIGITS) summary --quiet
-endif
-
-# ---- single stages: each does its own work and says which stage is missing before it ---------
 .PHONY: download preprocess train validate submission submit
 download: $(INSTALLED) ## Fetch the digits of SOURCE into data/raw
 	@$(DIGITS) download

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.digits.sources import practice
 from pipeline.nn import Examples
-from pipeline.plan.plan import find_recipe
+from pipeline.recipes.file import find_recipe
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.cores import available_cores, single_threaded_blas
 from pipeline.training.fitting import make_training

@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.nn import Examples
 from pipeline.nn.initializers import Array
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.recipes.layers import DenseLayer, LeakyReLULayer
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.cores import available_cores, single_threaded_blas

@@ -16,7 +16,7 @@ from pipeline.nn import EpochResult, Examples, Network, softmax_cross_entropy
 from pipeline.nn.batches import to_inputs
 from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, ReLU
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.system.cores import single_threaded_blas
 from pipeline.training.fitting import make_training
@@ -50,7 +50,9 @@ def learn() -> Learnt:
     training_rows, held_out_rows = train_test_split(
         np.arange(len(labels)), test_size=0.25, stratify=labels, random_state=0
     )
-    training = make_training(read_recipe(RECIPE_FOLDER / "notebook-10.toml"), len(training_rows))
+    training = make_training(
+        read_recipe(RecipeFile(RECIPE_FOLDER / "notebook-10.toml")), len(training_rows)
+    )
     examples = Examples(images, labels, training_rows)
     held_out = Examples(images, labels, held_out_rows)
     results: list[EpochResult] = []

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.analysis.compare import CompareResult
 from pipeline.pages.compared import ComparedRun, ComparisonEvidence
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.runs.comparison import compare, short_names
 from pipeline.runs.ensemble import HeldOut
@@ -31,7 +31,7 @@ def held_out(*, wrong: int, seed: int) -> HeldOut:
 
 
 def resolved(name: str, *overrides: str) -> dict[str, Any]:
-    recipe = read_recipe(RECIPE_FOLDER / f"{name}.toml", overrides=overrides)
+    recipe = read_recipe(RecipeFile(RECIPE_FOLDER / f"{name}.toml"), overrides=overrides)
     return recipe.model_dump(mode="json")
 
 

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.digits import folds
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs.ledger import LedgerLine, write_line
 from pipeline.system import files
 from pipeline.training import checkpoint, prediction

@@ -74,7 +74,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
     first = found[names[0]]
     processed = workspace.processed(first.plan.source.name)
     with dataset.locked(processed):
-        images = dataset.load(processed).train_images
+        images = dataset.load_labelled(processed).images
     evidence = ComparisonEvidence(
         runs=runs,
         comparison=result,

@@ -90,12 +90,14 @@ def look(plan: Plan, row: int, *, test: bool = False) -> LookResult:
     Raises PipelineError if there are no arrays or no such row, or the run's files are damaged.
     """
     processed = plan.workspace.processed(plan.source.name)
-    digits = dataset.load(processed)
-    images, file = (digits.test_images, "test.csv") if test else (digits.train_images, "train.csv")
+    file = "test.csv" if test else "train.csv"
+    images = (
+        dataset.load_test_images(processed) if test else dataset.load_labelled(processed).images
+    )
     if not 0 <= row < len(images):
         raise PipelineError(f"There is no row {row} in {file}: it has rows 0 to {len(images) - 1}")
     image = np.array(images[row])
-    label = None if test else int(digits.train_labels[row])
+    label = None if test else int(dataset.load_labels(processed)[row])
     try:
         require_run(plan)
     except PipelineError:
@@ -119,7 +121,7 @@ def errors(
     """
     run = read_run(plan)
     hold_out_accuracy(run)
-    images = dataset.load(plan.workspace.processed(plan.source.name)).train_images
+    images = dataset.load_labelled(plan.workspace.processed(plan.source.name)).images
     rows, labels, probabilities = _read_hold_out(run.folder, len(images))
     predictions = probabilities.argmax(axis=1)
     labelled = np.full(len(rows), True) if label is None else labels == label

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.digits import dataset, folds
-from pipeline.digits.dataset import Dataset
+from pipeline.digits.dataset import Labelled
 from pipeline.pages import first_layer
 from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
 from pipeline.pages.making import command_of
@@ -20,7 +20,7 @@ from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, Metrics
 from pipeline.runs.records import MetricsRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
-from pipeline.system import files, locks, provenance, records
+from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.array_files import save_array
 from pipeline.system.reporter import reporter
 from pipeline.training import checkpoint, prediction
@@ -54,35 +54,40 @@ def report(plan: Plan, *, force: bool = False) -> ReportResult:
         accuracy = hold_out_accuracy(run)
         processed = plan.workspace.processed(plan.source.name)
         with dataset.locked(processed):
-            digits = dataset.load(processed)
+            digits = dataset.load_labelled(processed)
         read_again = _read_labelled(run, digits, force=force)
         files.write_text(folder.report, run_page(_gather(plan, run, digits, read_again)))
     return ReportResult(plan.run, accuracy, folder.report, folder.report.stat().st_size)
 
 
-def _read_labelled(run: TrainedRun, digits: Dataset, *, force: bool) -> Probabilities | None:
+def _read_labelled(run: TrainedRun, digits: Labelled, *, force: bool) -> Probabilities | None:
     """Return a network's probabilities (N, 10) of all labelled digits; None of an ensemble.
 
     They are kept in the run's folder.
     """
     if run.members:
         return None
-    folder, inputs = run.folder, {**run.train_inputs, "views": VIEWS}
+    folder, inputs = run.folder, {**run.train_inputs, "number_of_views": VIEWS}
     kept = folder.train_probabilities
-    if force or not provenance.is_current(folder.train_record, inputs, [kept]):
-        reporter().line(f"Reading all {len(digits.train_labels):,} labelled digits once.")
+    if force or not due.current_record(folder.train_record, inputs):
+        reporter().line(f"Reading all {len(digits.labels):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
-        probabilities = prediction.predict(model, digits.train_images)
+        probabilities = prediction.predict(model, digits.images)
         save_array(kept, probabilities)
         files.write_json(
             folder.train_record,
-            {"stage": "report", "inputs": inputs, "finished_at": provenance.now()},
+            {
+                "stage": "report",
+                "inputs": inputs,
+                "outputs": due.checksums(kept),
+                "finished_at": provenance.now(),
+            },
         )
-    return load_probabilities(kept, len(digits.train_labels), remedy="Run: make report FORCE=1")
+    return load_probabilities(kept, len(digits.labels), remedy="Run: make report FORCE=1")
 
 
 def _gather(
-    plan: Plan, run: TrainedRun, digits: Dataset, train_probabilities: Probabilities | None
+    plan: Plan, run: TrainedRun, digits: Labelled, train_probabilities: Probabilities | None
 ) -> RunEvidence:
     folder = run.folder
     networks = _networks_of(run)
@@ -102,10 +107,10 @@ def _gather(
             network.folder.name: History.read(network.folder.history) for network in networks
         },
         recipes=recipes,
-        train_images=digits.train_images,
-        train_labels=digits.train_labels,
+        train_images=digits.images,
+        train_labels=digits.labels,
         train_probabilities=train_probabilities,
-        test_probabilities=_read_test_probabilities(run, len(digits.test_images)),
+        test_probabilities=_read_test_probabilities(run),
         network=_look_into(plan, networks[0], recipes[networks[0].folder.name], digits),
     )
 
@@ -118,24 +123,24 @@ def _networks_of(run: TrainedRun) -> list[TrainedRun]:
     return list({network.folder.name: network for network in found}.values())
 
 
-def _read_test_probabilities(run: TrainedRun, test_rows: int) -> Probabilities | None:
+def _read_test_probabilities(run: TrainedRun) -> Probabilities | None:
     """None if the stage submission has not predicted them with this very model."""
     folder = run.folder
     kept = folder.test_probabilities
-    if not provenance.is_current(folder.test_record, run.test_inputs, [kept]):
+    if due.current_record(folder.test_record, run.test_inputs) is None:
         return None
-    return load_probabilities(kept, test_rows, remedy="Run: make submission FORCE=1")
+    return load_probabilities(kept, run.test_rows, remedy="Run: make submission FORCE=1")
 
 
 def _description(plan: Plan, recipes: Mapping[str, dict[str, Any]]) -> str:
     """What the recipe says of itself; a run keeps it, but for an ensemble, and a blend has none."""
     if plan.run in recipes:
         return str(recipes[plan.run].get("description", ""))
-    return str(files.read_toml(plan.recipe).get("description", "")) if not plan.blend else ""
+    return str(plan.recipe.values().get("description", "")) if not plan.blend else ""
 
 
 def _look_into(
-    plan: Plan, network: TrainedRun, recipe: dict[str, Any], digits: Dataset
+    plan: Plan, network: TrainedRun, recipe: dict[str, Any], digits: Labelled
 ) -> FirstNetwork:
     settings: dict[str, Any] | None = recipe.get("augmentation")
     model = checkpoint.load_model(network.folder.model)
@@ -148,16 +153,16 @@ def _look_into(
 
 
 def _distort(
-    plan: Plan, network: TrainedRun, digits: Dataset, settings: dict[str, Any]
+    plan: Plan, network: TrainedRun, digits: Labelled, settings: dict[str, Any]
 ) -> list[Distorted]:
     """One digit of each class that the network learnt from, chosen by the run's seed."""
     rng = np.random.default_rng(network.training["seed"])
     processed = plan.workspace.processed(plan.source.name)
-    rows = folds.find_split(processed, network.training["split"]).training_rows
-    labels = digits.train_labels[rows]
+    rows = folds.find_split(digits.labels, processed.folds, network.training["split"]).training_rows
+    labels = digits.labels[rows]
     classes = np.unique(labels)
     chosen = [int(rng.choice(rows[labels == label])) for label in classes]
-    images = digits.train_images[chosen]
+    images = digits.images[chosen]
     copies = first_layer.distort(images, settings, copies=COPIES, rng=rng)
     return [
         Distorted(int(label), image, few)

@@ -89,7 +89,8 @@ def array_files(processed: ProcessedFolder, names: Mapping[str, str]) -> dict[st
 
 def check_split(processed: ProcessedFolder, training: Mapping[str, Any]) -> None:
     """Raise PipelineError if the split is drawn or saved otherwise than the one on record."""
-    path = find_split(processed, training["split"]).path
+    labels = dataset.load_labels(processed)
+    path = find_split(labels, processed.folds, training["split"]).path
     if training["split"].get("sha256") not in (None, files.sha256(path)):  # older ones tell none
         raise PipelineError(
             f"{path} does not hold out the rows that {training['run']} held out",
@@ -151,7 +152,7 @@ def compare_labels(
     if files.sha256(csv) != record["csv_sha256"]:
         return None
     check_digits(processed, {"test_images": record["inputs"]["test_images"]}, run=csv.stem)
-    images = dataset.load(processed).test_images
+    images = dataset.load_test_images(processed)
     labels = np.array(read_submission(csv, test_rows=len(images)))
     found = _test_probabilities(run, now, images).argmax(axis=1)
     return LabelAgreement(len(labels), int(np.count_nonzero(labels != found)))
@@ -181,13 +182,13 @@ def _held_out(
         return ensemble.combine(
             [_held_out(member, processed, workspace, kept=kept) for member in run.members]
         )
-    digits = dataset.load(processed)
-    rows = find_split(processed, run.training["split"]).hold_out_rows
+    digits = dataset.load_labelled(processed)
+    rows = find_split(digits.labels, processed.folds, run.training["split"]).hold_out_rows
     model = load_model(workspace.run(run.folder.name).model)
     return HeldOut(
         rows,
-        np.asarray(digits.train_labels[rows]),
-        predict(model, digits.train_images, rows),
+        np.asarray(digits.labels[rows]),
+        predict(model, digits.images, rows),
         np.ones(len(rows), np.int64),
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import Score, score_of
 from pipeline.runs.run import known_accuracy, networks_of, read_training

@@ -16,7 +16,7 @@ from pipeline.analysis.trace_links import (
     run_link,
     score_link,
 )
-from pipeline.plan.plan import NAMED_SOURCES, RECIPE_FOLDER, Plan, recorded_plan, run_name
+from pipeline.plan.plan import NAMED_SOURCES, Plan, recorded_plan, run_name
 from pipeline.plan.workspace import Workspace
 from pipeline.runs.ledger import LedgerLine, read_ledger
 from pipeline.runs.records import SubmissionRecord
@@ -160,7 +160,7 @@ def _request(plan: Plan) -> list[tuple[str, str]]:
     named = run_name(
         plan.source, plan.recipe, seed=plan.seed, overrides=plan.overrides, folds=plan.folds
     )
-    recipe = plan.recipe_name if plan.recipe.parent == RECIPE_FOLDER else str(plan.recipe)
+    recipe = plan.recipe.text
     values = (
         ("SOURCE", plan.source.text),
         ("RECIPE", recipe),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import nn
 from pipeline.analysis.reproduction import array_files
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
@@ -14,7 +15,6 @@ from pipeline.runs.records import ReproductionRecord
 from pipeline.runs.run import is_ensemble, models_of, predicted_by, read_training
 from pipeline.system import files, provenance, records
 from pipeline.system.errors import PipelineError
-from pipeline.training.fitting import code_checksum
 from pipeline.training.network_run import identifying, resolve_recipe
 
 
@@ -112,9 +112,9 @@ def recipe_link(plan: Plan, training: Mapping[str, Any]) -> Link:
     if recorded.get("in_git") is False:
         text += f" (its file is not in git; {kept} keeps it)"
     if is_ensemble(dict(training)):
-        if "sha256" not in recorded or not plan.recipe.exists():
+        if "sha256" not in recorded or not plan.recipe.path.exists():
             return Link("recipe", text, None)
-        same = recorded["sha256"] == files.sha256(plan.recipe)
+        same = recorded["sha256"] == plan.recipe.sha256
     else:
         try:
             same = identifying(resolve_recipe(plan)) == training["inputs"]["recipe"]
@@ -153,10 +153,10 @@ def making_links(training: Mapping[str, Any]) -> list[Link]:
     """Commit, code, versions and machine, against those at hand."""
     then, now = training["environment"], provenance.environment()
     links = [_commit_link(then, now)]
-    if code := training["inputs"].get("code"):
-        same = code == code_checksum()
-        text = "pipeline/nn is as it was" if same else "pipeline/nn is not what it was"
-        links.append(Link("code", text, same))
+    if arithmetic := training["inputs"].get("arithmetic"):
+        same = arithmetic == nn.ARITHMETIC
+        text = "the network computes as it did" if same else "the network computes other bits now"
+        links.append(Link("arithmetic", text, same))
     differs = provenance.differences(then, now)
     machine = {name: differs.pop(name) for name in provenance.MACHINE if name in differs}
     same = f"Python {then.get('python')}, NumPy {then.get('numpy')}, the others as they were"

@@ -17,7 +17,7 @@ from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.recipe import Recipe, with_settings
 from pipeline.recipes.toml_text import recipe_text
 from pipeline.runs.records import TuningRecord
-from pipeline.system import files, locks, provenance, records
+from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.training.network_run import inputs_of, resolve_recipe
 from pipeline.training.search import require_optuna
@@ -69,8 +69,9 @@ def tune(
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed):
         manifest = dataset.read_manifest(processed)
-        split = find_split(processed, recipe.split.record)
-        digits = Digits(dataset.load_labelled(processed), split)
+        labelled = dataset.load_labelled(processed)
+        split = find_split(labelled.labels, processed.folds, recipe.split.record)
+        digits = Digits(labelled, split)
     ranges = recipe.tune.model_dump(mode="json", include={"objective", "ranges"})
     inputs = {**inputs_of(manifest, recipe), "tune": ranges}
     folder = plan.workspace.tuning(f"{plan.run}-{_checksum(inputs)}")
@@ -88,7 +89,7 @@ def tune(
         )
     with locks.locked(folder.folder):
         inputs["trials"] = [asdict(trial) for trial in found]
-        unchanged = provenance.is_current(folder.record, inputs, [folder.recipe, folder.page])
+        record = due.current_record(folder.record, inputs, shape=TuningRecord)
         outcome = Outcome(
             study=folder.name,
             recipe=plan.recipe_name,
@@ -99,13 +100,11 @@ def tune(
             dimensions=dimensions,
             trials=found,
             hold_out_rows=len(digits.split.hold_out_rows),
-            importances=records.read(folder.record, TuningRecord)["importances"]
-            if unchanged
-            else importances(search.study),
+            importances=record["importances"] if record else importances(search.study),
         )
-        if not unchanged:
+        if record is None:
             _write(folder, recipe, outcome, inputs, storage=search.storage.text)
-    return TuneResult(unchanged, outcome, folder, search.storage.text, plan.source.text)
+    return TuneResult(record is not None, outcome, folder, search.storage.text, plan.source.text)
 
 
 def _recipe_with_ranges(plan: Plan) -> tuple[Recipe, list[Dimension]]:
@@ -173,6 +172,7 @@ def _write(
         {
             "stage": "tune",
             "inputs": inputs,
+            "outputs": due.checksums(folder.recipe, folder.page),
             "study": folder.name,
             "storage": storage,
             "best": outcome.best.place,

@@ -22,6 +22,7 @@ from pipeline.system.reporter import listening
 
 # In the order in which help lists them: the way of the data, then what one asks about it.
 COMMANDS = (
+    stages.all_,
     stages.download,
     stages.preprocess,
     stages.train,
@@ -53,7 +54,7 @@ COMMANDS = (
 def main(context: click.Context) -> None:
     """From Kaggle's digits to a checked submission, around a network written in NumPy.
 
-    Every stage reads files and writes files; run them in this order, or all with `make all`.
+    Every stage reads files and writes files; run them in this order, or all of them with `all`.
     """
     context.with_resource(listening(Lines()))
 

@@ -15,6 +15,9 @@ from pipeline.digits.header import LONGEST_LINE_BYTES, PIXELS, SIDE_PIXELS, read
 from pipeline.digits.rows import parse_exactly, parse_quickly, too_long
 from pipeline.system.errors import PipelineError
 
+# Raised when what is read from a file changes: what was made with another version is made again.
+VERSION = 1
+
 # Large enough that the array operations on a block outweigh their calls, small enough for caches.
 BLOCK_BYTES = 1 << 19
 

@@ -1,34 +1,30 @@
-"""The digits as a run sees them: checked arrays on disk, mapped into memory."""
+"""The arrays that the stage preprocess wrote, mapped from their files and checked as they open."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.digits.header import SIDE_PIXELS
-from pipeline.digits.records import Arrays, ProcessedManifest
+from pipeline.digits.records import ProcessedManifest
 from pipeline.plan.workspace import ProcessedFolder
-from pipeline.system import locks, records
+from pipeline.system import due, locks, records
 from pipeline.system.array_files import load_array
 from pipeline.system.errors import PipelineError
 
 REMEDY = "Run: make preprocess"
 
+Bytes = npt.NDArray[np.uint8]
+_SIDES = (SIDE_PIXELS, SIDE_PIXELS)
 
-@dataclass(frozen=True)
-class Dataset:
-    """Read-only arrays, mapped from their files.
 
-    train_images: (N, 28, 28) uint8.  train_labels: (N,) uint8, 0 to 9.
-    test_images: (M, 28, 28) uint8.
-    """
+class Labelled(NamedTuple):
+    """The digits of train.csv: images (N, 28, 28) and labels (N,) from 0 to 9, read-only."""
 
-    train_images: npt.NDArray[np.uint8]
-    train_labels: npt.NDArray[np.uint8]
-    test_images: npt.NDArray[np.uint8]
+    images: Bytes
+    labels: Bytes
 
 
 def locked(processed: ProcessedFolder) -> AbstractContextManager[None]:
@@ -39,56 +35,13 @@ def locked(processed: ProcessedFolder) -> AbstractContextManager[None]:
     return locks.locked(processed.folder, processed.folds)
 
 
-def load(processed: ProcessedFolder) -> Dataset:
-    """Map the arrays of a processed source.
-
-    Raises PipelineError if there are none, or if one is not the array that the manifest tells of.
-    """
-    train_images, train_labels = load_labelled(processed)
-    test_images = _map(processed.test_images, _read(processed, Arrays)["arrays"])
-    if test_images.shape[1:] != train_images.shape[1:]:
-        raise _no_digits(processed)
-    return Dataset(train_images, train_labels, test_images)
-
-
-def load_labelled(
-    processed: ProcessedFolder,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Map images and labels of train.csv alone; what learns never opens the test digits.
-
-    Raises PipelineError like ``load``.
-    """
-    arrays = _read(processed, Arrays)["arrays"]
-    images, labels = (
-        _map(path, arrays) for path in (processed.train_images, processed.train_labels)
-    )
-    if (
-        not labels.size
-        or labels.max() > 9
-        or images.shape != (*labels.shape, SIDE_PIXELS, SIDE_PIXELS)
-    ):
-        raise _no_digits(processed)
-    return images, labels
-
-
-def _no_digits(processed: ProcessedFolder) -> PipelineError:
-    return PipelineError(
-        f"{processed.folder} does not hold images of digits with their labels",
-        remedy=f"{REMEDY} FORCE=1",
-    )
-
-
 def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     """Return the record of a processed source: checksums, class counts, and its raw manifest.
 
     Raises PipelineError if the source has not been processed, or the record is damaged.
     """
-    return _read(processed, ProcessedManifest)
-
-
-def _read(processed: ProcessedFolder, shape: type[records.Record]) -> dict[str, Any]:
     try:
-        return records.read(processed.manifest, shape)
+        return records.read(processed.manifest, ProcessedManifest)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",
@@ -96,17 +49,49 @@ def _read(processed: ProcessedFolder, shape: type[records.Record]) -> dict[str, 
         ) from None
 
 
-def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
-    shape = tuple(arrays[path.stem]["shape"])
+def load_labelled(processed: ProcessedFolder) -> Labelled:
+    """Map the digits of train.csv; what learns from them opens no test digit.
+
+    Raises PipelineError if there are none, or one is not the array that the manifest tells of.
+    """
+    manifest = read_manifest(processed)
+    images = _open(processed.train_images, manifest)
+    labels = _open(processed.train_labels, manifest)
+    if not labels.size or labels.max() > 9 or images.shape != (len(labels), *_SIDES):
+        raise _no_digits(processed)
+    return Labelled(images, labels)
+
+
+def load_labels(processed: ProcessedFolder) -> Bytes:
+    """Map the labels (N,) of train.csv alone. Raises PipelineError like ``load_labelled``."""
+    return _open(processed.train_labels, read_manifest(processed))
+
+
+def load_test_images(processed: ProcessedFolder) -> Bytes:
+    """Map the images (M, 28, 28) of test.csv. Raises PipelineError like ``load_labelled``."""
+    images = _open(processed.test_images, read_manifest(processed))
+    if images.shape[1:] != _SIDES:
+        raise _no_digits(processed)
+    return images
+
+
+def _open(path: Path, manifest: dict[str, Any]) -> Bytes:
+    """Map an array, once its bytes are known to be those that were written."""
+    recorded = manifest["arrays"][path.stem]
     try:
+        if not due.has_checksum(path, recorded["sha256"]):
+            what = "is not what preprocess wrote" if path.exists() else "is missing"
+            raise PipelineError(f"{path} {what}", remedy=REMEDY)
         array = load_array(path, mapped=True)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing", remedy=f"{REMEDY} FORCE=1") from None
     except ValueError as error:
-        raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
-    if array.shape != shape or array.dtype != np.uint8:
-        raise PipelineError(
-            f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 {shape}",
-            remedy=f"{REMEDY} FORCE=1",
-        )
+        raise PipelineError(f"{path} is damaged: {error}", remedy=REMEDY) from None
+    if array.dtype != np.uint8:
+        raise PipelineError(f"{path} holds {array.dtype}, and no bytes", remedy=REMEDY)
     return array
+
+
+def _no_digits(processed: ProcessedFolder) -> PipelineError:
+    return PipelineError(
+        f"{processed.folder} does not hold images of digits with their labels",
+        remedy=f"{REMEDY} FORCE=1",
+    )

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits import dataset
-from pipeline.plan.workspace import ProcessedFolder
 from pipeline.system.array_files import load_array, save_array
 from pipeline.system.errors import PipelineError
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
 _IDENTIFYING = ("kind", "size", "folds", "fold", "seed")
 
+Labels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.signedinteger[Any]]
 Assignment = npt.NDArray[np.int16]
 
@@ -37,51 +36,50 @@ class Split:
     path: Path
 
 
-def hold_out(processed: ProcessedFolder, *, size: float, seed: int) -> Split:
+def hold_out(labels: Labels, folder: Path, *, size: float, seed: int) -> Split:
     """Return the hold-out split of this size and seed; make it if it is the first time.
 
+    labels: (N,) uint8, of train.csv.  folder: in which splits are kept.
     size: a fraction of the rows, below 1, or a number of rows.
     Every digit has the same share in both parts.
     Raises PipelineError if the rows do not suffice, or if the saved split is damaged.
     """
     _check_seed(seed)
-    _, labels = dataset.load_labelled(processed)
     rows = _hold_out_size(size, len(labels))
-    path = processed.folds / f"hold-out-{size:.15g}-seed{seed}.npy"
+    path = folder / f"hold-out-{size:.15g}-seed{seed}.npy"
     assignment = _kept(path, len(labels), lambda: _draw_hold_out(labels, rows, seed))
     if set(np.unique(assignment)) != {0, 1} or np.count_nonzero(assignment) != rows:
         raise _damaged(path, f"it does not hold out {rows:,} rows")
     return _split(assignment, 1, path)
 
 
-def k_folds(processed: ProcessedFolder, *, folds: int, seed: int) -> list[Split]:
+def k_folds(labels: Labels, folder: Path, *, folds: int, seed: int) -> list[Split]:
     """Return one split for each of ``folds`` parts, each part held out once.
 
     Every digit has the same share in all parts. Raises PipelineError like ``hold_out``.
     """
     _check_seed(seed)
-    _, labels = dataset.load_labelled(processed)
     if folds < 2:
         raise PipelineError(f"Cannot make {folds} folds: there must be at least 2")
-    path = processed.folds / f"folds-{folds}-seed{seed}.npy"
+    path = folder / f"folds-{folds}-seed{seed}.npy"
     assignment = _kept(path, len(labels), lambda: _draw_folds(labels, folds, seed))
     if set(np.unique(assignment)) != set(range(folds)):
         raise _damaged(path, f"its rows are not in folds 0 to {folds - 1}")
     return [_split(assignment, fold, path) for fold in range(folds)]
 
 
-def find_split(processed: ProcessedFolder, record: Mapping[str, Any]) -> Split:
+def find_split(labels: Labels, folder: Path, record: Mapping[str, Any]) -> Split:
     """Return the split that a record tells of: kind "hold_out" or "fold", with its values.
 
     Raises PipelineError like ``hold_out``, and for another kind.
     """
     if record["kind"] == "hold_out":
-        return hold_out(processed, size=record["size"], seed=record["seed"])
+        return hold_out(labels, folder, size=record["size"], seed=record["seed"])
     if record["kind"] == "fold":
         folds, fold = int(record["folds"]), int(record["fold"])
         if not 0 <= fold < folds:
             raise PipelineError(f"There is no fold {fold} of {folds}: they count from 0")
-        return k_folds(processed, folds=folds, seed=record["seed"])[fold]
+        return k_folds(labels, folder, folds=folds, seed=record["seed"])[fold]
     raise PipelineError(f"There is no split of the kind {record['kind']}")
 
 

@@ -1,12 +1,11 @@
 """The records of digits: CSV files as they were downloaded, and the arrays made of them."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
+from pipeline.plan.records import SourceOfDigits
 from pipeline.system.records import Count, Number, Record, Whole
-
-Source = Literal["competition", "mnist-csv", "practice"]
 
 
 class CSVFile(Record):
@@ -26,7 +25,7 @@ class CSVFiles(Record):
 class RawManifest(Record):
     """manifest.json beside the CSV files."""
 
-    kind: Source
+    kind: SourceOfDigits
     source: str
     origin: str
     downloaded_at: str | None = None

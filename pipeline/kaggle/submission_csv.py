@@ -13,6 +13,9 @@ from pathlib import Path
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import atomic_write
 
+# Raised when what is written changes: what was made with another version is made again.
+VERSION = 1
+
 HEADER = ["ImageId", "Label"]
 COMPETITION_ROWS = 28_000
 LONGEST_LINE_BYTES = 1_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.pages.evidence import RunEvidence
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, run_name
+from pipeline.plan.plan import Plan, run_name
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def command_of(plan: Plan) -> str:
     """Return what to type to make the plan's run from nothing."""
     if plan.blend:
         return f"make blend RUNS={shlex.quote(' '.join(plan.blend))} RUN={shlex.quote(plan.run)}"
-    recipe = plan.recipe_name if plan.recipe.parent == RECIPE_FOLDER else str(plan.recipe)
+    recipe = plan.recipe.text
     usual_name = run_name(
         plan.source,
         plan.recipe,

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.plan.members import members_of, recipe_files
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source, run_name, short_hash
+from pipeline.plan.plan import Plan, Source, run_name, short_hash
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import read_toml
 from pipeline.system.text import one_line
 
 PACKAGE = Path(__file__).parents[1]
@@ -139,23 +139,26 @@ def _recipe_texts(plan: Plan) -> dict[str, str]:
     """
     found = recipe_files(plan)
     own = {
-        path: path.parent.resolve() / path.name for path in found if path.parent != RECIPE_FOLDER
+        recipe: recipe.path.parent.resolve() / recipe.path.name
+        for recipe in found
+        if not recipe.is_built_in
     }
     root = os.path.commonpath([place.parent for place in own.values()]) if own else ""
     texts = {}
-    for path in found:
-        if path in own:
-            _refuse_fixed_places(path)
-            text = _read(path).replace("\r\n", "\n").rstrip("\n") + "\n"
-            texts[f"{OWN_RECIPES}/{own[path].relative_to(root).as_posix()}"] = text
+    for recipe in found:
+        if recipe in own:
+            _refuse_fixed_places(recipe)
+            text = _read(recipe.path).replace("\r\n", "\n").rstrip("\n") + "\n"
+            texts[f"{OWN_RECIPES}/{own[recipe].relative_to(root).as_posix()}"] = text
         else:
-            texts[f"{PACKAGE.name}/{RECIPE_FOLDER.name}/{path.name}"] = _read(path)
+            name = f"{PACKAGE.name}/{RECIPE_FOLDER.name}/{recipe.path.name}"
+            texts[name] = _read(recipe.path)
     return texts
 
 
-def _refuse_fixed_places(recipe: Path) -> None:
+def _refuse_fixed_places(recipe: RecipeFile) -> None:
     """Members are found from where the recipe stands, which at Kaggle is another place."""
-    for member in read_toml(recipe).get("ensemble", {}).get("members", []):
+    for member in recipe.values().get("ensemble", {}).get("members", []):
         if member["recipe"].endswith(".toml") and member["recipe"].startswith(("/", "~")):
             raise PipelineError(
                 f"{recipe}: the member {member['recipe']} is at a place that Kaggle does not have",
@@ -183,7 +186,7 @@ def _story(plan: Plan, carried: Mapping[str, str], recipes: list[str], commit: s
     changes += [f"{plan.folds} folds"] if plan.folds else []
     overrides = one_line(" ".join(plan.overrides)).replace("`", "'")
     changes += [f"with `{overrides}`"] if overrides else []
-    built_in = plan.recipe.parent == RECIPE_FOLDER
+    built_in = plan.recipe.is_built_in
     values = {
         "recipe": _literal(plan.recipe_name if built_in else recipes[0]),
         "seed": _literal("" if plan.seed is None else str(plan.seed)),
@@ -191,7 +194,7 @@ def _story(plan: Plan, carried: Mapping[str, str], recipes: list[str], commit: s
         "folds": _literal(str(plan.folds or "")),
         "recipe_name": _prose(plan.recipe_name),
         "changes": "".join(f", {change}" for change in changes),
-        "description": _prose(str(read_toml(plan.recipe).get("description", ""))),
+        "description": _prose(str(plan.recipe.values().get("description", ""))),
         "commit": commit,
         "recipe_files": "\n".join(recipes),
         "folders": _literal(sorted({str(PurePosixPath(path).parent) for path in carried})),

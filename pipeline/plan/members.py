@@ -1,7 +1,4 @@
-"""The runs of which an ensemble is made: of a recipe's members, of folds, or of a blend.
-
-Like ``plan`` it needs nothing but the standard library: make asks for the members' files.
-"""
+"""The runs of which an ensemble is made: of a recipe's members, of folds, or of a blend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +9,14 @@ from pipeline.plan.plan import (
     BLEND,
     Plan,
     check_run_name,
-    find_recipe,
     make_plan,
     run_name,
     short_hash,
 )
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RecipeFile, find_recipe
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import expand, read_toml
+from pipeline.system.files import expand
 
 # SEED=n moves the seeds of a recipe's members by so much, so that no two ensembles share one.
 SEED_STEP = 1000
@@ -29,7 +26,7 @@ SEED_STEP = 1000
 class Member:
     """One member as an ensemble's recipe names it.  overrides: its own, from the key ``set``."""
 
-    recipe: Path
+    recipe: RecipeFile
     seed: int | None
     overrides: tuple[str, ...]
 
@@ -64,12 +61,12 @@ def members_of(plan: Plan) -> tuple[Plan, ...]:
     return tuple(plans)
 
 
-def read_members(path: Path) -> list[Member] | None:
+def read_members(recipe: RecipeFile) -> list[Member] | None:
     """Return the members that an ensemble's recipe names; None for the recipe of a network.
 
     Raises PipelineError naming the file, the member and what is wrong with it.
     """
-    values = read_toml(path)
+    values, path = recipe.values(), recipe.path
     if "ensemble" not in values:
         return None
     unknown = set(values) - {"description", "ensemble"}
@@ -82,10 +79,11 @@ def read_members(path: Path) -> list[Member] | None:
             f"{path}: ensemble: should hold a list of members and nothing else",
             remedy='Example: members = [{ recipe = "mlp" }, { recipe = "mlp", seed = 1 }]',
         )
-    return [_read_member(path, number, member) for number, member in enumerate(members)]
+    found: dict[str, RecipeFile] = {}  # each file is read once
+    return [_read_member(path, number, member, found) for number, member in enumerate(members)]
 
 
-def recipe_files(plan: Plan) -> list[Path]:
+def recipe_files(plan: Plan) -> list[RecipeFile]:
     """Return the plan's recipe and those of its members, each once; none for a blend."""
     if plan.blend:
         return []
@@ -132,7 +130,8 @@ def _plan_of(workspace: Workspace, run: str) -> Plan:
     return make_plan(run=run, data=workspace.data, submissions=workspace.submissions)
 
 
-def _read_member(path: Path, number: int, values: Any) -> Member:
+def _read_member(path: Path, number: int, values: Any, found: dict[str, RecipeFile]) -> Member:
+    """Read a member.  found: the recipes of those before it, by name; a new one is added."""
     where = f"{path}: ensemble.members.{number}"
     if not isinstance(values, dict) or not isinstance(values.get("recipe"), str):
         raise PipelineError(f"{where}: should be a table with a recipe")
@@ -147,19 +146,19 @@ def _read_member(path: Path, number: int, values: Any) -> Member:
     if name.endswith(".toml"):
         name = str((path.parent / expand(name)).resolve())
     try:
-        recipe = find_recipe(name)
+        recipe = found.setdefault(name, find_recipe(name))
     except PipelineError as error:
         raise PipelineError(
             f"{where}.recipe: {error.message.partition(': ')[2]} ({values['recipe']})",
             remedy=error.remedy,
         ) from None
-    if "ensemble" in read_toml(recipe):
+    if "ensemble" in recipe.values():
         raise PipelineError(f"{where}.recipe: {values['recipe']} is an ensemble itself")
     return Member(recipe, seed, tuple(overrides))
 
 
 def _moved(member: Member, by: int) -> Member:
-    own = member.seed if member.seed is not None else read_toml(member.recipe).get("seed", 0)
+    own = member.seed if member.seed is not None else member.recipe.values().get("seed", 0)
     if type(own) is not int:  # which training will say of its recipe
         return member
     return Member(member.recipe, own + by, member.overrides)

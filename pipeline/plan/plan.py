@@ -1,11 +1,6 @@
-"""What the user asked for, resolved to one value that every stage takes.
-
-It needs nothing but the standard library, because the Makefile asks for the names of the files
-to make (pipeline/plan/makefile.py) before anything is installed.
-"""
+"""What the user asked for, resolved to one value that every stage takes."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -14,17 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.kaggle.credentials import find_credentials
-from pipeline.plan.requests import read_download, read_request
+from pipeline.plan.records import DownloadRecord, RequestRecord
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import DEFAULT_RECIPE, RECIPE_FOLDER, RecipeFile, find_recipe
+from pipeline.system import records
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import atomic_write, expand
+from pipeline.system.files import expand
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
 NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
-DEFAULT_RECIPE = "quick"
-RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
 LONGEST_NUMBER = 18  # digits, which 64 bits hold
-BLEND = Path("blend")  # stands where a blend has no recipe
+BLEND = RecipeFile(Path("blend"))  # stands where a blend has no recipe
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class Source:
 class Plan:
     """One source, one recipe with its seed and overrides, and the run that they make.
 
-    recipe: the recipe's TOML file.  seed: None means the recipe's own.
+    seed: None means the recipe's own.
     overrides: "key=value" texts, in the order given.
     folds: how many folds the digits are cut into, None for what the recipe holds out.
     fold: which one this network holds out, from 0; None with folds means a network for each.
@@ -59,7 +54,7 @@ class Plan:
 
     workspace: Workspace
     source: Source
-    recipe: Path
+    recipe: RecipeFile
     seed: int | None
     overrides: tuple[str, ...]
     run: str
@@ -69,39 +64,7 @@ class Plan:
 
     @property
     def recipe_name(self) -> str:
-        return self.recipe.stem
-
-    @property
-    def request(self) -> str:
-        """The plan as one line of JSON, as it is kept in the run's folder."""
-        built_in = self.recipe.parent == RECIPE_FOLDER
-        request: dict[str, Any] = {
-            "source": self.source.text,
-            "recipe": self.recipe_name if built_in else str(self.recipe),
-            "seed": self.seed,
-            "set": " ".join(self.overrides),
-        }
-        if self.blend:
-            request = {"source": self.source.text, "blend": list(self.blend)}
-        # Only where they are given, so that older requests remain what they were.
-        request |= {
-            name: value
-            for name, value in (("folds", self.folds), ("fold", self.fold))
-            if value is not None
-        }
-        return json.dumps(request, ensure_ascii=False)
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether the run's folder holds this very request."""
-        path = self.workspace.run(self.run).request
-        return path.exists() and path.read_bytes() == _line(self.request)
-
-    def record_request(self) -> None:
-        """Keep the request in the run's folder; an equal one is left untouched, with its time."""
-        if not self.is_recorded:
-            with atomic_write(self.workspace.run(self.run).request) as stream:
-                stream.write(_line(self.request))
+        return self.recipe.name
 
 
 def make_plan(
@@ -141,12 +104,12 @@ def make_plan(
             folds, fold = recorded.get("folds"), recorded.get("fold")
     variables = os.environ if environment is None else environment
     chosen = find_source(source or "auto", workspace, variables)
-    recipe_path = BLEND if blend else find_recipe(recipe or DEFAULT_RECIPE)
+    chosen_recipe = BLEND if blend else find_recipe(recipe or DEFAULT_RECIPE)
     settings = split_overrides(overrides or "")
     name = run or run_name(
-        chosen, recipe_path, seed=seed, overrides=settings, folds=folds, fold=fold
+        chosen, chosen_recipe, seed=seed, overrides=settings, folds=folds, fold=fold
     )
-    return Plan(workspace, chosen, recipe_path, seed, settings, name, folds, fold, blend)
+    return Plan(workspace, chosen, chosen_recipe, seed, settings, name, folds, fold, blend)
 
 
 def recorded_plan(workspace: Workspace, run: str) -> Plan:
@@ -162,7 +125,7 @@ def recorded_plan(workspace: Workspace, run: str) -> Plan:
             f"There is no run {run} ({workspace.run(run).folder})", remedy="See: make runs"
         )
     text = request.get("recipe") or ""
-    recipe = Path(text) if text.endswith(".toml") else RECIPE_FOLDER / f"{text}.toml"
+    recipe = RecipeFile(Path(text) if text.endswith(".toml") else RECIPE_FOLDER / f"{text}.toml")
     blend = tuple(request.get("blend") or ())
     return Plan(
         workspace,
@@ -223,25 +186,6 @@ def _source_of(text: str) -> Source:
     return Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
 
 
-def find_recipe(text: str) -> Path:
-    """Return the TOML file of a built-in recipe's name, or of a path ending in .toml."""
-    if text.endswith(".toml"):
-        path = expand(text).absolute()
-        if not path.is_file():
-            raise PipelineError(
-                f"RECIPE={text}: no such file", remedy="Give a path to a recipe's TOML file."
-            )
-        return path
-    path = RECIPE_FOLDER / f"{text}.toml"
-    if not re.fullmatch(r"[\w-]+", text) or not path.is_file():
-        names = ", ".join(sorted(found.stem for found in RECIPE_FOLDER.glob("*.toml")))
-        raise PipelineError(
-            f"RECIPE={text}: no recipe of that name",
-            remedy=f"Give one of {names}; or a path ending in .toml.",
-        )
-    return path
-
-
 def split_overrides(text: str) -> tuple[str, ...]:
     """Split ``a=1 b=[1, 2]`` before each ``key=``, so that values may hold spaces."""
     parts = re.split(r"\s+(?=[A-Za-z_][\w.]*=)", text.strip())
@@ -263,7 +207,8 @@ def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
 
 def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
     downloaded = [
-        (folder.folder.name, read_download(folder.manifest)) for folder in workspace.all_raw()
+        (folder.folder.name, records.read(folder.manifest, DownloadRecord))
+        for folder in workspace.all_raw()
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
@@ -285,7 +230,7 @@ def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> S
 
 def run_name(
     source: Source,
-    recipe: Path,
+    recipe: RecipeFile,
     *,
     seed: int | None,
     overrides: tuple[str, ...],
@@ -293,8 +238,8 @@ def run_name(
     fold: int | None = None,
 ) -> str:
     """Return the name of a run for which none was given: another one for all that differs."""
-    parts = [source.name, _slug(recipe.stem)]
-    if recipe.parent != RECIPE_FOLDER:
+    parts = [source.name, _slug(recipe.name)]
+    if not recipe.is_built_in:
         parts.append(short_hash(str(recipe)))
     if seed is not None:
         parts.append(f"seed{seed}")
@@ -316,7 +261,7 @@ def check_run_name(run: str) -> None:
 
 def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
     path = workspace.run(run).request
-    return read_request(path) if path.exists() else {}
+    return records.read(path, RequestRecord) if path.exists() else {}
 
 
 def _slug(text: str) -> str:
@@ -326,7 +271,3 @@ def _slug(text: str) -> str:
 def short_hash(text: str) -> str:
     """Return six hexadecimal digits that differ for texts that differ."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
-
-
-def _line(text: str) -> bytes:
-    return f"{text}\n".encode()

@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
+from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.keys import set_value, value_of
 from pipeline.recipes.layers import Layer
 from pipeline.recipes.ranges import NOT_SEARCHED, TuneSection, flatten_ranges
 from pipeline.recipes.values import Count, NotNegative, Positive, Section, Share
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import parse_toml, read_json, read_toml
+from pipeline.system.files import parse_toml, read_json
 from pipeline.system.records import explain_faults
 
 
@@ -203,7 +204,7 @@ class Recipe(Section):
 
 
 def read_recipe(
-    path: Path,
+    file: RecipeFile,
     *,
     seed: int | None = None,
     overrides: tuple[str, ...] = (),
@@ -216,7 +217,7 @@ def read_recipe(
     may lie outside of them (``range_faults``).
     Raises PipelineError naming the file, the key and what is wrong with it.
     """
-    values = read_toml(path)
+    values = file.values()
     flatten_ranges(values)
     if fold is not None and isinstance(split := values.setdefault("split", {}), dict):
         split.pop("hold_out", None)
@@ -234,7 +235,7 @@ def read_recipe(
         faults = explain_faults(error, values)
     if faults:
         raise PipelineError(
-            f"{path}: {'; '.join(faults[:3])}",
+            f"{file}: {'; '.join(faults[:3])}",
             remedy="pipeline/recipes/recipe.py lists all settings with their ranges."
             if not overrides
             else f"Look at the recipe and at SET: {' '.join(overrides)}",

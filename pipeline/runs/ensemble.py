@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.digits import dataset
 from pipeline.digits.folds import Rows, find_split
 from pipeline.plan.workspace import ProcessedFolder
 from pipeline.runs.metrics import CLASSES, Accuracy, accuracy_of
@@ -188,7 +189,8 @@ def mean(probabilities: Sequence[Probabilities]) -> Probabilities:
 def held_out_rows(processed: ProcessedFolder, run: TrainedRun) -> Rows:
     """Return the rows that a network, or any member of an ensemble, held out; ascending."""
     if not run.members:
-        return find_split(processed, run.training["split"]).hold_out_rows
+        labels = dataset.load_labels(processed)
+        return find_split(labels, processed.folds, run.training["split"]).hold_out_rows
     return np.unique(np.concatenate([held_out_rows(processed, member) for member in run.members]))
 
 

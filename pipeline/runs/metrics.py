@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Raised when what is measured changes: what was made with another version is made again.
+VERSION = 1
 CLASSES = 10
 CALIBRATION_BINS = 15
 PART_ROWS = 8_192

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import nn
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, check_run_name
 from pipeline.plan.workspace import RunFolder
@@ -12,6 +13,10 @@ from pipeline.runs.metrics import Accuracy
 from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
 from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
+from pipeline.training import prediction
+
+# What the same model and digits give depends on these, too.
+READING = {"arithmetic": nn.ARITHMETIC, "views": prediction.VERSION}
 
 
 @dataclass(frozen=True)
@@ -47,19 +52,26 @@ class TrainedRun:
         return dict(self.processed["raw"])
 
     @property
-    def test_inputs(self) -> dict[str, str]:
-        """What the probabilities of the test digits are predicted from."""
+    def test_rows(self) -> int:
+        """How many digits there are to predict."""
+        return int(self.processed["arrays"]["test_images"]["shape"][0])
+
+    @property
+    def test_inputs(self) -> dict[str, Any]:
+        """What the probabilities of the test digits are predicted from, and how."""
         return {
             **models_of(self.training),
             "test_images": self.processed["arrays"]["test_images"]["sha256"],
+            **READING,
         }
 
     @property
-    def train_inputs(self) -> dict[str, str]:
-        """What the probabilities of all labelled digits are predicted from."""
+    def train_inputs(self) -> dict[str, Any]:
+        """What the probabilities of all labelled digits are predicted from, and how."""
         return {
             "model": self.model_sha256,
             "train_images": self.processed["arrays"]["train_images"]["sha256"],
+            **READING,
         }
 
     @property

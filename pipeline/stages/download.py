@@ -23,7 +23,7 @@ from pipeline.digits.sources import (
 from pipeline.kaggle.submission_csv import check_submission
 from pipeline.plan.plan import Plan, Source, SourceKind
 from pipeline.plan.workspace import RawFolder
-from pipeline.system import files, locks, provenance, records
+from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 
 # How many rows train.csv and test.csv have where that is known; a user's files may have any.
@@ -64,25 +64,10 @@ def download(plan: Plan, *, force: bool = False) -> DownloadResult:
     raw = plan.workspace.raw(plan.source.name)
     with locks.locked(raw.folder):
         inputs = _inputs(plan.source, raw)
-        unchanged = not force and _is_current(raw, inputs)
-        if unchanged:
-            raw.manifest.touch()
-        else:
-            with files.atomic_folder(raw.folder) as folder:
-                fetched = _fetch(plan.source, folder)
-                record = {
-                    "stage": "download",
-                    "inputs": inputs,
-                    "kind": fetched.kind,
-                    "source": plan.source.kind,
-                    "origin": fetched.origin,
-                    "downloaded_at": provenance.now(),
-                    "files": _verify(folder, fetched, ROWS.get(plan.source.kind, {})),
-                }
-                files.write_json(folder / raw.manifest.name, record)
-        manifest = records.read(raw.manifest, RawManifest)
+        found = None if force else _current(raw, inputs)
+        manifest = found or _replace(raw, plan.source, inputs)
     return DownloadResult(
-        unchanged,
+        found is not None,
         plan.source.name,
         manifest["kind"],
         manifest["origin"],
@@ -104,12 +89,28 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
     return {"source": source.kind, **local.identify(source.path)}
 
 
-def _is_current(raw: RawFolder, inputs: dict[str, Any]) -> bool:
-    if not provenance.is_current(raw.manifest, inputs, [raw.train, raw.test]):
-        return False
-    recorded = records.read(raw.manifest, RawManifest)["files"]
-    known = (raw.train, raw.test, raw.sample_submission, raw.answer_key)
-    return all(path.exists() for path in known if path.name in recorded)
+def _current(raw: RawFolder, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    def recorded(manifest: dict[str, Any]) -> dict[Path, str]:
+        return {raw.folder / name: file["sha256"] for name, file in manifest["files"].items()}
+
+    return due.current_record(raw.manifest, inputs, shape=RawManifest, outputs=recorded)
+
+
+def _replace(raw: RawFolder, source: Source, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Fetch all files anew; the folder takes the place of the old one when all is well."""
+    with files.atomic_folder(raw.folder) as folder:
+        fetched = _fetch(source, folder)
+        manifest = {
+            "stage": "download",
+            "inputs": inputs,
+            "kind": fetched.kind,
+            "source": source.kind,
+            "origin": fetched.origin,
+            "downloaded_at": provenance.now(),
+            "files": _verify(folder, fetched, ROWS.get(source.kind, {})),
+        }
+        files.write_json(folder / raw.manifest.name, manifest)
+    return manifest
 
 
 def _fetch(source: Source, into: Path) -> Fetched:

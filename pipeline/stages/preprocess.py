@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits import dataset
+from pipeline.digits import csv_reader, dataset
 from pipeline.digits.csv_reader import read_blocks
 from pipeline.digits.header import SIDE_PIXELS
 from pipeline.digits.records import Preprocessed, ProcessedManifest, RawManifest
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RawFolder
 from pipeline.runs.metrics import CLASSES
-from pipeline.system import files, locks, provenance, records
+from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.array_files import RowsFile
 from pipeline.system.errors import PipelineError
 
@@ -60,15 +60,11 @@ def preprocess(plan: Plan, *, force: bool = False) -> PreprocessResult:
     with locks.locked(raw.folder), dataset.locked(processed):
         manifest = records.read(raw.manifest, RawManifest)
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
-        arrays = [processed.train_images, processed.train_labels, processed.test_images]
-        unchanged = not force and provenance.is_current(processed.manifest, inputs, arrays)
-        if unchanged:
-            processed.manifest.touch()
-        else:
-            _replace(processed, raw, manifest, inputs)
-        record = records.read(processed.manifest, Preprocessed)
+        inputs["reading"] = csv_reader.VERSION
+        found = None if force else _current(processed, inputs)
+        record = found or _replace(processed, raw, manifest, inputs)
     return PreprocessResult(
-        unchanged,
+        found is not None,
         plan.source.name,
         processed.folder,
         record["arrays"]["train_images"]["shape"][0],
@@ -78,14 +74,24 @@ def preprocess(plan: Plan, *, force: bool = False) -> PreprocessResult:
     )
 
 
+def _current(processed: ProcessedFolder, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    def recorded(record: dict[str, Any]) -> dict[Path, str]:
+        return {
+            processed.folder / f"{name}.npy": array["sha256"]
+            for name, array in record["arrays"].items()
+        }
+
+    return due.current_record(processed.manifest, inputs, shape=Preprocessed, outputs=recorded)
+
+
 def _csv_files(raw: RawFolder) -> tuple[Path, Path]:
     return raw.train, raw.test
 
 
 def _replace(
-    processed: ProcessedFolder, raw: RawFolder, manifest: dict[str, Any], inputs: dict[str, str]
-) -> None:
-    """Make the folder anew from the raw files; its manifest is written last."""
+    processed: ProcessedFolder, raw: RawFolder, manifest: dict[str, Any], inputs: dict[str, Any]
+) -> dict[str, Any]:
+    """Make the folder anew from the raw files; its manifest, which is returned, comes last."""
     start = time.perf_counter()
     with files.atomic_folder(processed.folder) as folder:
         new = ProcessedFolder(folder)
@@ -99,18 +105,17 @@ def _replace(
             _, test_arrays = test_job.result()
         arrays = train_arrays | test_arrays
         _keep_folds(processed, new, arrays)
-        files.write_json(
-            new.manifest,
-            {
-                "stage": "preprocess",
-                "inputs": inputs,
-                "arrays": arrays,
-                "class_counts": class_counts.tolist(),
-                "raw": manifest,
-                "finished_at": provenance.now(),
-                "seconds": round(time.perf_counter() - start, 3),
-            },
-        )
+        record = {
+            "stage": "preprocess",
+            "inputs": inputs,
+            "arrays": arrays,
+            "class_counts": class_counts.tolist(),
+            "raw": manifest,
+            "finished_at": provenance.now(),
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+        files.write_json(new.manifest, record)
+    return record
 
 
 def _convert(

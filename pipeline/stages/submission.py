@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.digits import dataset
-from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission, write_submission
+from pipeline.kaggle import submission_csv
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble
 from pipeline.runs.metrics import CLASSES, Accuracy
+from pipeline.runs.records import SentRecord
 from pipeline.runs.run import TrainedRun, check_models, hold_out_accuracy, read_run, require_run
-from pipeline.system import files, locks, provenance
+from pipeline.system import due, files, locks, provenance
 from pipeline.system.array_files import RowsFile
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint, prediction
@@ -51,25 +53,17 @@ def submission(plan: Plan, *, force: bool = False) -> SubmissionResult:
         run = read_run(plan)
         accuracy = hold_out_accuracy(run)
         written = {**_origin(run), "hold_out": _as_json(accuracy)}
-        unchanged = not force and _is_current(plan, written)
-        if unchanged:
-            # The Makefile compares times of the CSV, so it counts as made now.
-            csv.touch()
-            record.touch()
-        else:
-            _write(plan, run, written, force=force)
-        probabilities = _kept(folder, int(written["test_csv"]["rows"]))
-        counts = np.zeros(CLASSES, np.int64)
-        for part in ensemble.in_parts(probabilities):
-            counts += np.bincount(part.argmax(axis=1), minlength=CLASSES)
+        found = None if force else _current(record, written)
+        written = found or _write(plan, run, written, force=force)
+    rows = int(written["rows"])
     return SubmissionResult(
-        unchanged,
+        found is not None,
         plan.run,
         csv,
-        len(probabilities),
-        tuple(counts.tolist()),
+        rows,
+        tuple(written["predicted_counts"]),
         accuracy,
-        written["kind"] == "competition" and len(probabilities) == COMPETITION_ROWS,
+        written["kind"] == "competition" and rows == COMPETITION_ROWS,
     )
 
 
@@ -78,7 +72,7 @@ def _origin(run: TrainedRun) -> dict[str, Any]:
     training, raw = run.training, run.raw
     return {
         "stage": "submission",
-        "inputs": run.test_inputs,
+        "inputs": {**run.test_inputs, "csv": submission_csv.VERSION},
         "run": run.folder.name,
         "recipe": training["recipe_name"],
         "seed": training["seed"],
@@ -99,29 +93,20 @@ def _as_json(accuracy: Accuracy) -> dict[str, Any]:
     }
 
 
-def _is_current(plan: Plan, written: dict[str, Any]) -> bool:
-    """Whether the CSV is there, unedited, and its record would say the same again."""
-    csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    probabilities = plan.workspace.run(plan.run).test_probabilities
-    if not provenance.is_current(record, written["inputs"], [csv, probabilities]):
-        return False
-    recorded = files.read_json(record)
-    same = all(recorded.get(key) == value for key, value in written.items())
-    return same and recorded.get("csv_sha256") == files.sha256(csv)
+def _current(record: Path, written: dict[str, Any]) -> dict[str, Any] | None:
+    """The CSV's record, if the CSV is unedited and its record would say the same again."""
+    found = due.current_record(record, written["inputs"], shape=SentRecord)
+    same = found and all(found.get(key) == value for key, value in written.items())
+    return found if same else None
 
 
-def _write(
-    plan: Plan,
-    run: TrainedRun,
-    written: dict[str, Any],
-    *,
-    force: bool,
-) -> None:
+def _write(plan: Plan, run: TrainedRun, written: dict[str, Any], *, force: bool) -> dict[str, Any]:
+    """Predict and write the CSV; return its record, which begins with ``written``."""
     started = time.perf_counter()
     raw = plan.workspace.raw(plan.source.name)
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed):
-        images = dataset.load(processed).test_images
+        images = dataset.load_test_images(processed)
     test_rows = int(written["test_csv"]["rows"])
     if len(images) != test_rows:
         raise PipelineError(
@@ -132,22 +117,31 @@ def _write(
     sample = raw.sample_submission if raw.sample_submission.exists() else None
     if sample is not None:
         # Before anything is written, so that a sample that does not fit leaves no CSV behind.
-        check_submission(sample, test_rows=test_rows)
+        submission_csv.check_submission(sample, test_rows=test_rows)
     probabilities = _predict(run, images, force=force)
-    parts = ensemble.in_parts(probabilities)
-    write_submission(csv, (label for part in parts for label in part.argmax(axis=1)))
-    rows = check_submission(csv, sample=sample, test_rows=test_rows)
-    files.write_json(
-        plan.workspace.submission_record(plan.run),
-        {
-            **written,
-            "csv_sha256": files.sha256(csv),
-            "rows": rows,
-            "seconds": round(time.perf_counter() - started, 3),
-            "environment": provenance.environment(),
-            "finished_at": provenance.now(),
-        },
-    )
+    counts = np.zeros(CLASSES, np.int64)
+
+    def labels() -> Iterator[int]:
+        for part in ensemble.in_parts(probabilities):
+            found = part.argmax(axis=1)
+            counts[:] += np.bincount(found, minlength=CLASSES)
+            yield from found
+
+    submission_csv.write_submission(csv, labels())
+    rows = submission_csv.check_submission(csv, sample=sample, test_rows=test_rows)
+    checksum = files.sha256(csv)
+    record = {
+        **written,
+        "outputs": {csv.name: checksum},
+        "csv_sha256": checksum,
+        "rows": rows,
+        "predicted_counts": counts.tolist(),
+        "seconds": round(time.perf_counter() - started, 3),
+        "environment": provenance.environment(),
+        "finished_at": provenance.now(),
+    }
+    files.write_json(plan.workspace.submission_record(plan.run), record)
+    return record
 
 
 def _kept(folder: RunFolder, rows: int) -> ensemble.Probabilities:
@@ -167,7 +161,7 @@ def _predict(
     """
     folder, inputs = run.folder, run.test_inputs
     found: Iterator[ensemble.Probabilities]
-    if not force and provenance.is_current(folder.test_record, inputs, [folder.test_probabilities]):
+    if not force and due.current_record(folder.test_record, inputs):
         return _kept(folder, len(images))
     if run.members:
         members = []
@@ -182,9 +176,14 @@ def _predict(
         file = RowsFile(stream, (len(images), CLASSES), np.float32)
         for probabilities in found:
             file.add(probabilities)
-        file.finish()
+        checksum = file.finish()
     files.write_json(
         folder.test_record,
-        {"stage": "submission", "inputs": inputs, "finished_at": provenance.now()},
+        {
+            "stage": "submission",
+            "inputs": inputs,
+            "outputs": {folder.test_probabilities.name: checksum},
+            "finished_at": provenance.now(),
+        },
     )
     return _kept(folder, len(images))

@@ -14,7 +14,7 @@ from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, accuracy_of
 from pipeline.runs.records import MeasuredRecord, SubmissionRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, predicted_by, read_run, require_run
-from pipeline.system import files, locks, provenance, records
+from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
@@ -67,9 +67,7 @@ def summary(plan: Plan, *, force: bool = False) -> SummaryResult:
             notice=notice,
         )
         unchanged = not force and folder.summary.exists() and _same(folder.summary, text)
-        if unchanged:
-            folder.summary.touch()
-        else:
+        if not unchanged:
             files.write_text(folder.summary, text)
     return SummaryResult(
         unchanged,
@@ -107,8 +105,9 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
         return None
     path = run.folder.score
     inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
-    if not force and provenance.is_current(path, inputs, []):
-        return Accuracy(**records.read(path, MeasuredRecord)["accuracy"])
+    found = None if force else due.current_record(path, inputs, shape=MeasuredRecord)
+    if found is not None:
+        return Accuracy(**found["accuracy"])
     rows = int(run.raw["files"]["test.csv"]["rows"])
     answers = read_submission(key, test_rows=rows)
     labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)
@@ -119,6 +118,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
         {
             "stage": "summary",
             "inputs": inputs,
+            "outputs": {},
             "run": plan.run,
             "accuracy": asdict(accuracy),
             "finished_at": provenance.now(),

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.digits import dataset
 from pipeline.plan.members import members_of, seed_of
 from pipeline.plan.plan import Plan
+from pipeline.plan.requests import record_request
 from pipeline.runs import ensemble
-from pipeline.runs.run import networks_of, read_run, read_training
-from pipeline.system import files, locks, provenance
+from pipeline.runs.run import networks_of, read_run
+from pipeline.system import due, files, locks, provenance
 from pipeline.training.executors import Executor, make_executor
-from pipeline.training.network_run import remove_checkpoints
+from pipeline.training.network_run import Trained, remove_checkpoints
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,7 @@ class TrainResult:
     networks: int = 1
 
 
-def train(
-    plan: Plan,
-    *,
-    force: bool = False,
-    executor: Executor | None = None,
-) -> TrainResult:
+def train(plan: Plan, *, force: bool = False, executor: Executor | None = None) -> TrainResult:
     """Train the plan's run, or go on with it where it was interrupted.
 
     An ensemble trains those of its members that are not trained yet, each as a run of its own.
@@ -53,17 +48,16 @@ def train(
     executor = executor or make_executor("local", None)
     members = members_of(plan)
     if members:
-        recipe_file = None if plan.blend else provenance.file_record(plan.recipe)
         with locks.locked(plan.workspace.run(plan.run).folder):
             networks = () if plan.blend else members
-            all_there = executor.train(networks, each="member", force=force)
-            unchanged = _record_ensemble(plan, members, recipe_file, keep=all_there and not force)
+            trained = executor.train(networks, each="member", force=force)
+            keep = not force and all(member.unchanged for member in trained)
+            found = _record_ensemble(plan, members, keep=keep)
     else:
-        unchanged = executor.train([plan], each="", force=force)
-    run = plan.workspace.run(plan.run)
-    record = read_training(run)
+        [found] = executor.train([plan], each="", force=force)
+    run, record = plan.workspace.run(plan.run), found.record
     return TrainResult(
-        unchanged=unchanged,
+        unchanged=found.unchanged,
         run=run.name,
         folder=run.folder,
         epochs=record["epochs"],
@@ -95,17 +89,10 @@ def train_together(
         train(plan)
 
 
-def _record_ensemble(
-    plan: Plan,
-    members: Sequence[Plan],
-    recipe_file: dict[str, Any] | None,
-    *,
-    keep: bool,
-) -> bool:
+def _record_ensemble(plan: Plan, members: Sequence[Plan], *, keep: bool) -> Trained:
     """Write the ensemble's record, unless the one that is there may be kept and is current.
 
-    recipe_file: what the file was when it was read, and not when it was edited later.
-    Returns whether it was kept. The run's lock is the caller's.
+    The run's lock is the caller's.
     """
     run = plan.workspace.run(plan.run)
     trained = [read_run(member) for member in members]
@@ -116,11 +103,10 @@ def _record_ensemble(
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed):
         record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
-    unchanged = keep and provenance.is_current(run.training, record["inputs"], [])
-    plan.record_request()
-    if unchanged:
-        run.training.touch()
-        return True
+    found = due.current_record(run.training, record["inputs"]) if keep else None
+    record_request(plan)
+    if found is not None:
+        return Trained(found, unchanged=True)
     # Left by a network that was trained under this name before.
     for path in (run.model, run.refit, run.history):
         path.unlink(missing_ok=True)
@@ -130,20 +116,19 @@ def _record_ensemble(
         for member in trained
     ]
     files.write_json(run.recipe, {"members": recipes})
-    files.write_json(
-        run.training,
-        {
-            **record,
-            "run": run.name,
-            "recipe_name": _ensemble_name(plan),
-            "recipe_file": recipe_file,
-            "overrides": list(plan.overrides),
-            "data": trained[0].raw,
-            "environment": provenance.environment(),
-            "finished_at": provenance.now(),
-        },
-    )
-    return False
+    recipe = plan.recipe
+    record |= {
+        "outputs": due.checksums(run.recipe),
+        "run": run.name,
+        "recipe_name": _ensemble_name(plan),
+        "recipe_file": None if plan.blend else provenance.file_record(recipe.path, recipe.sha256),
+        "overrides": list(plan.overrides),
+        "data": trained[0].raw,
+        "environment": provenance.environment(),
+        "finished_at": provenance.now(),
+    }
+    files.write_json(run.training, record)
+    return Trained(record, unchanged=False)
 
 
 def _ensemble_name(plan: Plan) -> str:

@@ -9,13 +9,12 @@ import numpy as np
 
 from pipeline.digits import dataset, folds
 from pipeline.plan.plan import Plan
-from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble, metrics
 from pipeline.runs.ensemble import HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
 from pipeline.runs.records import EnsembleMetricsRecord, MetricsRecord
-from pipeline.runs.run import TrainedRun, member_plan, read_run, require_run
-from pipeline.system import files, locks, provenance, records
+from pipeline.runs.run import READING, TrainedRun, member_plan, read_run, require_run
+from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint, prediction
 
@@ -50,24 +49,15 @@ def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
     with locks.locked(folder.folder):
         run = read_run(plan)
         inputs = _inputs(run)
-        unchanged = not force and provenance.is_current(
-            folder.validation, inputs, [folder.hold_out]
-        )
-        if unchanged:
-            folder.validation.touch()
-        elif run.members:
-            _measure_ensemble(plan, run, inputs, force=force)
-        else:
-            _measure(plan, run, inputs)
-    return _result(folder, unchanged=unchanged)
+        shape = EnsembleMetricsRecord if run.members else MetricsRecord
+        found = None if force else due.current_record(folder.validation, inputs, shape=shape)
+        record = found or _measure(plan, run, inputs, force=force)
+    return _result(run, record, unchanged=found is not None)
 
 
-def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
-    record = files.read_json(folder.validation)
-    shape = EnsembleMetricsRecord if "members" in record else MetricsRecord
-    records.check(folder.validation, record, shape)
-    measured = Metrics.from_json(record)
-    if "members" not in record:
+def _result(run: TrainedRun, record: dict[str, Any], *, unchanged: bool) -> ValidateResult:
+    folder, measured = run.folder, Metrics.from_json(record)
+    if not run.members:
         return ValidateResult(unchanged, folder.name, measured, folder.validation)
     per_row = record["networks"]["per_row"]
     return ValidateResult(
@@ -82,81 +72,74 @@ def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
 
 
 def _inputs(run: TrainedRun) -> dict[str, Any]:
-    code = files.sha256(Path(metrics.__file__))
-    if run.members:
-        return {
-            "model": run.model_sha256,
-            "data": run.data_sha256,
-            "code": [code, files.sha256(Path(ensemble.__file__))],
-        }
-    return {
+    inputs: dict[str, Any] = {
         "model": run.model_sha256,
-        "split": folds.split_values(run.training["split"]),
         "data": run.data_sha256,
-        "code": code,
+        "metrics": metrics.VERSION,
+        **READING,
     }
+    if not run.members:
+        inputs["split"] = folds.split_values(run.training["split"])
+    return inputs
 
 
-def _measure_ensemble(
-    plan: Plan,
-    run: TrainedRun,
-    inputs: dict[str, Any],
-    *,
-    force: bool,
-) -> None:
+def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any], *, force: bool) -> dict[str, Any]:
+    """Write what the run reads in digits that it never saw, and return the record of it."""
     started = time.perf_counter()
+    read = _read_with_members if run.members else _read_with_network
+    held_out, of_members = read(plan, run, force=force)
+    measured = metrics.measure(held_out.labels, held_out.probabilities, rows=held_out.rows)
+    if not run.members:
+        _compare_with_training(run, measured)
+    with files.atomic_write(run.folder.hold_out) as stream:
+        np.savez(stream, **vars(held_out))
+    record = {
+        "stage": "validate",
+        "inputs": inputs,
+        "outputs": due.checksums(run.folder.hold_out),
+        "run": plan.run,
+        **measured.to_json(),
+        **of_members,
+        "seconds": round(time.perf_counter() - started, 3),
+        "finished_at": provenance.now(),
+    }
+    files.write_json(run.folder.validation, record)
+    return record
+
+
+def _read_with_members(
+    plan: Plan, run: TrainedRun, *, force: bool
+) -> tuple[HeldOut, dict[str, Any]]:
     found = []
     for member in run.members:
         validate(member_plan(plan, member.folder.name), force=force)
         found.append(HeldOut.read(member.folder.hold_out))
     combined = ensemble.combine(found)
-    measured = metrics.measure(combined.labels, combined.probabilities, rows=combined.rows)
-    with files.atomic_write(run.folder.hold_out) as stream:
-        np.savez(stream, **vars(combined))
-    files.write_json(
-        run.folder.validation,
-        {
-            "stage": "validate",
-            "inputs": inputs,
-            "run": plan.run,
-            **measured.to_json(),
-            "members": [
-                member.to_json() for member in ensemble.measure_members(found, run.members)
-            ],
-            "networks": {
-                "per_row": [int(combined.networks.min()), int(combined.networks.max())],
-                "per_test_digit": run.networks,
-            },
-            "seconds": round(time.perf_counter() - started, 3),
-            "finished_at": provenance.now(),
+    members = ensemble.measure_members(found, run.members)
+    return combined, {
+        "members": [member.to_json() for member in members],
+        "networks": {
+            "per_row": [int(combined.networks.min()), int(combined.networks.max())],
+            "per_test_digit": run.networks,
         },
-    )
+    }
 
 
-def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
-    started = time.perf_counter()
+def _read_with_network(
+    plan: Plan,
+    run: TrainedRun,
+    *,
+    force: bool,  # noqa: ARG001
+) -> tuple[HeldOut, dict[str, Any]]:
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed):
-        digits = dataset.load(processed)
-        rows = folds.find_split(processed, inputs["split"]).hold_out_rows
-    labels = digits.train_labels[rows]
+        digits = dataset.load_labelled(processed)
+        split = folds.find_split(digits.labels, processed.folds, run.training["split"])
+    rows = split.hold_out_rows
     model = checkpoint.load_model(run.folder.model)
-    probabilities = prediction.predict(model, digits.train_images, rows)
-    measured = metrics.measure(labels, probabilities, rows=rows)
-    _compare_with_training(run, measured)
-    with files.atomic_write(run.folder.hold_out) as stream:
-        np.savez(stream, rows=rows.astype(np.int64), labels=labels, probabilities=probabilities)
-    files.write_json(
-        run.folder.validation,
-        {
-            "stage": "validate",
-            "inputs": inputs,
-            "run": plan.run,
-            **measured.to_json(),
-            "seconds": round(time.perf_counter() - started, 3),
-            "finished_at": provenance.now(),
-        },
-    )
+    probabilities = prediction.predict(model, digits.images, rows)
+    networks = np.ones(len(rows), np.int64)
+    return HeldOut(rows.astype(np.int64), digits.labels[rows], probabilities, networks), {}
 
 
 def _compare_with_training(run: TrainedRun, measured: Metrics) -> None:

@@ -1,19 +1,16 @@
-"""What every record says of its making, and whether what a record stands for is still current."""
+"""What every record says of its making: time, commit, versions, machine."""
 
-import json
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pipeline.system.cores import available_cores, blas_library
-from pipeline.system.errors import PipelineError
-from pipeline.system.files import read_json, sha256
 
 # All that pyproject.toml asks for, extras apart: the package need not be installed to be run.
 PACKAGES = (
@@ -71,10 +68,10 @@ def environment() -> dict[str, Any]:
     }
 
 
-def file_record(path: Path) -> dict[str, Any]:
+def file_record(path: Path, checksum: str | None) -> dict[str, Any]:
     """Return what a record says of a file of the user's, such as a recipe.
 
-    path: from the clone's top, if it is in there.  sha256: None if there is no such file.
+    path: from the clone's top, if it is in there.  sha256: of what was read of it; None of nothing.
     in_git: whether git keeps it; None outside of a clone.
     """
     inside = path.resolve().is_relative_to(_REPOSITORY)
@@ -83,7 +80,7 @@ def file_record(path: Path) -> dict[str, Any]:
         in_git = inside and _git("ls-files", "--error-unmatch", "--", str(path)) is not None
     return {
         "path": str(path.resolve().relative_to(_REPOSITORY) if inside else path),
-        "sha256": sha256(path) if path.is_file() else None,
+        "sha256": checksum,
         "in_git": in_git,
     }
 
@@ -110,19 +107,6 @@ def as_text(value: Any) -> str:
 def has_commit(commit: str) -> bool:
     """Whether the clone in which this code lies knows a commit."""
     return _is_clone() and _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
-
-
-def is_current(record: Path, inputs: Mapping[str, Any], outputs: Iterable[Path]) -> bool:
-    """Whether ``record`` was made from ``inputs`` and all ``outputs`` are there.
-
-    A damaged record is not current: its stage writes it anew.
-    """
-    try:
-        recorded = read_json(record).get("inputs")
-    except (FileNotFoundError, PipelineError):
-        return False
-    as_json = json.loads(json.dumps(inputs))
-    return bool(recorded == as_json) and all(path.exists() for path in outputs)
 
 
 def _is_clone() -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import hashlib
 import io
 import math
 from collections.abc import Callable
@@ -126,14 +125,6 @@ def make_training(recipe: Recipe, rows: int, *, holds_out: bool = True) -> Train
         recipe.seed,
         nn.make_schedule(recipe.schedule.model_dump()),
     )
-
-
-def code_checksum() -> str:
-    """Return a checksum of the network's code: other code is another experiment."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(nn.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def workers_for(training: Training) -> int:

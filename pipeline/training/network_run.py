@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline import nn
 from pipeline.digits import dataset
+from pipeline.digits.dataset import Labelled
 from pipeline.digits.folds import Split, find_split
 from pipeline.nn import Examples, Score, Training
 from pipeline.plan.plan import Plan
+from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import RunFolder
 from pipeline.recipes.recipe import Recipe, read_recipe
-from pipeline.system import files, locks, provenance
+from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import TrainStart, reporter
 from pipeline.training import prediction
 from pipeline.training.checkpoint import save_model
 from pipeline.training.fitting import (
     History,
-    code_checksum,
     fit,
     make_training,
     resume,
@@ -28,22 +29,22 @@ from pipeline.training.fitting import (
 )
 from pipeline.training.prediction import Model
 
-Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that is trained: its training.json, and whether it was there already."""
+
+    record: dict[str, Any]
+    unchanged: bool
 
 
-def train_network(
-    plan: Plan,
-    *,
-    force: bool,
-    recipe: Recipe | None = None,
-) -> bool:
-    """Train one network's run, or go on with it; return whether it was trained already.
+def train_network(plan: Plan, *, force: bool, recipe: Recipe | None = None) -> Trained:
+    """Train one network's run, or go on with it, unless it is trained already.
 
     recipe: that of a record, to train by instead of what the plan's file says today.
     After an interruption at any time the weights end with the same bits as without one.
     Raises PipelineError if the arrays are missing, the recipe is wrong or training diverges.
     """
-    recipe_file = provenance.file_record(plan.recipe)  # as it is read here, and not edited later
     recipe = recipe or resolve_recipe(plan)
     processed = plan.workspace.processed(plan.source.name)
     run = plan.workspace.run(plan.run)
@@ -51,17 +52,16 @@ def train_network(
         with dataset.locked(processed):
             manifest = dataset.read_manifest(processed)
             inputs = inputs_of(manifest, recipe)
-            unchanged = not force and is_trained(plan, recipe, inputs)
-            work = None
-            if not unchanged:
-                split = find_split(processed, recipe.split.record)
-                digits, checksum = dataset.load_labelled(processed), files.sha256(split.path)
-                work = _Work(plan, recipe, recipe_file, inputs, digits, split, checksum)
-        if work is not None:
-            if force:
-                remove_checkpoints(run)
-            work.run_all(manifest["raw"])
-    return unchanged
+            found = None if force else current_training(plan, inputs)
+            if found is not None:
+                return Trained(found, unchanged=True)
+            digits = dataset.load_labelled(processed)
+            split = find_split(digits.labels, processed.folds, recipe.split.record)
+            checksum = files.sha256(split.path)
+        if force:
+            remove_checkpoints(run)
+        work = _Work(plan, recipe, inputs, digits, split, checksum)
+        return Trained(work.run_all(manifest["raw"]), unchanged=False)
 
 
 def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
@@ -70,19 +70,17 @@ def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
     manifest: of the arrays.
     """
     data = {name: manifest["arrays"][name]["sha256"] for name in ("train_images", "train_labels")}
-    return {"data": data, "recipe": identifying(recipe), "code": code_checksum()}
+    return {"data": data, "recipe": identifying(recipe), "arithmetic": nn.ARITHMETIC}
 
 
-def is_trained(plan: Plan, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
-    """Whether the plan's run was made of ``inputs``; then it counts as trained just now."""
+def current_training(plan: Plan, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the record of the plan's run if it was made of ``inputs`` and its files are whole."""
     run = plan.workspace.run(plan.run)
-    outputs = [run.model, run.refit] if recipe.split.refit else [run.model]
-    if not provenance.is_current(run.training, inputs, outputs):
-        return False
-    plan.record_request()
-    remove_checkpoints(run)  # if killed just before that, after the record
-    run.training.touch()
-    return True
+    record = due.current_record(run.training, inputs)
+    if record is not None:
+        record_request(plan)
+        remove_checkpoints(run)  # if killed just before that, after the record
+    return record
 
 
 def resolve_recipe(plan: Plan) -> Recipe:
@@ -99,11 +97,10 @@ def identifying(recipe: Recipe) -> dict[str, Any]:
 def examples(digits: Labelled, rows: prediction.Array) -> Examples:
     """Return these rows of the labelled digits.
 
-    digits: images (N, 28, 28) and labels (N,), both uint8.  rows: (n,) whole numbers.
+    rows: (n,) whole numbers.
     """
-    images, labels = digits
     # The images stay the map that they are: of a large one, rows are read past it.
-    return Examples(images, np.asarray(labels), rows)
+    return Examples(digits.images, np.asarray(digits.labels), rows)
 
 
 def measure(model: Model, held_out: Examples) -> tuple[float, float]:
@@ -126,22 +123,23 @@ class _Work:
 
     plan: Plan
     recipe: Recipe
-    recipe_file: dict[str, Any]
     inputs: dict[str, Any]
     digits: Labelled
     split: Split
     split_sha256: str
 
-    def run_all(self, raw_manifest: dict[str, Any]) -> None:
-        """Train, save and measure; the record is written last, the checkpoints go after it.
+    def run_all(self, raw_manifest: dict[str, Any]) -> dict[str, Any]:
+        """Train, save and measure; return the record, which is written last.
 
         The first checkpoint stays until then, so that an interruption of the second network
         costs nothing of the first.
         """
         run, recipe, split = self.folder, self.recipe, self.split
-        environment = provenance.environment()  # of the code that is loaded, not of a later one
+        # Of the code that is loaded and the file that was read, not of later ones.
+        environment = provenance.environment()
+        file_record = provenance.file_record(self.plan.recipe.path, self.plan.recipe.sha256)
         training = self._make_training()
-        self.plan.record_request()
+        record_request(self.plan)
         history = resume(training, run.checkpoint, self.inputs)
         files.write_json(run.recipe, recipe.model_dump(mode="json"))
         train, held_out = self._examples(split.training_rows), self._examples(split.hold_out_rows)
@@ -151,37 +149,37 @@ class _Work:
         loss, accuracy = measure(model, held_out)
         epochs = history.kept_epoch(patience=recipe.training.patience)
         refit = self._refit(epochs)
-        files.write_json(
-            run.training,
-            {
-                "stage": "train",
-                "inputs": self.inputs,
-                "run": run.name,
-                "recipe_name": self.plan.recipe_name,
-                "recipe_file": self.recipe_file,
-                "overrides": list(self.plan.overrides),
-                "seed": recipe.seed,
-                "model_sha256": files.sha256(run.model),
-                "refit": refit,
-                "parameters": training.network.parameter_count,
-                "split": {
-                    **recipe.split.record,
-                    "training_rows": len(split.training_rows),
-                    "hold_out_rows": len(split.hold_out_rows),
-                    "file": split.path.name,
-                    "sha256": self.split_sha256,
-                },
-                "epochs": epochs,
-                "hold_out_accuracy": accuracy,
-                "hold_out_loss": loss,
-                "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
-                "images_per_second": history.images_per_second,
-                "data": raw_manifest,
-                "environment": environment,
-                "finished_at": provenance.now(),
+        record = {
+            "stage": "train",
+            "inputs": self.inputs,
+            "outputs": due.checksums(run.recipe, run.history, run.model, run.refit),
+            "run": run.name,
+            "recipe_name": self.plan.recipe_name,
+            "recipe_file": file_record,
+            "overrides": list(self.plan.overrides),
+            "seed": recipe.seed,
+            "model_sha256": files.sha256(run.model),
+            "refit": refit,
+            "parameters": training.network.parameter_count,
+            "split": {
+                **recipe.split.record,
+                "training_rows": len(split.training_rows),
+                "hold_out_rows": len(split.hold_out_rows),
+                "file": split.path.name,
+                "sha256": self.split_sha256,
             },
-        )
+            "epochs": epochs,
+            "hold_out_accuracy": accuracy,
+            "hold_out_loss": loss,
+            "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
+            "images_per_second": history.images_per_second,
+            "data": raw_manifest,
+            "environment": environment,
+            "finished_at": provenance.now(),
+        }
+        files.write_json(run.training, record)
         remove_checkpoints(run)
+        return record
 
     @property
     def folder(self) -> RunFolder:

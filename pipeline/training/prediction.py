@@ -12,6 +12,9 @@ from pipeline.system.cores import available_cores, single_threaded_blas
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Raised when the views change: what was made with another version is made again.
+VERSION = 1
+
 # By how many pixels (down, right) each view shows the digit shifted: as it is first.
 _BESIDE = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 _DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))

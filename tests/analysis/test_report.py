@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.analysis.report import report
-from pipeline.plan.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.train import train

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from pipeline.plan.makefile import escape
+
 from pipeline.plan.workspace import Workspace
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import read_json, write_text

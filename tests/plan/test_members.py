@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pipeline.plan.makefile import make_variables
+
 from pipeline.plan.members import members_of, plan_blend, read_members, recipe_files
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, make_plan, parse_folds
+from pipeline.plan.plan import Plan, make_plan, parse_folds
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import read_json
 
@@ -54,7 +55,7 @@ def plan_of(workspace: Workspace) -> Callable[..., Plan]:
 
 def test_a_recipe_of_a_network_has_none(plan_of: Callable[..., Plan]) -> None:
     assert members_of(plan_of(recipe="mlp")) == ()
-    assert read_members(RECIPE_FOLDER / "mlp.toml") is None
+    assert read_members(RecipeFile(RECIPE_FOLDER / "mlp.toml")) is None
 
 
 def test_members_are_the_runs_that_they_are_alone(

@@ -8,17 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.plan.plan import (
-    RECIPE_FOLDER,
-    Plan,
-    Source,
-    find_recipe,
-    find_source,
-    make_plan,
-    parse_seed,
-    split_overrides,
-)
+from pipeline.plan.plan import Plan, Source, find_source, make_plan, parse_seed, split_overrides
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER, find_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import write_json
 

@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 
 from pipeline.plan.members import read_members
-from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.recipes.differences import Setting, differences
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 
 
 def resolved(name: str, *overrides: str, seed: int | None = None) -> dict[str, Any]:
-    recipe = read_recipe(RECIPE_FOLDER / f"{name}.toml", seed=seed, overrides=overrides)
+    recipe = read_recipe(RecipeFile(RECIPE_FOLDER / f"{name}.toml"), seed=seed, overrides=overrides)
     return recipe.model_dump(mode="json")
 
 
@@ -130,7 +130,10 @@ def test_a_blend_of_ensembles_is_looked_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml") if not read_members(path))
+    "name",
+    sorted(
+        path.stem for path in RECIPE_FOLDER.glob("*.toml") if not read_members(RecipeFile(path))
+    ),
 )
 def test_every_recipe_can_stand_beside_another(name: str) -> None:
     assert found(resolved(name), resolved("smoke", seed=3))["seed"][1] == "3"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.ranges import Range
 from pipeline.recipes.recipe import range_faults, read_recipe, with_settings
 from pipeline.system.errors import PipelineError
@@ -120,7 +120,7 @@ def test_the_recipes_that_a_search_is_offered_for() -> None:
     searched = {path.stem for path in RECIPE_FOLDER.glob("*.toml") if "[tune" in path.read_text()}
     assert searched == {"mlp", "quick"}
     for name in searched:
-        recipe = read_recipe(RECIPE_FOLDER / f"{name}.toml")
+        recipe = read_recipe(RecipeFile(RECIPE_FOLDER / f"{name}.toml"))
         assert recipe.tune is not None
         assert recipe.tune.trials == 40
 

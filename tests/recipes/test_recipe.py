@@ -10,13 +10,17 @@ import pytest
 from pipeline.nn import Network
 from pipeline.nn.network import LAYERS
 from pipeline.plan.members import read_members
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
 
-BUILT_IN = [path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(path) is None]
-ENSEMBLES = [path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(path)]
+BUILT_IN = [
+    path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(RecipeFile(path)) is None
+]
+ENSEMBLES = [
+    path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(RecipeFile(path))
+]
 SMOKE = RECIPE_FOLDER / "smoke.toml"
 
 
@@ -54,7 +58,7 @@ def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
 def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> None:
-    members = read_members(path)
+    members = read_members(RecipeFile(path))
     assert members
     assert {member.recipe for member in members} <= set(BUILT_IN)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.recipes.recipe import read_recipe, with_settings
 from pipeline.recipes.toml_text import recipe_text
 from tests.training.search.tuning_case import write_recipe

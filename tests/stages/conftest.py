@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from tests.kaggle_server import KaggleServer
 from tests.submit_case import ROWS, RUN, Case
 

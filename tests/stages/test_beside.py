@@ -15,8 +15,9 @@ import pytest
 from pipeline.analysis.trace import trace
 from pipeline.digits import dataset
 from pipeline.nn import EpochResult
-from pipeline.plan.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs.metrics import Accuracy
 from pipeline.runs.run import TrainedRun, hold_out_accuracy
 from pipeline.stages.preprocess import preprocess

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.plan import DEFAULT_RECIPE, Plan, Source
+from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import DEFAULT_RECIPE
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import submit_command, summary
 from pipeline.stages.validate import validate

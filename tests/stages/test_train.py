@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.digits import dataset, folds
 from pipeline.nn import EpochResult, batches
-from pipeline.plan.plan import RECIPE_FOLDER, Plan
+from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.stages.train import TrainResult, train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission

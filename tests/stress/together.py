@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source
+from pipeline.plan.plan import Plan, Source
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.system.locks import UNKNOWN
 from tests.kaggle_api import TOKEN, Kaggle
 from tests.kaggle_server import KaggleServer

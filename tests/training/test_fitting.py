@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Training
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.training.checkpoint import save_checkpoint
@@ -52,7 +52,7 @@ def test_a_history_without_numbers_is_damaged(tmp_path: Path, row: str) -> None:
 
 
 def training() -> Training:
-    return make_training(read_recipe(RECIPE_FOLDER / "smoke.toml"), 40)
+    return make_training(read_recipe(RecipeFile(RECIPE_FOLDER / "smoke.toml")), 40)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.nn import Network, predictor
 from pipeline.nn.batches import shift
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.training import prediction
 from pipeline.training.fitting import make_training
@@ -17,7 +17,7 @@ from pipeline.training.prediction import Array, Model, predict, predict_in_turn
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return make_training(read_recipe(RECIPE_FOLDER / "smoke.toml"), 5_000).network
+    return make_training(read_recipe(RecipeFile(RECIPE_FOLDER / "smoke.toml")), 5_000).network
 
 
 def make_images(count: int) -> Array:

@@ -19,6 +19,39 @@ if TYPE_CHECKING:
     from pipeline.training.executors import Executor
 
 
+@click.command(name="all")
+@plan_options
+@track_option
+@executor_options
+def all_(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -> None:
+    """Do every stage that is due, and sum the run up."""
+    from pipeline.cli import show
+    from pipeline.stages.download import download as download_stage
+    from pipeline.stages.preprocess import preprocess as preprocess_stage
+    from pipeline.stages.submission import submission as submission_stage
+    from pipeline.stages.summary import summary as summary_stage
+    from pipeline.stages.train import train as train_stage
+    from pipeline.stages.validate import validate as validate_stage
+    from pipeline.tracking.session import Tracking
+
+    screen = console()
+    if not (downloaded := download_stage(plan, force=force)).unchanged:
+        show.show_download(screen, downloaded)
+    if not (preprocessed := preprocess_stage(plan, force=force)).unchanged:
+        show.show_preprocess(screen, preprocessed)
+    with Tracking(track, plan):
+        with show.TrainingDisplay(screen, each_epoch=executor.one_by_one):
+            trained = train_stage(plan, force=force, executor=executor)
+        if not trained.unchanged:
+            show.show_train(screen, trained)
+        if not (validated := validate_stage(plan, force=force)).unchanged:
+            show.show_validate(screen, validated)
+        if not (written := submission_stage(plan, force=force)).unchanged:
+            show.show_submission(screen, written)
+        summed_up = summary_stage(plan, force=force)
+    show.show_summary(screen, summed_up)
+
+
 @click.command()
 @plan_options
 def download(plan: Plan, *, force: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched, mnist_csv
 from pipeline.system import archive
 from pipeline.system.errors import PipelineError
+from pipeline.system.files import sha256
 
 COMPETITION_FILES = (TRAIN, TEST)
 MNIST_FILES = (mnist_csv.TRAIN, mnist_csv.TEST)
@@ -18,16 +19,12 @@ REMEDY = (
 
 
 def identify(path: Path) -> dict[str, Any]:
-    """Return what tells one state of the user's files from another: their sizes and times."""
+    """Return what tells one state of the user's files from another: their checksums."""
     known = (*COMPETITION_FILES, SAMPLE_SUBMISSION, *MNIST_FILES)
     files = [path / name for name in known] if path.is_dir() else [path]
-    states = {file.name: file.stat() for file in files if file.is_file()}
     return {
         "path": str(path),
-        "files": {
-            name: {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
-            for name, state in states.items()
-        },
+        "files": {file.name: sha256(file) for file in files if file.is_file()},
     }
 
 

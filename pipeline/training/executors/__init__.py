@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.plan.plan import Plan
 from pipeline.system.errors import PipelineError
+from pipeline.training.network_run import Trained
 
 NAMES = ("local", "dask")
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
@@ -21,14 +22,8 @@ class Executor(Protocol):
 
     one_by_one: bool
 
-    def train(
-        self,
-        plans: Sequence[Plan],
-        *,
-        each: str,
-        force: bool,
-    ) -> bool:
-        """Train those runs that are not trained yet; return whether none was due.
+    def train(self, plans: Sequence[Plan], *, each: str, force: bool) -> list[Trained]:
+        """Train those runs that are not trained yet; return all of them, in order.
 
         each: what a run is to the user, such as "member"; "" for one that stands alone.
         Interrupted at any time, the same call goes on, with any executor.

@@ -25,6 +25,7 @@ from pipeline.training.executors.dask_cluster import (
 )
 from pipeline.training.executors.dask_job import Job, find_jobs
 from pipeline.training.executors.dask_worker import Outcome
+from pipeline.training.network_run import Trained
 
 # A lost worker costs so much more than what it did since its last checkpoint.
 ASK_SECONDS = 1.0
@@ -41,19 +42,13 @@ class DaskExecutor:
     def __init__(self, scheduler: str | None) -> None:
         self._scheduler = scheduler
 
-    def train(
-        self,
-        plans: Sequence[Plan],
-        *,
-        each: str,  # noqa: ARG002  (each line names its run)
-        force: bool,
-    ) -> bool:
-        """Train those runs that are not trained yet; return whether none was due."""
+    def train(self, plans: Sequence[Plan], *, each: str, force: bool) -> list[Trained]:  # noqa: ARG002
+        """Train those runs that are not trained yet; return all of them, in order."""
         with ExitStack() as locks:
-            jobs = find_jobs(plans, force=force, held=locks)
+            trained, jobs = find_jobs(plans, force=force, held=locks)
             if jobs:
-                event_loop.run(_Round(jobs, self._scheduler).train())
-        return not jobs
+                event_loop.run(_Round(jobs, trained, self._scheduler).train())
+        return [trained[plan.run] for plan in plans]
 
 
 def layout(tasks: int, cores: int, shards: int) -> tuple[int, int]:
@@ -76,9 +71,11 @@ class _Round:
     def __init__(
         self,
         jobs: list[Job],
+        trained: dict[str, Trained],
         scheduler: str | None,
     ) -> None:
-        self._pending = jobs
+        self._pending = list(jobs)
+        self._trained = trained
         self._running: dict[asyncio.Task[Outcome | None], tuple[Job, str]] = {}
         self._scheduler = scheduler
 
@@ -126,7 +123,8 @@ class _Round:
                 job.lose(label(worker))
                 self._pending.insert(0, job)
             else:
-                job.bring_home(outcome, label(worker))
+                record = job.bring_home(outcome, label(worker))
+                self._trained[job.plan.run] = Trained(record, unchanged=False)
 
     async def _attempt(self, job: Job, worker: str, cores: int) -> Outcome | None:
         """Have a worker train a run; return how that ended, None if the worker was lost."""

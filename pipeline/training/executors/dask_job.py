@@ -12,13 +12,20 @@ from typing import Any
 from pipeline.digits import dataset
 from pipeline.digits.folds import find_split
 from pipeline.plan.plan import Plan
+from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import RunFolder
 from pipeline.recipes.recipe import Recipe
 from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, TrainStart, reporter
 from pipeline.training.executors.dask_worker import Order, Outcome, Report
-from pipeline.training.network_run import inputs_of, is_trained, remove_checkpoints, resolve_recipe
+from pipeline.training.network_run import (
+    Trained,
+    current_training,
+    inputs_of,
+    remove_checkpoints,
+    resolve_recipe,
+)
 
 # A worker that ended this often under one run was most likely ended by it.
 MOST_LOSSES = 3
@@ -95,8 +102,8 @@ class Job:
             )
         reporter().line(f"{self.plan.run}: lost its worker {worker}; goes on elsewhere")
 
-    def bring_home(self, outcome: Outcome, worker: str) -> None:
-        """Put what a finished run left into its folder here, the record last.
+    def bring_home(self, outcome: Outcome, worker: str) -> dict[str, Any]:
+        """Put what a finished run left into its folder here, the record, which it returns, last.
 
         Raises PipelineError if training failed there; then the checkpoints are as it left them.
         """
@@ -110,7 +117,9 @@ class Job:
         if record["inputs"] != json.loads(json.dumps(self.inputs)):
             raise PipelineError(f"A worker trained something else than {run.name}")
         # The user's file is here, and only its resolved content was there.
-        record["recipe_file"] = provenance.file_record(self.plan.recipe)
+        record["recipe_file"] = provenance.file_record(
+            self.plan.recipe.path, self.plan.recipe.sha256
+        )
         for path in (run.recipe, run.history, run.model, run.refit):
             _mirror(path, outcome.files)
         files.write_json(run.training, record)
@@ -120,6 +129,7 @@ class Job:
             reporter().epoch(self.last)
             reporter().end()
         self.lock.close()
+        return dict(record)
 
     def mirror_checkpoints(self, outcome: Outcome) -> None:
         """Keep the checkpoints that a run left unfinished, and no others."""
@@ -146,12 +156,14 @@ class Job:
         )
 
 
-def find_jobs(plans: Sequence[Plan], *, force: bool, held: ExitStack) -> list[Job]:
-    """Return the runs that are due, in order; each is locked, and ``held`` has all locks.
+def find_jobs(
+    plans: Sequence[Plan], *, force: bool, held: ExitStack
+) -> tuple[dict[str, Trained], list[Job]]:
+    """Return the runs that are trained, and those that are due; ``held`` has the locks of these.
 
     Raises PipelineError if the arrays are missing or a recipe is wrong.
     """
-    jobs = {}
+    trained, jobs = {}, {}
     # In one order for all commands, so that no two of them wait for each other.
     for plan in sorted(plans, key=lambda plan: plan.run):
         lock = held.enter_context(ExitStack())
@@ -161,17 +173,20 @@ def find_jobs(plans: Sequence[Plan], *, force: bool, held: ExitStack) -> list[Jo
         processed = plan.workspace.processed(plan.source.name)
         with dataset.locked(processed):
             inputs = inputs_of(dataset.read_manifest(processed), recipe)
-            split = find_split(processed, recipe.split.record).path
-        if not force and is_trained(plan, recipe, inputs):
+            labels = dataset.load_labels(processed)
+            split = find_split(labels, processed.folds, recipe.split.record).path
+        found = None if force else current_training(plan, inputs)
+        if found is not None:
+            trained[plan.run] = Trained(found, unchanged=True)
             reporter().line(f"{plan.run}: is trained already")
             lock.close()
             continue
         if force:
             remove_checkpoints(run)
-        plan.record_request()
+        record_request(plan)
         files.write_json(run.recipe, recipe.model_dump(mode="json"))
         jobs[plan.run] = Job(plan, recipe, inputs, split, lock)
-    return [jobs[plan.run] for plan in plans if plan.run in jobs]
+    return trained, [jobs[plan.run] for plan in plans if plan.run in jobs]
 
 
 def _checkpoints(run: RunFolder) -> tuple[Path, Path]:

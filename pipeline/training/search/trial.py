@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.digits.dataset import Labelled
 from pipeline.digits.folds import Split
 from pipeline.recipes.recipe import Recipe
 from pipeline.system.reporter import TrainStart, reporter
 from pipeline.training.fitting import History, fit, make_training, workers_for
-from pipeline.training.network_run import Labelled, examples, measure
+from pipeline.training.network_run import examples, measure
 from pipeline.training.prediction import Model
 
 # Types only: few modules know the network.
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Digits:
-    """The labelled digits of a source, and which of them are held out; no test digit is opened.
-
-    labelled: images (N, 28, 28) and labels (N,), both uint8.
-    """
+    """The labelled digits of a source, and which of them are held out; no test digit is opened."""
 
     labelled: Labelled
     split: Split

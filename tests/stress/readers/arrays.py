@@ -16,7 +16,7 @@ from pipeline.analysis.look import errors
 from pipeline.digits import dataset, folds
 from pipeline.kaggle.submission_csv import read_submission
 from pipeline.nn import Network, Training
-from pipeline.plan.plan import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.runs.ensemble import HeldOut
 from pipeline.stages.submission import submission
@@ -299,7 +299,7 @@ class ProbabilitiesNpy(_ArrayReader):
 
 
 def _training(seed: int) -> Training:
-    return make_training(read_recipe(RECIPE_FOLDER / "smoke.toml", seed=seed), 40)
+    return make_training(read_recipe(RecipeFile(RECIPE_FOLDER / "smoke.toml"), seed=seed), 40)
 
 
 def _load(content: bytes) -> NDArray[Any]:

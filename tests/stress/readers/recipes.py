@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.plan.members import Member, members_of, read_members
-from pipeline.plan.plan import RECIPE_FOLDER, make_plan, split_overrides
+from pipeline.plan.plan import make_plan, split_overrides
+from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.recipes.recipe import Recipe, read_recipe, recipe_of_record
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
