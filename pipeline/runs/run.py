@@ -15,9 +15,6 @@ from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
 
-# What the same model and digits give depends on these, too.
-READING = {"arithmetic": nn.ARITHMETIC, "views": prediction.VERSION}
-
 
 @dataclass(frozen=True)
 class TrainedRun:
@@ -62,7 +59,7 @@ class TrainedRun:
         return {
             **models_of(self.training),
             "test_images": self.processed["arrays"]["test_images"]["sha256"],
-            **READING,
+            **how_it_is_read(),
         }
 
     @property
@@ -71,7 +68,7 @@ class TrainedRun:
         return {
             "model": self.model_sha256,
             "train_images": self.processed["arrays"]["train_images"]["sha256"],
-            **READING,
+            **how_it_is_read(),
         }
 
     @property
@@ -81,6 +78,11 @@ class TrainedRun:
             name: self.processed["arrays"][name]["sha256"]
             for name in ("train_images", "train_labels")
         }
+
+
+def how_it_is_read() -> dict[str, int]:
+    """Return what the probabilities depend on beside the model and the digits."""
+    return {"arithmetic": nn.ARITHMETIC, "views": prediction.VERSION}
 
 
 def models_of(training: dict[str, Any]) -> dict[str, str]:

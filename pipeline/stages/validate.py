@@ -13,7 +13,7 @@ from pipeline.runs import ensemble, metrics
 from pipeline.runs.ensemble import HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
 from pipeline.runs.records import EnsembleMetricsRecord, MetricsRecord
-from pipeline.runs.run import READING, TrainedRun, member_plan, read_run, require_run
+from pipeline.runs.run import TrainedRun, how_it_is_read, member_plan, read_run, require_run
 from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint, prediction
@@ -76,7 +76,7 @@ def _inputs(run: TrainedRun) -> dict[str, Any]:
         "model": run.model_sha256,
         "data": run.data_sha256,
         "metrics": metrics.VERSION,
-        **READING,
+        **how_it_is_read(),
     }
     if not run.members:
         inputs["split"] = folds.split_values(run.training["split"])
