@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.nn import Examples
 from pipeline.nn.initializers import Array
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.layers import DenseLayer, LeakyReLULayer
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.cores import available_cores, single_threaded_blas
@@ -77,7 +77,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def compare(path: Path, *, rounds: int, iterations: int) -> dict[str, Any]:
     """Return the seconds of one iteration of each, and the ratios of the rounds."""
-    recipe = read_recipe(path)
+    recipe = read_recipe(RecipeFile(path))
     held_out = recipe.split.hold_out
     assert held_out is not None, "no notebook makes folds"
     rows = ROWS - round(held_out * ROWS if held_out < 1 else held_out)

@@ -57,12 +57,6 @@ class Checkout:
         stages = re.findall(pattern, done.stdout, re.MULTILINE)
         return Outcome(done.returncode, done.stdout, done.stderr, stages)
 
-    def due(self, *arguments: str, recipe: str | None = "smoke") -> list[str]:
-        """The stages that ``make all`` would run."""
-        outcome = self.make("-n", "all", *arguments, recipe=recipe)
-        assert outcome.code == 0, outcome.errors
-        return outcome.stages
-
     def state(self, *parts: str) -> dict[str, tuple[str, int]]:
         """Checksum and time of each artefact (below one folder of them)."""
         folders = [self.folder.joinpath(*parts)] if parts else self._artefacts()

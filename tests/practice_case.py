@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, make_plan
-from pipeline.plan.workspace import RawFolder, RunFolder, Workspace
+from pipeline.plan.workspace import ProcessedFolder, RawFolder, RunFolder, Workspace
 
 REPOSITORY = Path(__file__).parents[1]
 _LARGE = 1_000_000
@@ -41,6 +42,11 @@ def plan_of(workspace: Workspace, **given: Any) -> Plan:
         submissions=workspace.submissions,
         environment={},
     )
+
+
+def split_place(processed: ProcessedFolder) -> tuple[NDArray[np.uint8], Path]:
+    """The labels to split, and the folder in which splits are kept."""
+    return dataset.load_labels(processed), processed.folds
 
 
 def write_competition_zip(raw: RawFolder, path: Path) -> None:

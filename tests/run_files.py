@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pipeline.digits import folds
 from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.runs.ledger import LedgerLine, write_line
 from pipeline.system import files
 from pipeline.training import checkpoint, prediction
+from tests.practice_case import split_place
 
 Images = NDArray[np.uint8]
 
@@ -152,7 +153,7 @@ def make_run(
     plan = Plan(
         digits.workspace,
         digits.source,
-        RECIPE_FOLDER / f"{recipe}.toml",
+        RecipeFile(RECIPE_FOLDER / f"{recipe}.toml"),
         seed,
         tuple(overrides.split()),
         name,
@@ -170,7 +171,7 @@ def make_run(
         },
     )
     processed = digits.workspace.processed(digits.source.name)
-    split = folds.hold_out(processed, size=hold_out, seed=0)
+    split = folds.hold_out(*split_place(processed), size=hold_out, seed=0)
     if accuracy is None:
         rows = split.hold_out_rows
         found = read_images(np.load(processed.train_images)[rows]).argmax(axis=1)

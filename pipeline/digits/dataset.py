@@ -85,8 +85,12 @@ def _open(path: Path, manifest: dict[str, Any]) -> Bytes:
         array = load_array(path, mapped=True)
     except ValueError as error:
         raise PipelineError(f"{path} is damaged: {error}", remedy=REMEDY) from None
-    if array.dtype != np.uint8:
-        raise PipelineError(f"{path} holds {array.dtype}, and no bytes", remedy=REMEDY)
+    if array.dtype != np.uint8 or list(array.shape) != recorded["shape"]:
+        raise PipelineError(
+            f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 "
+            f"{tuple(recorded['shape'])}",
+            remedy=f"{REMEDY} FORCE=1",
+        )
     return array
 
 

@@ -13,7 +13,7 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from tests.practice_case import copy_practice, plan_of
+from tests.practice_case import copy_practice, plan_of, split_place
 from tests.run_files import (
     change_json,
     make_digits,
@@ -45,7 +45,7 @@ def folds(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
 
 def test_a_row_of_train_csv_says_whether_it_was_held_out(plan: Plan) -> None:
     processed = plan.workspace.processed(plan.source.name)
-    held_out = set(hold_out(processed, size=0.2, seed=0).hold_out_rows.tolist())
+    held_out = set(hold_out(*split_place(processed), size=0.2, seed=0).hold_out_rows.tolist())
     assert 0 < len(held_out) < 100
     for row in range(100):
         result = look(plan, row)

@@ -16,6 +16,7 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
+from tests.listeners import heard_by
 from tests.practice_case import arrays_of, copy_practice, plan_of, temporaries
 from tests.run_files import change_json
 
@@ -59,11 +60,11 @@ def test_the_same_run_gives_the_same_page(plan: Plan, monkeypatch: pytest.Monkey
     path = plan.workspace.run(plan.run).report
     page = path.read_bytes()
     path.unlink()
-    result = report(plan, tell=told.append)
+    result = heard_by(told.append, report, plan)
     assert (result.path, result.size) == (path, len(page))
     assert path.read_bytes() == page
     assert (told, counts) == ([], [])
-    report(plan, force=True, tell=told.append)
+    heard_by(told.append, report, plan, force=True)
     assert path.read_bytes() == page
     assert (told, counts) == (["Reading all 3,000 labelled digits once."], [3000])
     assert temporaries(plan.workspace.data) == []

@@ -14,6 +14,7 @@ from pipeline import cli
 from pipeline.analysis.tune import TuneResult, tune
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.runs.run import read_training
 from pipeline.stages.train import train
@@ -114,7 +115,8 @@ def test_nothing_is_kept_but_the_search(workspace: Workspace, searched: TuneResu
     names = {path.name.partition(".sqlite3")[0] for path in searched.folder.folder.iterdir()}
     assert names == {"study", "tuned.toml", "tuning.html", "tuning.json"}
     assert (
-        read_recipe(searched.folder.recipe).tune == read_recipe(workspace.data / "small.toml").tune
+        read_recipe(RecipeFile(searched.folder.recipe)).tune
+        == read_recipe(RecipeFile(workspace.data / "small.toml")).tune
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.digits.folds import find_split, hold_out, k_folds
 from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import write_json
+from tests.practice_case import split_place
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def small(folder: Path, labels: list[int]) -> ProcessedFolder:
 def test_a_hold_out_is_stratified_and_the_parts_are_all_rows(
     processed: ProcessedFolder, size: float, rows: int
 ) -> None:
-    split = hold_out(processed, size=size, seed=3)
+    split = hold_out(*split_place(processed), size=size, seed=3)
     labels = np.load(processed.train_labels)
     assert split.hold_out_rows.dtype == split.training_rows.dtype == np.int32
     assert np.bincount(labels[split.hold_out_rows]).tolist() == [rows // 10] * 10
@@ -62,7 +63,7 @@ def test_the_rows_held_out_are_those_that_scikit_learn_draws(
 ) -> None:
     weights = np.array(shares) / sum(shares)
     labels = np.random.default_rng(seed).choice(len(shares), 1000, p=weights)
-    split = hold_out(small(tmp_path, labels.tolist()), size=held_out, seed=seed)
+    split = hold_out(*split_place(small(tmp_path, labels.tolist())), size=held_out, seed=seed)
     training, expected = train_test_split(
         np.arange(1000), test_size=held_out, stratify=labels, random_state=seed
     )
@@ -82,7 +83,7 @@ def test_a_hold_out_of_many_rows_takes_few_bytes_of_each(tmp_path: Path) -> None
 
 
 def test_k_folds_hold_every_row_out_once(processed: ProcessedFolder) -> None:
-    splits = k_folds(processed, folds=4, seed=0)
+    splits = k_folds(*split_place(processed), folds=4, seed=0)
     labels = np.load(processed.train_labels)
     held_out = np.concatenate([split.hold_out_rows for split in splits])
     np.testing.assert_array_equal(np.sort(held_out), np.arange(3000))
@@ -96,25 +97,25 @@ def test_k_folds_hold_every_row_out_once(processed: ProcessedFolder) -> None:
 def test_a_split_is_drawn_once_and_then_read(
     processed: ProcessedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = hold_out(processed, size=0.1, seed=0)
-    parts = k_folds(processed, folds=3, seed=0)
+    first = hold_out(*split_place(processed), size=0.1, seed=0)
+    parts = k_folds(*split_place(processed), folds=3, seed=0)
 
     def never(*_: object) -> None:
         raise AssertionError("drawn again")
 
     monkeypatch.setattr(folds, "_draw_hold_out", never)
     monkeypatch.setattr(folds, "_draw_folds", never)
-    again = hold_out(processed, size=0.1, seed=0)
+    again = hold_out(*split_place(processed), size=0.1, seed=0)
     np.testing.assert_array_equal(again.hold_out_rows, first.hold_out_rows)
-    for before, after in zip(parts, k_folds(processed, folds=3, seed=0), strict=True):
+    for before, after in zip(parts, k_folds(*split_place(processed), folds=3, seed=0), strict=True):
         np.testing.assert_array_equal(before.hold_out_rows, after.hold_out_rows)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(processed: ProcessedFolder) -> None:
-    first = hold_out(processed, size=0.1, seed=0)
+    first = hold_out(*split_place(processed), size=0.1, seed=0)
     shutil.rmtree(processed.folds)
-    again = hold_out(processed, size=0.1, seed=0)
-    other = hold_out(processed, size=0.1, seed=1)
+    again = hold_out(*split_place(processed), size=0.1, seed=0)
+    other = hold_out(*split_place(processed), size=0.1, seed=1)
     np.testing.assert_array_equal(again.hold_out_rows, first.hold_out_rows)
     assert not np.array_equal(other.hold_out_rows, first.hold_out_rows)
     assert other.path != first.path
@@ -122,21 +123,21 @@ def test_the_same_seed_draws_the_same_and_another_does_not(processed: ProcessedF
 
 def test_sizes_that_differ_have_files_that_differ(processed: ProcessedFolder) -> None:
     sizes = [0.1, 0.10001, 0.1000000001, 300]
-    paths = {hold_out(processed, size=size, seed=0).path for size in sizes}
+    paths = {hold_out(*split_place(processed), size=size, seed=0).path for size in sizes}
     assert len(paths) == len(sizes)
 
 
 @pytest.mark.parametrize("size", [0, -0.1, 1e-9, 3000, 5000, 10.5, float("nan"), float("inf")])
 def test_a_size_that_cannot_be_held_out(processed: ProcessedFolder, size: float) -> None:
     with pytest.raises(PipelineError, match=r"^Cannot hold out .* of 3,000 rows: give a fraction"):
-        hold_out(processed, size=size, seed=0)
+        hold_out(*split_place(processed), size=size, seed=0)
     assert not processed.folds.exists()
 
 
 @pytest.mark.parametrize("size", [5, 2995])
 def test_parts_too_small_for_ten_digits(processed: ProcessedFolder, size: int) -> None:
     with pytest.raises(PipelineError, match="both parts need at least one row of each of 10 digit"):
-        hold_out(processed, size=size, seed=0)
+        hold_out(*split_place(processed), size=size, seed=0)
     assert not processed.folds.exists()
 
 
@@ -144,31 +145,31 @@ def test_digits_too_rare(tmp_path: Path) -> None:
     processed = small(tmp_path, [0] * 20 + [1] * 20 + [7])
     message = "Cannot make {}: train.csv has 1 rows of the digit 7, at least {} are needed"
     with pytest.raises(PipelineError) as caught:
-        hold_out(processed, size=10, seed=0)
+        hold_out(*split_place(processed), size=10, seed=0)
     assert str(caught.value) == message.format("a hold-out of 10 rows", 2)
     with pytest.raises(PipelineError) as caught:
-        k_folds(processed, folds=5, seed=0)
+        k_folds(*split_place(processed), folds=5, seed=0)
     assert str(caught.value) == message.format("5 folds", 5)
     assert not processed.folds.exists()
 
 
 def test_digits_that_are_not_there_at_all_are_no_hindrance(tmp_path: Path) -> None:
-    split = hold_out(small(tmp_path, [3] * 10 + [8] * 10), size=0.5, seed=0)
+    split = hold_out(*split_place(small(tmp_path, [3] * 10 + [8] * 10)), size=0.5, seed=0)
     assert (split.hold_out_rows < 10).sum() == 5
 
 
 @pytest.mark.parametrize("number", [-1, 0, 1])
 def test_too_few_folds(processed: ProcessedFolder, number: int) -> None:
     with pytest.raises(PipelineError, match=f"Cannot make {number} folds"):
-        k_folds(processed, folds=number, seed=0)
+        k_folds(*split_place(processed), folds=number, seed=0)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_cannot_be(processed: ProcessedFolder, seed: int) -> None:
     with pytest.raises(PipelineError, match=f"seed {seed} is outside 0 to 4294967295"):
-        hold_out(processed, size=0.1, seed=seed)
+        hold_out(*split_place(processed), size=0.1, seed=seed)
     with pytest.raises(PipelineError, match=f"seed {seed} is outside 0 to 4294967295"):
-        k_folds(processed, folds=3, seed=seed)
+        k_folds(*split_place(processed), folds=3, seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -185,32 +186,27 @@ def test_a_seed_that_cannot_be(processed: ProcessedFolder, seed: int) -> None:
 def test_a_saved_hold_out_that_is_not_one(
     processed: ProcessedFolder, assignment: np.ndarray
 ) -> None:
-    path = hold_out(processed, size=0.1, seed=0).path
+    path = hold_out(*split_place(processed), size=0.1, seed=0).path
     np.save(path, assignment)
     with pytest.raises(PipelineError, match=f"^The saved split {path} is damaged: .*\nDelete it"):
-        hold_out(processed, size=0.1, seed=0)
+        hold_out(*split_place(processed), size=0.1, seed=0)
 
 
 def test_saved_folds_that_are_not_folds(processed: ProcessedFolder) -> None:
-    path = k_folds(processed, folds=3, seed=0)[0].path
+    path = k_folds(*split_place(processed), folds=3, seed=0)[0].path
     np.save(path, np.repeat(np.array([0, 1], np.int16), 1500))
     with pytest.raises(PipelineError, match="its rows are not in folds 0 to 2"):
-        k_folds(processed, folds=3, seed=0)
+        k_folds(*split_place(processed), folds=3, seed=0)
 
 
 def test_a_file_that_is_no_array(processed: ProcessedFolder) -> None:
-    path = hold_out(processed, size=0.1, seed=0).path
+    path = hold_out(*split_place(processed), size=0.1, seed=0).path
     path.write_bytes(b"half a fi")
     with pytest.raises(PipelineError, match="is damaged"):
-        hold_out(processed, size=0.1, seed=0)
-
-
-def test_without_arrays_the_stage_to_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="Run: make preprocess"):
-        hold_out(ProcessedFolder(tmp_path), size=0.1, seed=0)
+        hold_out(*split_place(processed), size=0.1, seed=0)
 
 
 @pytest.mark.parametrize("fold", [-1, 3, 10**9])
 def test_a_fold_that_there_is_not(processed: ProcessedFolder, fold: int) -> None:
     with pytest.raises(PipelineError, match=f"There is no fold {fold} of 3"):
-        find_split(processed, {"kind": "fold", "folds": 3, "fold": fold, "seed": 0})
+        find_split(*split_place(processed), {"kind": "fold", "folds": 3, "fold": fold, "seed": 0})

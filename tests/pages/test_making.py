@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.pages.making import command_of, making_of, readable
-from pipeline.plan.plan import Plan, Source, make_plan, parse_folds, parse_seed
+from pipeline.plan.plan import BLEND, Plan, Source, make_plan, parse_folds, parse_seed
 from pipeline.plan.workspace import Workspace
+from pipeline.recipes.file import RecipeFile
 from tests.pages.evidence_case import RECIPE, make_evidence, readings
 
 
@@ -55,14 +56,14 @@ def test_a_recipe_of_the_user_s_is_a_path(tmp_path: Path) -> None:
     recipe = tmp_path / "my recipe.toml"
     recipe.write_text("", encoding="utf-8")
     workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
-    plan = Plan(workspace, Source("practice", "practice"), recipe, None, (), "name")
+    plan = Plan(workspace, Source("practice", "practice"), RecipeFile(recipe), None, (), "name")
     assert typed(command_of(plan), workspace) == plan
 
 
 def test_a_blend_is_made_of_its_runs(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, tmp_path)
     source = Source("practice", "practice")
-    plan = Plan(workspace, source, Path("blend"), None, (), "both", blend=("one", "two"))
+    plan = Plan(workspace, source, BLEND, None, (), "both", blend=("one", "two"))
     assert command_of(plan) == "make blend RUNS='one two' RUN=both"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline.plan.makefile import make_variables
 
 from pipeline.plan.members import members_of, plan_blend, read_members, recipe_files
 from pipeline.plan.plan import Plan, make_plan, parse_folds
+from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.system.errors import PipelineError
@@ -110,36 +110,20 @@ def test_folds_of_an_ensemble_are_members_by_folds(
 def test_a_named_run_brings_its_folds(plan_of: Callable[..., Plan]) -> None:
     plan = plan_of(recipe="smoke", folds=3)
     for asked in (plan, *members_of(plan)):
-        asked.record_request()
+        record_request(asked)
         assert plan_of(source=None, run=asked.run) == asked
     assert "folds" not in read_request(plan_of(recipe="smoke"))
 
 
 def read_request(plan: Plan) -> dict[str, Any]:
-    plan.record_request()
+    record_request(plan)
     return read_json(plan.workspace.run(plan.run).request)
 
 
-def test_make_is_told_of_all_recipes(plan_of: Callable[..., Plan], recipe: Path) -> None:
+def test_all_recipes_of_an_ensemble(plan_of: Callable[..., Plan], recipe: Path) -> None:
     plan = plan_of(recipe=str(recipe))
     expected = [recipe, RECIPE_FOLDER / "mlp.toml", recipe.parent / "below" / "mine.toml"]
-    assert recipe_files(plan) == expected
-    assert make_variables(plan)["RECIPE_FILE"] == [str(path) for path in expected]
-
-
-def test_make_is_told_of_the_members_that_are_there(
-    plan_of: Callable[..., Plan], recipe: Path
-) -> None:
-    plan = plan_of(recipe=str(recipe))
-    plan.record_request()
-    assert make_variables(plan)["MEMBERS"] == []
-    assert "other-request" in make_variables(plan)["REQUEST"]  # of the members that are not
-    records = [plan.workspace.run(member.run).training for member in members_of(plan)]
-    for record in records:
-        record.parent.mkdir(parents=True)
-        record.touch()
-    assert make_variables(plan)["MEMBERS"] == [str(record) for record in records]
-    assert "other-request" not in make_variables(plan)["REQUEST"]
+    assert [file.path for file in recipe_files(plan)] == expected
 
 
 @pytest.mark.parametrize(
@@ -191,7 +175,7 @@ def test_numbers_of_folds(text: str) -> None:
 def runs(plan_of: Callable[..., Plan]) -> list[Plan]:
     plans = [plan_of(recipe="mlp", seed=seed) for seed in (2, 1)]
     for plan in plans:
-        plan.record_request()
+        record_request(plan)
     return plans
 
 
@@ -209,7 +193,7 @@ def test_a_blend_is_brought_back_by_its_name(
     workspace: Workspace, runs: list[Plan], plan_of: Callable[..., Plan]
 ) -> None:
     blend = plan_blend(workspace, [plan.run for plan in runs])
-    blend.record_request()
+    record_request(blend)
     assert plan_of(source=None, run=blend.run) == blend
     with pytest.raises(PipelineError, match="SEED, SET and FOLDS mean nothing"):
         plan_of(run=blend.run, seed=1)
@@ -220,9 +204,9 @@ def test_what_cannot_be_blended(
 ) -> None:
     first, second = (plan.run for plan in runs)
     other = plan_of(source="kaggle", recipe="mlp")
-    other.record_request()
-    plan_blend(workspace, [first, second], run="inner").record_request()
-    plan_blend(workspace, [first, "inner"], run="outer").record_request()
+    record_request(other)
+    record_request(plan_blend(workspace, [first, second], run="inner"))
+    record_request(plan_blend(workspace, [first, "inner"], run="outer"))
     for names, message in (
         ([], "at least two runs"),
         ([first], "at least two runs"),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.plan.plan import Plan, Source, find_source, make_plan, parse_seed, split_overrides
+from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import RECIPE_FOLDER, find_recipe
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile, find_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import write_json
 
@@ -152,10 +153,10 @@ def test_files_that_were_taken_in_may_be_deleted(workspace: Workspace, tmp_path:
 
 # ---- the recipe --------------------------------------------------------------------------------
 def test_a_recipe_by_name_and_by_path(tmp_path: Path) -> None:
-    assert find_recipe("smoke") == RECIPE_FOLDER / "smoke.toml"
+    assert find_recipe("smoke") == RecipeFile(RECIPE_FOLDER / "smoke.toml")
     mine = tmp_path / "mine.toml"
     mine.touch()
-    assert find_recipe(str(mine)) == mine
+    assert find_recipe(str(mine)) == RecipeFile(mine)
 
 
 @pytest.mark.parametrize("text", ["smok", "../recipes/smoke", "none.toml", "", "a b", "."])
@@ -241,11 +242,11 @@ def test_a_named_run_brings_what_it_was_made_from(
     made = plan_of(
         run="x", source=str(digits), recipe=str(recipe), seed=4, overrides="a=1 b=[1, 2]"
     )
-    made.record_request()
+    record_request(made)
     assert plan_of(run="x") == made
     assert plan_of(run="x", source="", recipe="", overrides="") == made
     other = plan_of(run="x", seed=0)
-    assert (other.seed, other.recipe, other.overrides) == (0, recipe, ("a=1", "b=[1, 2]"))
+    assert (other.seed, other.recipe.path, other.overrides) == (0, recipe, ("a=1", "b=[1, 2]"))
     assert plan_of(run="x", recipe="smoke").recipe_name == "smoke"
     assert plan_of(run="y").source.kind == "practice"
 
@@ -253,7 +254,7 @@ def test_a_named_run_brings_what_it_was_made_from(
 def test_a_built_in_recipe_is_recorded_by_name(plan_of: Callable[..., Plan]) -> None:
     # A path would be another one on the next machine.
     plan = plan_of(recipe="smoke")
-    plan.record_request()
+    record_request(plan)
     request = plan.workspace.run(plan.run).request
     assert json.loads(request.read_text(encoding="utf-8")) == {
         "source": "practice",
@@ -265,19 +266,16 @@ def test_a_built_in_recipe_is_recorded_by_name(plan_of: Callable[..., Plan]) -> 
 
 def test_an_equal_request_is_left_as_it_is(plan_of: Callable[..., Plan]) -> None:
     plan = plan_of(run="x")
-    assert not plan.is_recorded
-    plan.record_request()
-    assert plan_of(run="x").is_recorded
+    record_request(plan)
     request = plan.workspace.run("x").request
     before = request.stat()
-    plan.record_request()
+    record_request(plan)
     assert (request.stat().st_ino, request.stat().st_mtime_ns) == (
         before.st_ino,
         before.st_mtime_ns,
     )
     changed = plan_of(run="x", seed=1)
-    assert not changed.is_recorded
-    changed.record_request()
+    record_request(changed)
     assert plan_of(run="x").seed == 1
 
 
@@ -306,7 +304,7 @@ def test_a_damaged_request_is_named(
     plan_of: Callable[..., Plan], changes: dict[str, Any], said: str
 ) -> None:
     plan = plan_of(source="practice", run="mine")
-    plan.record_request()
+    record_request(plan)
     path = plan.workspace.run("mine").request
     write_json(path, {**json.loads(path.read_text(encoding="utf-8")), **changes})
     with pytest.raises(PipelineError, match=rf"request\.json is damaged.*{said}"):

@@ -14,12 +14,12 @@ from tests.training.search.tuning_case import HEAD, RANGES, write_recipe
 
 def fault(folder: Path, line: str) -> str:
     with pytest.raises(PipelineError) as caught:
-        read_recipe(write_recipe(folder, f"[tune.ranges]\n{line}\n"))
+        read_recipe(RecipeFile(write_recipe(folder, f"[tune.ranges]\n{line}\n")))
     return caught.value.message
 
 
 def test_keys_stand_with_quotes_or_without(tmp_path: Path) -> None:
-    recipe = read_recipe(write_recipe(tmp_path))
+    recipe = read_recipe(RecipeFile(write_recipe(tmp_path)))
     assert recipe.tune is not None
     assert recipe.tune.trials == 6
     assert list(recipe.tune.ranges) == [
@@ -73,31 +73,33 @@ def test_smoothing_changes_what_the_loss_means(tmp_path: Path) -> None:
     line = "training.label_smoothing = { low = 0.0, high = 0.2 }"
     assert 'needs objective = "accuracy"' in fault(tmp_path, line)
     tune = f'[tune]\nobjective = "accuracy"\n[tune.ranges]\n{line}\n'
-    assert read_recipe(write_recipe(tmp_path, tune)).tune is not None
+    assert read_recipe(RecipeFile(write_recipe(tmp_path, tune))).tune is not None
 
 
 def test_ranges_make_no_other_experiment(tmp_path: Path) -> None:
-    with_ranges = read_recipe(write_recipe(tmp_path))
-    without = read_recipe(write_recipe(tmp_path, ""))
+    with_ranges = read_recipe(RecipeFile(write_recipe(tmp_path)))
+    without = read_recipe(RecipeFile(write_recipe(tmp_path, "")))
     assert identifying(with_ranges) == identifying(without)
     assert with_ranges.model_dump(mode="json") == without.model_dump(mode="json")
     assert "tune" not in identifying(without)
 
 
 def test_an_override_outside_of_the_ranges_is_no_fault_of_a_training(tmp_path: Path) -> None:
-    recipe = read_recipe(write_recipe(tmp_path), overrides=("optimizer.learning_rate=0.5",))
+    recipe = read_recipe(
+        RecipeFile(write_recipe(tmp_path)), overrides=("optimizer.learning_rate=0.5",)
+    )
     assert recipe.optimizer.learning_rate == 0.5
     [text] = range_faults(recipe)
     assert "own value 0.5 is not in the range" in text
 
 
 def test_other_settings_are_checked_like_a_file(tmp_path: Path) -> None:
-    recipe = read_recipe(write_recipe(tmp_path))
+    recipe = read_recipe(RecipeFile(write_recipe(tmp_path)))
     changed = with_settings(recipe, {"network.layers.2.units": 24, "training.epochs": 2})
     text = HEAD.replace("units = 16", "units = 24").replace("epochs = 5", "epochs = 2")
     expected = tmp_path / "expected.toml"
     expected.write_text(text, encoding="utf-8")
-    assert changed == read_recipe(expected)
+    assert changed == read_recipe(RecipeFile(expected))
     with pytest.raises(ValueError, match=r"training\.epochs: .*greater"):
         with_settings(recipe, {"training.epochs": 0})
     with pytest.raises(ValueError, match="no such key"):
@@ -127,6 +129,6 @@ def test_the_recipes_that_a_search_is_offered_for() -> None:
 
 def test_ranges_alone_are_the_whole_section(tmp_path: Path) -> None:
     ranges = RANGES.replace("trials = 6", "")
-    recipe = read_recipe(write_recipe(tmp_path, ranges))
+    recipe = read_recipe(RecipeFile(write_recipe(tmp_path, ranges)))
     assert recipe.tune is not None
     assert (recipe.tune.trials, recipe.tune.objective) == (40, "loss")

@@ -39,7 +39,7 @@ def edit(recipe: Path, old: str, new: str) -> None:
 def message(recipe: Path, *overrides: str) -> str:
     """The one line that says what is wrong, without the file's name, which it begins with."""
     with pytest.raises(PipelineError) as caught:
-        read_recipe(recipe, overrides=overrides)
+        read_recipe(RecipeFile(recipe), overrides=overrides)
     assert caught.value.remedy
     assert "\n" not in caught.value.message
     assert caught.value.message.startswith(f"{recipe}: ")
@@ -49,7 +49,7 @@ def message(recipe: Path, *overrides: str) -> str:
 # ---- the recipes that come with the pipeline ---------------------------------------------------
 @pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
 def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
-    recipe = read_recipe(path)
+    recipe = read_recipe(RecipeFile(path))
     training = make_training(recipe, 42_000)
     assert training.network.output_shape == (10,)
     assert training.settings.epochs == recipe.training.epochs
@@ -68,12 +68,12 @@ def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> Non
 )
 def test_few_digits_are_gone_through_more_often(rows: int, epochs: int) -> None:
     """100 steps at least, of 64 digits each."""
-    recipe = read_recipe(SMOKE, overrides=("training.least_steps=100",))
+    recipe = read_recipe(RecipeFile(SMOKE), overrides=("training.least_steps=100",))
     assert make_training(recipe, rows).settings.epochs == epochs
 
 
 def test_a_recipe_is_read_as_it_is_written() -> None:
-    recipe = read_recipe(SMOKE)
+    recipe = read_recipe(RecipeFile(SMOKE))
     assert recipe.split.hold_out == 0.2
     assert [layer.kind for layer in recipe.network.layers][:3] == ["crop2d", "avg_pool2d", "conv2d"]
     assert recipe.optimizer.kind == "adamw"
@@ -83,14 +83,14 @@ def test_a_recipe_is_read_as_it_is_written() -> None:
 
 
 def test_the_smallest_recipe_has_every_kind_of_layer_but_one() -> None:
-    kinds = {layer.kind for layer in read_recipe(SMOKE).network.layers}
+    kinds = {layer.kind for layer in read_recipe(RecipeFile(SMOKE)).network.layers}
     assert kinds == set(LAYERS) - {"global_avg_pool"}
 
 
 def test_the_seed_of_the_call_goes_before_the_recipe_s() -> None:
-    assert read_recipe(SMOKE, seed=7).seed == 7
-    assert read_recipe(SMOKE, seed=7, overrides=("seed=3",)).seed == 7
-    assert read_recipe(SMOKE, overrides=("seed=3",)).seed == 3
+    assert read_recipe(RecipeFile(SMOKE), seed=7).seed == 7
+    assert read_recipe(RecipeFile(SMOKE), seed=7, overrides=("seed=3",)).seed == 7
+    assert read_recipe(RecipeFile(SMOKE), overrides=("seed=3",)).seed == 3
 
 
 # ---- image layers ------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def with_layers(recipe: Path, layers: str) -> Path:
 
 
 def test_a_convolutional_recipe_makes_a_training(recipe: Path) -> None:
-    training = make_training(read_recipe(with_layers(recipe, CONV_LAYERS)), 42_000)
+    training = make_training(read_recipe(RecipeFile(with_layers(recipe, CONV_LAYERS))), 42_000)
     shapes = [layer.output_shape for layer in training.network.layers]
     assert (shapes[0], shapes[3], shapes[4]) == ((14, 14, 6), (7, 7, 8), (3, 6, 8))
     assert shapes[-1] == (10,)
@@ -141,7 +141,7 @@ def test_what_a_layer_leaves_out_has_the_networks_own_defaults() -> None:
         {"kind": "flatten"},
         {"kind": "dense", "units": 10},
     ]
-    values = read_recipe(SMOKE).model_dump()
+    values = read_recipe(RecipeFile(SMOKE)).model_dump()
     recipe = Recipe.model_validate({**values, "network": {"layers": layers}})
     images = np.random.default_rng(0).random((5, 28, 28, 1), np.float32)
     outputs = []
@@ -217,7 +217,7 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
 ) -> None:
     edit(recipe, old, new)
     with pytest.raises(ValueError, match=f"^{expected}"):
-        make_training(read_recipe(recipe), 42_000)
+        make_training(read_recipe(RecipeFile(recipe)), 42_000)
 
 
 # ---- what is wrong, by the keys of the file ----------------------------------------------------
@@ -329,7 +329,7 @@ def test_a_long_value_is_cut(recipe: Path) -> None:
 def test_what_is_no_toml(recipe: Path, content: bytes) -> None:
     recipe.write_bytes(content)
     with pytest.raises(PipelineError, match="not valid TOML") as caught:
-        read_recipe(recipe)
+        read_recipe(RecipeFile(recipe))
     assert str(recipe) in caught.value.message
 
 
@@ -340,7 +340,7 @@ def test_an_empty_recipe_lacks_all_that_is_needed(recipe: Path) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="cannot be read"):
-        read_recipe(tmp_path)
+        read_recipe(RecipeFile(tmp_path))
 
 
 # ---- overrides ---------------------------------------------------------------------------------
@@ -383,26 +383,26 @@ def test_an_override_sets_one_value(override: str, key: str, value: Any) -> None
     if value is None:  # a table that the recipe leaves to its default has no kind to keep
         assert message(SMOKE, override) == "network.layers.8.bias.kind: missing key"
         return
-    changed = read_recipe(SMOKE, overrides=(override,))
+    changed = read_recipe(RecipeFile(SMOKE), overrides=(override,))
     assert value_at(changed, key) == value
     assert type(value_at(changed, key)) is type(value)
 
 
 def test_a_list_as_a_whole() -> None:
     layers = "[{kind='flatten'}, {kind='dense', units=10}]"
-    changed = read_recipe(SMOKE, overrides=(f"network.layers={layers}",))
+    changed = read_recipe(RecipeFile(SMOKE), overrides=(f"network.layers={layers}",))
     assert [layer.kind for layer in changed.network.layers] == ["flatten", "dense"]
 
 
 def test_the_last_override_counts() -> None:
     overrides = ("training.epochs=5", "training.epochs=6")
-    assert read_recipe(SMOKE, overrides=overrides).training.epochs == 6
+    assert read_recipe(RecipeFile(SMOKE), overrides=overrides).training.epochs == 6
 
 
 def test_overrides_change_nothing_else() -> None:
-    changed = read_recipe(SMOKE, overrides=("training.epochs=5",)).model_dump()
+    changed = read_recipe(RecipeFile(SMOKE), overrides=("training.epochs=5",)).model_dump()
     changed["training"]["epochs"] = 3
-    assert changed == read_recipe(SMOKE).model_dump()
+    assert changed == read_recipe(RecipeFile(SMOKE)).model_dump()
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_overrides_change_nothing_else() -> None:
 )
 def test_what_is_no_override(override: str) -> None:
     with pytest.raises(PipelineError, match="not of the form key=value") as caught:
-        read_recipe(SMOKE, overrides=(override,))
+        read_recipe(RecipeFile(SMOKE), overrides=(override,))
     assert f"SET={override}" in caught.value.message
     assert "Example: " in caught.value.remedy
 
@@ -426,7 +426,7 @@ def test_what_is_no_override(override: str) -> None:
 )
 def test_an_override_of_what_is_not_there(override: str) -> None:
     with pytest.raises(PipelineError, match="the recipe has no such key") as caught:
-        read_recipe(SMOKE, overrides=(override,))
+        read_recipe(RecipeFile(SMOKE), overrides=(override,))
     assert f"SET={override}" in caught.value.message
 
 
@@ -443,7 +443,7 @@ def test_an_override_of_what_is_not_there(override: str) -> None:
 def test_an_override_is_checked_like_the_file(override: str, expected: str) -> None:
     assert message(SMOKE, override) == expected
     with pytest.raises(PipelineError) as caught:
-        read_recipe(SMOKE, overrides=(override,))
+        read_recipe(RecipeFile(SMOKE), overrides=(override,))
     assert override in caught.value.remedy
 
 
@@ -467,4 +467,4 @@ def test_an_override_beyond_its_limits_is_refused(
 
 def test_a_key_of_thousands_of_parts_is_refused(recipe: Path) -> None:
     with pytest.raises(PipelineError, match="the recipe has no such key"):
-        read_recipe(recipe, overrides=(f"split.folds{'.a' * 3_000}=1",))
+        read_recipe(RecipeFile(recipe), overrides=(f"split.folds{'.a' * 3_000}=1",))

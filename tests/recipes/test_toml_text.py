@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe, with_settings
 from pipeline.recipes.toml_text import recipe_text
 from tests.training.search.tuning_case import write_recipe
@@ -14,14 +14,14 @@ RECIPES = sorted(path for path in RECIPE_FOLDER.glob("*.toml") if path.stem != "
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_comes_back(path: Path, tmp_path: Path) -> None:
-    recipe = read_recipe(path, seed=3)
+    recipe = read_recipe(RecipeFile(path), seed=3)
     written = tmp_path / "written.toml"
     written.write_text(recipe_text(recipe), encoding="utf-8")
-    assert read_recipe(written) == recipe
+    assert read_recipe(RecipeFile(written)) == recipe
 
 
 def test_every_bit_and_letter_comes_back(tmp_path: Path) -> None:
-    recipe = read_recipe(write_recipe(tmp_path), fold=(1, 5))
+    recipe = read_recipe(RecipeFile(write_recipe(tmp_path)), fold=(1, 5))
     settings = {
         "description": 'Ä "quoted" \\ text,\n\ttwo lines \x7f \u2603',
         "optimizer.learning_rate": 0.1 + 0.2,
@@ -33,7 +33,7 @@ def test_every_bit_and_letter_comes_back(tmp_path: Path) -> None:
     changed = with_settings(recipe, settings).model_copy(update={"tune": recipe.tune})
     written = tmp_path / "written.toml"
     written.write_text(recipe_text(changed), encoding="utf-8")
-    found = read_recipe(written, overrides=("training.epochs=5",))
+    found = read_recipe(RecipeFile(written), overrides=("training.epochs=5",))
     assert found == changed
     assert found.split.record == {"kind": "fold", "folds": 5, "fold": 1, "seed": 0}
     assert "\nunits = 16" not in recipe_text(changed), "layers stand one to a line"

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import find_recipe
 from tests.kaggle_server import KaggleServer
 from tests.submit_case import ROWS, RUN, Case
 
@@ -16,7 +16,7 @@ def case(kaggle_server: KaggleServer, tmp_path: Path, monkeypatch: pytest.Monkey
     """A run whose CSV may be sent; it is short, and the stage takes that for the full length."""
     monkeypatch.setattr("pipeline.stages.submit.COMPETITION_ROWS", ROWS)
     workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
-    recipe = RECIPE_FOLDER / "mlp.toml"
+    recipe = find_recipe("mlp")
     case = Case(
         Plan(workspace, Source("kaggle", "kaggle"), recipe, None, (), RUN), kaggle_server.kaggle
     )

@@ -14,7 +14,6 @@ import pytest
 
 from pipeline.analysis.trace import trace
 from pipeline.digits import dataset
-from pipeline.nn import EpochResult
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
@@ -26,8 +25,9 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training import checkpoint
+from tests.listeners import Lines, heard_by
 from tests.practice_case import copy_practice, environment, plan_of
 from tests.submit_case import ROWS, Case
 
@@ -59,7 +59,7 @@ def busy(path: Path, work: Callable[..., Any], **settings: Any) -> Iterator["Fut
         waits.set()
 
     with ThreadPoolExecutor(1) as pool, locks.locked(path):
-        job = pool.submit(work, tell=tell, **settings)
+        job = pool.submit(lambda: heard_by(tell, work, **settings))
         assert waits.wait(20), f"it did not wait: {job}"
         assert f"is working on {path}; waiting for it to finish." in said[0]
         yield job
@@ -72,16 +72,16 @@ def test_a_training_keeps_the_digits_and_the_split_that_it_began_with(
     processed = plan.workspace.processed("practice")
     begun: list[str] = []
 
-    class Watcher:
+    class Watcher(Reporter):
         def start(self, start: TrainStart) -> None:  # noqa: ARG002
             begun.append(files.sha256(processed.folds / "hold-out-0.2-seed0.npy"))
             with files.atomic_folder(processed.folder) as new:
                 np.save(new / "train_images.npy", np.zeros((5, 28, 28), np.uint8))
 
-        def epoch(self, result: EpochResult) -> None:
+        def epoch(self, result: Epoch) -> None:
             pass
 
-    train(plan, watcher=Watcher())
+    heard_by(Watcher(), train, plan)
     record = files.read_json(plan.workspace.run(plan.run).training)
     assert record["split"]["sha256"] == begun[0]
     assert record["split"]["training_rows"] == 2_400
@@ -96,14 +96,14 @@ def test_a_record_tells_of_the_recipe_as_it_was_when_training_began(
     workspace = copy_practice(practice_workspace, tmp_path / "there")
     plan = plan_of(workspace, recipe=str(recipe), overrides="training.epochs=1")
 
-    class Watcher:
+    class Watcher(Reporter):
         def start(self, start: TrainStart) -> None:  # noqa: ARG002
             recipe.write_text("edited meanwhile")
 
-        def epoch(self, result: EpochResult) -> None:
+        def epoch(self, result: Epoch) -> None:
             pass
 
-    train(plan, watcher=Watcher())
+    heard_by(Watcher(), train, plan)
     record = files.read_json(plan.workspace.run(plan.run).training)
     assert record["recipe_file"]["sha256"] == checksum
 
@@ -166,7 +166,7 @@ def test_an_ensemble_does_not_predict_with_a_member_that_was_trained_meanwhile(
 def test_a_csv_in_the_making_is_waited_for_and_sent_whole(case: Case) -> None:
     record = case.plan.workspace.submission_record(case.plan.run)
     record.unlink()
-    with busy(case.csv, lambda tell: case.submit(tell=tell)) as job:
+    with busy(case.csv, case.submit) as job:
         assert not case.sent
         case.put_rows(ROWS)
     assert job.result().ref == 1001
@@ -182,10 +182,10 @@ def test_a_score_is_waited_for_without_keeping_others_from_the_csv(case: Case) -
             sent.set()
 
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(case.refused, timeout_seconds=1.0, tell=tell)
+        job = pool.submit(heard_by, tell, case.refused, timeout_seconds=1.0)
         assert sent.wait(20)
         said: list[str] = []
-        with locks.locked(case.csv, waiting=said.append):
+        with listening(Lines(said.append)), locks.locked(case.csv):
             assert said == []
         assert "but has no score" in job.result()
 
@@ -204,7 +204,7 @@ def test_a_kill_while_the_kaggle_package_is_loaded_leaves_nothing(tmp_path: Path
 def test_arrays_that_are_mapped_outlive_their_files(plan: Plan) -> None:
     processed = plan.workspace.processed("practice")
     with dataset.locked(processed):
-        digits = dataset.load(processed)
-    before = digits.train_images[:3].copy()
+        digits = dataset.load_labelled(processed)
+    before = digits.images[:3].copy()
     preprocess(plan, force=True)
-    np.testing.assert_array_equal(digits.train_images[:3], before)
+    np.testing.assert_array_equal(digits.images[:3], before)

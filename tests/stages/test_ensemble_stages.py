@@ -10,9 +10,9 @@ import pytest
 from pipeline.analysis.results import collect
 from pipeline.digits import dataset
 from pipeline.kaggle.submission_csv import read_submission
-from pipeline.nn import EpochResult
 from pipeline.plan.members import members_of, plan_blend
 from pipeline.plan.plan import Plan
+from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.listing import list_runs
 from pipeline.stages.submission import submission
@@ -21,8 +21,9 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart
 from pipeline.training import checkpoint, prediction
+from tests.listeners import heard_by
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 # The second member is a recipe of the user's, beside the ensemble.
@@ -37,7 +38,7 @@ members = [
 SMOKE = Path(__file__).parents[2] / "pipeline" / "recipes" / "smoke.toml"
 
 
-class Watcher:
+class Watcher(Reporter):
     """Notes the runs that are trained; stops in the middle of one if asked to."""
 
     def __init__(self, *, stop: tuple[int, int] | None = None) -> None:
@@ -47,7 +48,7 @@ class Watcher:
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         if (len(self.starts), result.epoch) == self._stop:
             raise KeyboardInterrupt
 
@@ -97,7 +98,7 @@ def test_members_are_runs_of_their_own(made: Plan) -> None:
     assert first.run == "practice-smoke"
     for member in (first, second):
         assert folder_of(member).model.exists()
-        assert member.is_recorded
+        assert folder_of(member).request.exists()
     assert {path.name for path in folder_of(made).folder.iterdir()} == {
         "request.json",
         "recipe.json",
@@ -145,7 +146,7 @@ def test_validation_is_of_the_mean_on_the_shared_hold_out(made: Plan) -> None:
 
 
 def test_test_digits_are_read_by_the_mean(made: Plan) -> None:
-    images = dataset.load(made.workspace.processed("practice")).test_images
+    images = dataset.load_test_images(made.workspace.processed("practice"))
     parts = [
         prediction.predict(checkpoint.load_model(folder_of(member).model), images).astype(float)
         for member in members_of(made)
@@ -178,7 +179,7 @@ def test_folds_hold_every_row_out_once(made: Plan) -> None:
 def test_the_second_time_nothing_is_done(plan: Plan) -> None:
     for each in (plan, folds_of(plan)):
         watcher = Watcher()
-        assert train(each, watcher=watcher).unchanged
+        assert heard_by(watcher, train, each).unchanged
         assert watcher.runs == []
         summary(each)  # it names the folders, which are others in a copy
         for stage in (validate, submission, summary):
@@ -190,7 +191,7 @@ def test_members_that_are_there_are_taken_as_they_are(plan: Plan) -> None:
     os.utime(model, (1, 1))
     folder_of(plan).training.unlink()
     watcher = Watcher()
-    assert not train(plan, watcher=watcher).unchanged
+    assert not heard_by(watcher, train, plan).unchanged
     assert watcher.runs == []
     assert model.stat().st_mtime == 1
 
@@ -200,7 +201,7 @@ def test_a_changed_member_is_trained_alone(plan: Plan, tmp_path: Path) -> None:
     recipe.mkdir()
     mine = plan_of(plan.workspace, recipe=write_recipes(recipe))
     watcher = Watcher()
-    train(mine, watcher=watcher)
+    heard_by(watcher, train, mine)
     own = members_of(mine)[1].run
     assert watcher.runs == [own]  # practice-smoke is that of the other ensemble
     for stage in (validate, submission):
@@ -209,7 +210,7 @@ def test_a_changed_member_is_trained_alone(plan: Plan, tmp_path: Path) -> None:
     text = (recipe / "mine.toml").read_text(encoding="utf-8")
     (recipe / "mine.toml").write_text(text.replace("units = 24", "units = 20"), encoding="utf-8")
     watcher = Watcher()
-    assert not train(mine, watcher=watcher).unchanged
+    assert not heard_by(watcher, train, mine).unchanged
     assert watcher.runs == [own]
     assert files.read_json(folder_of(mine).training)["model_sha256"] != before
     for stage in (validate, submission):
@@ -220,11 +221,11 @@ def test_a_changed_member_is_trained_alone(plan: Plan, tmp_path: Path) -> None:
 def test_an_interrupted_ensemble_goes_on_in_mid_member(plan: Plan) -> None:
     seeds = plan_of(plan.workspace, recipe=str(plan.recipe), seed=2)
     with pytest.raises(KeyboardInterrupt):
-        train(seeds, watcher=Watcher(stop=(2, 2)))
+        heard_by(Watcher(stop=(2, 2)), train, seeds)
     with pytest.raises(PipelineError, match="There is no finished run"):
         validate(seeds)
     watcher = Watcher()
-    train(seeds, watcher=watcher)
+    heard_by(watcher, train, seeds)
     assert watcher.runs == [members_of(seeds)[1].run]
     assert watcher.starts[0].epochs_done == 2
 
@@ -245,7 +246,7 @@ def test_a_blend_of_an_ensemble_and_a_run(plan: Plan) -> None:
     names = [folds_of(plan).run, "practice-smoke-seed5"]
     blend = plan_blend(plan.workspace, names)
     watcher = Watcher()
-    result = train(blend, watcher=watcher)
+    result = heard_by(watcher, train, blend)
     assert (watcher.runs, result.networks) == ([], 4)
     measured = validate(blend)
     assert (measured.networks, measured.networks_per_row) == (4, (1, 2))
@@ -264,7 +265,7 @@ def test_a_blend_of_an_ensemble_and_a_run(plan: Plan) -> None:
 
 
 def test_a_blend_of_an_unfinished_run_is_one_line(plan: Plan) -> None:
-    plan_of(plan.workspace, run="begun").record_request()
+    record_request(plan_of(plan.workspace, run="begun"))
     blend = plan_blend(plan.workspace, ["begun", "practice-smoke"])
     with pytest.raises(PipelineError, match="There is no finished run begun"):
         train(blend)

@@ -16,6 +16,7 @@ from pipeline.stages.preprocess import preprocess
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import read_json, sha256
 from tests import csv_files
+from tests.practice_case import split_place
 
 Lines = list[str]
 
@@ -46,12 +47,14 @@ def test_arrays_and_their_record(plan: Plan, folder: Path) -> None:
     assert not result.unchanged
     assert (result.train_rows, result.test_rows) == (40, 20)
     assert result.class_counts == (4,) * 10
-    digits = dataset.load(processed_of(plan))
+    digits = dataset.load_labelled(processed_of(plan))
     table = np.loadtxt(folder / "train.csv", delimiter=",", skiprows=1, dtype=np.int64)
-    np.testing.assert_array_equal(digits.train_labels, table[:, 0])
-    np.testing.assert_array_equal(digits.train_images.reshape(40, 784), table[:, 1:])
+    np.testing.assert_array_equal(digits.labels, table[:, 0])
+    np.testing.assert_array_equal(digits.images.reshape(40, 784), table[:, 1:])
     table = np.loadtxt(folder / "test.csv", delimiter=",", skiprows=1, dtype=np.int64)
-    np.testing.assert_array_equal(digits.test_images.reshape(20, 784), table)
+    np.testing.assert_array_equal(
+        dataset.load_test_images(processed_of(plan)).reshape(20, 784), table
+    )
     record = read_json(processed_of(plan).manifest)
     assert record["raw"] == read_json(raw_of(plan).manifest)
     assert record["inputs"] == {
@@ -64,11 +67,11 @@ def test_arrays_and_their_record(plan: Plan, folder: Path) -> None:
 
 
 def test_real_digits(practice_workspace: Workspace) -> None:
-    digits = dataset.load(practice_workspace.processed("practice"))
+    digits = dataset.load_labelled(practice_workspace.processed("practice"))
     # White ink on black: the border is empty, the middle is not.
-    assert digits.train_images[:, 0].max() == 0
-    assert digits.train_images[:, 14].mean() > 50
-    assert digits.train_images.max() == 255
+    assert digits.images[:, 0].max() == 0
+    assert digits.images[:, 14].mean() > 50
+    assert digits.images.max() == 255
 
 
 def test_without_raw_data_the_stage_to_run_is_named(plan: Plan) -> None:
@@ -100,7 +103,7 @@ def test_a_missing_array_is_made_again(plan: Plan) -> None:
     preprocess(plan)
     processed_of(plan).test_images.unlink()
     assert not preprocess(plan).unchanged
-    dataset.load(processed_of(plan))
+    dataset.load_labelled(processed_of(plan))
 
 
 def test_other_raw_data_is_processed_anew(plan: Plan, folder: Path) -> None:
@@ -116,7 +119,7 @@ def test_other_raw_data_is_processed_anew(plan: Plan, folder: Path) -> None:
 def test_splits_stay_with_their_labels(plan: Plan, folder: Path) -> None:
     download(plan)
     preprocess(plan)
-    path = folds.hold_out(processed_of(plan), size=0.5, seed=0).path
+    path = folds.hold_out(*split_place(processed_of(plan)), size=0.5, seed=0).path
     os.utime(path, ns=(1, 1))
     csv_files.write(folder / "test.csv", csv_files.lines(21, labelled=False))
     (folder / "sample_submission.csv").unlink()

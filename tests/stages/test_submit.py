@@ -140,10 +140,10 @@ def test_two_commands_at_once_send_one_submission(case: Case) -> None:
     case.kaggle.polls = 2
     script = (
         "import sys; from pathlib import Path; from pipeline.plan.plan import *;"
-        "from pipeline.stages.submit import submit;"
+        "from pipeline.stages.submit import submit; from tests.listeners import heard_by;"
         "w = Workspace(Path(sys.argv[1]), Path(sys.argv[2]));"
-        f"p = Plan(w, Source('kaggle', 'kaggle'), RECIPE_FOLDER / 'mlp.toml', None, (), {RUN!r});"
-        "submit(p, tell=print)"
+        f"p = Plan(w, Source('kaggle', 'kaggle'), find_recipe('mlp'), None, (), {RUN!r});"
+        "heard_by(print, submit, p)"
     )
     workspace = case.plan.workspace
     command = [sys.executable, "-c", script, str(workspace.data), str(workspace.submissions)]

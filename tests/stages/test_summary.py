@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import DEFAULT_RECIPE
+from pipeline.recipes.file import DEFAULT_RECIPE, find_recipe
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import submit_command, summary
 from pipeline.stages.validate import validate
@@ -194,7 +194,7 @@ def test_a_default_run_needs_no_variables_to_submit(
     raw = default.raw("kaggle")
     raw.folder.mkdir(parents=True)
     files.write_json(raw.manifest, {"kind": "competition"})
-    recipe = Path(f"{DEFAULT_RECIPE}.toml")
+    recipe = find_recipe(DEFAULT_RECIPE)
 
     def command(run: str, workspace: Workspace = default) -> str:
         return submit_command(Plan(workspace, Source("kaggle", "kaggle"), recipe, 0, (), run))

@@ -7,35 +7,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import nn
 from pipeline.digits import dataset, folds
-from pipeline.nn import EpochResult, batches
+from pipeline.nn import batches
 from pipeline.plan.plan import Plan
+from pipeline.plan.requests import request_of
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.stages.train import TrainResult, train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart
 from pipeline.training import checkpoint
-from pipeline.training.fitting import code_checksum
 from pipeline.training.prediction import predict
-from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of
+from tests.listeners import Lines, heard_by
+from tests.practice_case import arrays_of, assert_same_model, copy_practice, plan_of, split_place
 
 EPOCHS = 3
 
 
-class Watcher:
+class Watcher(Reporter):
     """Notes what it is told; stops the training after an epoch if asked to."""
 
     def __init__(self, *, stop_after: int = 0) -> None:
         self.starts: list[TrainStart] = []
-        self.epochs: list[EpochResult] = []
+        self.epochs: list[Epoch] = []
         self._stop_after = stop_after
 
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         self.epochs.append(result)
         if result.epoch == self._stop_after:
             raise KeyboardInterrupt
@@ -68,7 +70,7 @@ def interrupt(plan: Plan, *, after: int) -> None:
     """Train anew and stop after an epoch."""
     shutil.rmtree(run_of(plan).folder, ignore_errors=True)
     with pytest.raises(KeyboardInterrupt):
-        train(plan, watcher=Watcher(stop_after=after))
+        heard_by(Watcher(stop_after=after), train, plan)
     assert run_of(plan).checkpoint.exists()
 
 
@@ -90,12 +92,12 @@ def test_the_record_says_from_what_and_how(trained: Workspace) -> None:
     assert record["inputs"]["data"] == {
         name: manifest["arrays"][name]["sha256"] for name in ("train_images", "train_labels")
     }
-    assert record["inputs"]["code"] == code_checksum()
+    assert record["inputs"]["arithmetic"] == nn.ARITHMETIC
     assert "description" not in record["inputs"]["recipe"]
     assert record["data"] == files.read_json(trained.raw("practice").manifest)
     assert record["model_sha256"] == files.sha256(run.model)
     assert record["parameters"] == checkpoint.load_model(run.model).network.parameter_count
-    split = folds.hold_out(processed, size=0.2, seed=0).path
+    split = folds.hold_out(*split_place(processed), size=0.2, seed=0).path
     assert record["split"] == {
         "kind": "hold_out",
         "size": 0.2,
@@ -120,10 +122,10 @@ def test_it_learns(trained: Workspace) -> None:
 def measured_accuracy(plan: Plan) -> float:
     """Of the model that was kept, which must be the accuracy on record."""
     processed, run = plan.workspace.processed(plan.source.name), run_of(plan)
-    digits = dataset.load(processed)
-    rows = folds.hold_out(processed, size=0.2, seed=0).hold_out_rows
-    probabilities = predict(checkpoint.load_model(run.model), digits.train_images[rows])
-    accuracy = float((probabilities.argmax(axis=1) == digits.train_labels[rows]).mean())
+    digits = dataset.load_labelled(processed)
+    rows = folds.hold_out(*split_place(processed), size=0.2, seed=0).hold_out_rows
+    probabilities = predict(checkpoint.load_model(run.model), digits.images[rows])
+    accuracy = float((probabilities.argmax(axis=1) == digits.labels[rows]).mean())
     assert accuracy == files.read_json(run.training)["hold_out_accuracy"]
     return accuracy
 
@@ -141,7 +143,7 @@ def test_the_history_has_a_row_for_each_evaluation(trained: Workspace) -> None:
 
 def test_a_watcher_is_told_of_the_start_and_of_each_epoch(workspace: Workspace) -> None:
     watcher = Watcher()
-    result = train(plan_of(workspace, seed=1), watcher=watcher)
+    result = heard_by(watcher, train, plan_of(workspace, seed=1))
     (start,) = watcher.starts
     assert (start.run, start.recipe, start.epochs, start.epochs_done) == (
         "practice-smoke-seed1",
@@ -160,7 +162,7 @@ def test_early_stopping_keeps_the_best_evaluation(workspace: Workspace) -> None:
     overrides = "training.patience=2 training.epochs=30 training.average_decay=0 "
     plan = plan_of(workspace, overrides=f"{overrides} optimizer.learning_rate=0.3")
     watcher = Watcher()
-    result = train(plan, watcher=watcher)
+    result = heard_by(watcher, train, plan)
     best = min(watcher.epochs, key=lambda epoch: epoch.hold_out_loss)
     assert len(watcher.epochs) < 30
     assert (result.epochs, result.hold_out_accuracy) == (best.epoch, best.hold_out_accuracy)
@@ -172,7 +174,7 @@ def test_the_second_time_nothing_is_done(plan: Plan) -> None:
     run = run_of(plan)
     before = {path: path.read_bytes() for path in run.folder.iterdir()}
     watcher = Watcher()
-    result = train(plan, watcher=watcher)
+    result = heard_by(watcher, train, plan)
     assert result.unchanged
     assert watcher.starts == []
     assert before == {path: path.read_bytes() for path in run.folder.iterdir()}
@@ -197,7 +199,7 @@ def test_forced_it_trains_again_to_the_same_bits(
     plan: Plan, trained: Workspace, workspace: Workspace
 ) -> None:
     watcher = Watcher()
-    assert not train(plan, force=True, watcher=watcher).unchanged
+    assert not heard_by(watcher, train, plan, force=True).unchanged
     assert len(watcher.epochs) == EPOCHS
     assert_same_model(trained.run("practice-smoke"), run_of(plan))
 
@@ -205,7 +207,7 @@ def test_forced_it_trains_again_to_the_same_bits(
 def test_forced_it_does_not_go_on_from_a_checkpoint(plan: Plan) -> None:
     interrupt(plan, after=2)
     watcher = Watcher()
-    train(plan, force=True, watcher=watcher)
+    heard_by(watcher, train, plan, force=True)
     assert watcher.starts[0].epochs_done == 0
 
 
@@ -230,7 +232,7 @@ def test_another_value_is_another_training(
     assert not train(other).unchanged
     assert not np.array_equal(arrays_of(run.model)["array.vector"], before)
     assert train(other).unchanged
-    assert other.is_recorded
+    assert run_of(other).request.read_text(encoding="utf-8") == f"{request_of(other)}\n"
 
 
 def test_a_comment_or_description_is_no_other_training(
@@ -249,10 +251,10 @@ def edited(folder: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_other_code_of_the_network_is_another_training(
+def test_other_arithmetic_of_the_network_is_another_training(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.network_run.code_checksum", lambda: "other")
+    monkeypatch.setattr(nn, "ARITHMETIC", 1_000)
     assert not train(plan).unchanged
 
 
@@ -275,7 +277,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
 ) -> None:
     interrupt(plan, after=after)
     watcher = Watcher()
-    train(plan, watcher=watcher)
+    heard_by(watcher, train, plan)
     assert watcher.starts[0].epochs_done == after
     assert [epoch.epoch for epoch in watcher.epochs] == list(range(after + 1, EPOCHS + 1))
     assert_same_model(trained.run("practice-smoke"), run_of(plan))
@@ -288,7 +290,7 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(
 ) -> None:
     interrupt(plan, after=1)
     watcher = Watcher()
-    train(plan_of(workspace, run=plan.run, seed=9), watcher=watcher)
+    heard_by(watcher, train, plan_of(workspace, run=plan.run, seed=9))
     assert watcher.starts[0].epochs_done == 0
     fresh = plan_of(workspace, seed=9)
     train(fresh)
@@ -313,7 +315,7 @@ def test_a_damaged_checkpoint_is_told_of_and_training_starts_anew(
         checkpoint.save_checkpoint(path, inputs, state)
     told: list[str] = []
     watcher = Watcher()
-    train(plan, tell=told.append, watcher=watcher)
+    heard_by(Lines(told.append, watcher), train, plan)
     assert told == [f"{path} is damaged: training starts anew."]
     assert watcher.starts[0].epochs_done == 0
     assert_same_model(trained.run("practice-smoke"), run_of(plan))
@@ -322,7 +324,7 @@ def test_a_damaged_checkpoint_is_told_of_and_training_starts_anew(
 def test_a_named_run_that_was_interrupted_goes_on_by_its_name(workspace: Workspace) -> None:
     interrupt(plan_of(workspace, run="mine", seed=3), after=1)
     watcher = Watcher()
-    train(plan_of(workspace, run="mine", source=None, recipe=None), watcher=watcher)
+    heard_by(watcher, train, plan_of(workspace, run="mine", source=None, recipe=None))
     assert (watcher.starts[0].recipe, watcher.starts[0].epochs_done) == ("smoke", 1)
 
 

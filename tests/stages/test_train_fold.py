@@ -11,7 +11,7 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
-from tests.practice_case import copy_practice, plan_of
+from tests.practice_case import copy_practice, plan_of, split_place
 
 RECIPE = Path(__file__).parents[2] / "pipeline" / "recipes" / "smoke.toml"
 
@@ -27,7 +27,7 @@ def plan(practice_workspace: Workspace, tmp_path: Path) -> Plan:
 def test_the_fold_is_held_out_and_validated(plan: Plan) -> None:
     result = train(plan)
     processed = plan.workspace.processed("practice")
-    expected = folds.k_folds(processed, folds=3, seed=4)[1]
+    expected = folds.k_folds(*split_place(processed), folds=3, seed=4)[1]
     run = plan.workspace.run(plan.run)
     assert files.read_json(run.training)["split"] == {
         "kind": "fold",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.digits import dataset
-from pipeline.nn import EpochResult, Examples
+from pipeline.nn import Examples
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.recipe import read_recipe
@@ -16,15 +16,16 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.cores import single_threaded_blas
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import make_training
+from tests.listeners import heard_by
 from tests.practice_case import arrays_of, copy_practice, plan_of
 
 REFIT = "split.refit=true prediction.views=5"
 
 
-class Watcher:
+class Watcher(Reporter):
     """Notes what it is told; stops the training of one network after an epoch if asked to."""
 
     def __init__(self, *, stop: tuple[bool, int] | None = None) -> None:
@@ -35,7 +36,7 @@ class Watcher:
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         self.told.append((self.starts[-1].refit, result.epoch))
         if self.told[-1] == self._stop:
             raise KeyboardInterrupt
@@ -68,10 +69,10 @@ def assert_same_models(first: RunFolder, second: RunFolder) -> None:
 def vector_trained_on_all_rows(plan: Plan, epochs: int) -> prediction.Array:
     """What the recipe makes of all rows, without any stage."""
     recipe = read_recipe(plan.recipe, seed=plan.seed, overrides=plan.overrides)
-    digits = dataset.load(plan.workspace.processed(plan.source.name))
-    rows = np.arange(len(digits.train_labels))
+    digits = dataset.load_labelled(plan.workspace.processed(plan.source.name))
+    rows = np.arange(len(digits.labels))
     training = make_training(recipe, len(rows), holds_out=False)
-    everything = Examples(np.asarray(digits.train_images), np.asarray(digits.train_labels), rows)
+    everything = Examples(np.asarray(digits.images), np.asarray(digits.labels), rows)
     with single_threaded_blas():
         for result in training.fit(everything, None, workers=1):
             if result.epoch == epochs:
@@ -121,7 +122,7 @@ def test_with_patience_it_learns_for_as_many_epochs_as_were_kept(
     )
     plan = copy_of(trained, tmp_path, overrides=overrides)
     watcher = Watcher()
-    kept = train(plan, watcher=watcher).epochs
+    kept = heard_by(watcher, train, plan).epochs
     first = [epoch for refit, epoch in watcher.told if not refit]
     assert kept is not None
     assert kept < len(first) < 30
@@ -139,9 +140,9 @@ def test_interrupted_in_mid_refit_the_first_network_is_not_trained_again(
     plan = copy_of(trained, tmp_path)
     shutil.rmtree(folder_of(plan).folder)
     with pytest.raises(KeyboardInterrupt):
-        train(plan, watcher=Watcher(stop=(True, after)))
+        heard_by(Watcher(stop=(True, after)), train, plan)
     watcher = Watcher()
-    train(plan, watcher=watcher)
+    heard_by(watcher, train, plan)
     assert watcher.told == [(True, epoch) for epoch in range(after + 1, 4)]
     assert [start.epochs_done for start in watcher.starts] == [3, after]
     assert_same_models(folder_of(trained), folder_of(plan))
@@ -154,7 +155,7 @@ def test_the_second_network_predicts_the_test_digits(trained: Plan, tmp_path: Pa
     validate(plan)
     submission(plan)
     run = folder_of(plan)
-    images = dataset.load(plan.workspace.processed("practice")).test_images
+    images = dataset.load_test_images(plan.workspace.processed("practice"))
     expected = prediction.predict(checkpoint.load_model(run.refit), images)
     np.testing.assert_array_equal(np.load(run.test_probabilities), expected)
     record = files.read_json(plan.workspace.submission_record(plan.run))

@@ -9,6 +9,7 @@ from pipeline.plan.plan import Plan
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
+from tests.practice_case import split_place
 from tests.run_files import change_json, make_digits, make_run, use_stand_in_network
 
 
@@ -26,7 +27,9 @@ def plan(tmp_path: Path) -> Plan:
 def test_the_held_out_digits_are_measured_and_recorded(plan: Plan) -> None:
     result = validate(plan)
     run = plan.workspace.run(plan.run)
-    rows = hold_out(plan.workspace.processed("kaggle"), size=0.2, seed=0).hold_out_rows
+    rows = hold_out(
+        *split_place(plan.workspace.processed("kaggle")), size=0.2, seed=0
+    ).hold_out_rows
     misread = [int(row) for row in rows if row % 3 == 0]
     assert not result.unchanged
     assert result.metrics.accuracy.rows == 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import find_recipe
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.stages.submission import submission
@@ -148,7 +148,7 @@ class Scenes:
 
     def submit(self) -> list[Scene]:
         workspace = self._workspace("submit")
-        source, recipe = Source("kaggle", "kaggle"), RECIPE_FOLDER / "mlp.toml"
+        source, recipe = Source("kaggle", "kaggle"), find_recipe("mlp")
         Case(Plan(workspace, source, recipe, None, (), RUN), Kaggle()).put_rows(28_000)
         options = ("--source", "kaggle", "--run", RUN)
         unused = self._folder / "unused.zip"

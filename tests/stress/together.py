@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.plan.plan import Plan, Source
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, find_recipe
 from pipeline.system.locks import UNKNOWN
 from tests.kaggle_api import TOKEN, Kaggle
 from tests.kaggle_server import KaggleServer
@@ -171,7 +171,7 @@ def _prepare(folder: Path, built: Checkout | None) -> Checkout:
     for seed in ("SEED=", "SEED=1"):
         done = checkout.make("all", "SOURCE=practice", seed)
         assert done.code == 0, done.errors
-    recipe = RECIPE_FOLDER / "mlp.toml"
+    recipe = find_recipe("mlp")
     plan = Plan(checkout.workspace, Source("kaggle", "kaggle"), recipe, None, (), RUN)
     Case(plan, Kaggle()).put_rows(28_000)
     shutil.copy2(RECIPE_FOLDER.parents[1] / "README.md", folder / "README.md")

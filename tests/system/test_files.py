@@ -1,8 +1,6 @@
 """A reader sees the old file or the new one; a killed writer leaves nothing that stays."""
 
-import errno
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -161,128 +159,6 @@ def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
     # The SHA-256 of nothing, as FIPS 180 has it.
     expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert files.sha256(tmp_path / "empty") == expected
-
-
-# ---- locks -------------------------------------------------------------------------------------
-HOLD = """
-import sys
-from pathlib import Path
-from pipeline.system import files
-with locks.locked(Path(sys.argv[1]), waiting=lambda line: print(line, flush=True)):
-    print("got it", flush=True)
-    sys.stdin.read()
-"""
-
-
-class Holder:
-    """Another process that takes the lock and holds it until its standard input ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def says(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
-
-    def end(self) -> None:
-        self.process.communicate("", timeout=20)
-
-
-def test_the_second_process_waits_and_says_so(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    first = Holder(folder)
-    assert first.says() == "got it"
-    second = Holder(folder)
-    said = second.says()
-    assert re.fullmatch(
-        rf"python \(process {first.process.pid}, since \d\d:\d\d\) is working on "
-        rf"{re.escape(str(folder))}; waiting for it to finish\.",
-        said,
-    )
-    first.end()
-    assert second.says() == "got it"
-    second.end()
-    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
-
-
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    holder = Holder(folder)
-    assert holder.says() == "got it"
-    holder.process.send_signal(signal.SIGKILL)
-    holder.end()
-    assert (tmp_path / ".run.lock.json").exists()
-    lines: list[str] = []
-    with locks.locked(folder, waiting=lines.append):
-        pass
-    assert lines == []
-    assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
-
-
-def test_who_waits_for_a_process_that_is_killed_goes_on_at_once(tmp_path: Path) -> None:
-    first = Holder(tmp_path / "run")
-    assert first.says() == "got it"
-    second = Holder(tmp_path / "run")
-    assert "is working on" in second.says()
-    first.process.send_signal(signal.SIGKILL)
-    first.end()
-    assert second.says() == "got it"
-    second.end()
-
-
-def test_a_reader_waits_for_the_writer_and_writes_nothing(tmp_path: Path) -> None:
-    lines: list[str] = []
-    locks.wait_for(tmp_path / "run", waiting=lines.append)
-    assert list(tmp_path.iterdir()) == []
-    holder = Holder(tmp_path / "run")
-    assert holder.says() == "got it"
-
-    def stop_waiting(line: str) -> None:
-        lines.append(line)
-        holder.process.kill()
-
-    locks.wait_for(tmp_path / "run", waiting=stop_waiting)
-    assert len(lines) == 1
-    holder.end()
-
-
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(PipelineError) as caught, locks.locked(tmp_path / "run"):
-        pass
-    assert str(tmp_path / ".run.lock") in caught.value.message
-    assert "DATA=" in caught.value.remedy
-
-
-def test_another_failure_of_a_lock_is_told_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(OSError, match="Input/output"), locks.locked(tmp_path / "run"):
-        pass
-
-
-def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), locks.locked(tmp_path / "run"):
-        raise RuntimeError
-    lines: list[str] = []
-    with locks.locked(tmp_path / "run", waiting=lines.append):
-        pass
-    assert lines == []
 
 
 # ---- what a killed writer leaves behind --------------------------------------------------------

@@ -128,7 +128,7 @@ def tracked_train(
     told: list[str] = []
     watcher = Stopping(stop_after)
     with Tracking(service, plan, tell=told.append, watcher=watcher) as tracking:
-        train(plan, force=force, watcher=tracking)
+        heard_by(tracking, train, plan, force=force)
     return told
 
 
@@ -268,6 +268,7 @@ def test_a_package_that_is_not_installed(
 
 IMPORTS = """
 import sys
+from tests.listeners import heard_by
 from pipeline.cli import main
 main(sys.argv[1:], standalone_mode=False)
 print("imported:", sorted({"mlflow", "wandb"} & set(sys.modules)))

@@ -10,6 +10,7 @@ from pipeline.recipes.recipe import read_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.training.checkpoint import save_checkpoint
 from pipeline.training.fitting import COLUMNS, History, make_training, resume
+from tests.listeners import heard_by
 
 HEADER = f"{','.join(COLUMNS)}\n"
 
@@ -85,7 +86,7 @@ def test_a_training_begins_anew_and_clean_after_a_damaged_checkpoint(
         state[name] = np.full_like(state[name], value)
     save_checkpoint(path, {"a": 1}, state)
     found = training()
-    assert resume(found, path, {"a": 1}, told.append).rows == []
+    assert heard_by(told.append, resume, found, path, {"a": 1}).rows == []
     assert told == [f"{path} is damaged: training starts anew."]
     for key, array in clean.state().items():
         np.testing.assert_array_equal(found.state()[key], array, err_msg=key)

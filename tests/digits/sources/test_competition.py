@@ -11,6 +11,7 @@ from pipeline.stages.download import download
 from pipeline.system.errors import PipelineError
 from tests.kaggle_api import KEY, USERNAME, Status, Truncated
 from tests.kaggle_server import KaggleServer
+from tests.listeners import heard_by
 
 NAMES = ["sample_submission.csv", "test.csv", "train.csv"]
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
@@ -20,7 +21,7 @@ def test_exactly_the_three_files_are_unpacked(
     kaggle_server: KaggleServer, competition_zip: Path, tmp_path: Path
 ) -> None:
     kaggle_server.kaggle.competition_zip = competition_zip
-    fetched = competition.fetch(tmp_path, tell=print)
+    fetched = competition.fetch(tmp_path)
     assert fetched == Fetched("competition", "https://www.kaggle.com/competitions/digit-recognizer")
     assert sorted(path.name for path in tmp_path.iterdir()) == NAMES
     with zipfile.ZipFile(competition_zip) as packed:
@@ -31,7 +32,7 @@ def test_a_zip_without_the_files_leaves_nothing(
     kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
     with pytest.raises(PipelineError, match=r"^The zip that Kaggle sent does not hold test\.csv"):
-        competition.fetch(tmp_path, tell=print)
+        competition.fetch(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,6 +88,6 @@ def test_a_download_cut_short_in_silence_is_noticed(
     kaggle_server.kaggle.competition_zip = competition_zip
     kaggle_server.kaggle.fail("GET", Truncated(announced=False), times=1)
     told: list[str] = []
-    competition.fetch(tmp_path, tell=told.append)
+    heard_by(told.append, competition.fetch, tmp_path)
     assert len(told) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == NAMES

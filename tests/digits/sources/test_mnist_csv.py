@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.digits.header import MNIST_PIXELS
-from pipeline.digits.sources import Tell, mnist_csv
+from pipeline.digits.sources import mnist_csv
 from pipeline.kaggle import client
 from pipeline.system.errors import PipelineError
 from tests import csv_files
@@ -19,7 +19,7 @@ def test_the_data_set_is_downloaded_and_laid_out(
 ) -> None:
     asked = []
 
-    def download(slug: str, into: Path, tell: Tell) -> Path:
+    def download(slug: str, into: Path) -> Path:
         asked.append(slug)
         with zipfile.ZipFile(into / "mnist-in-csv.zip", "w") as target:
             for name in ("mnist_train.csv", "mnist_test.csv"):
@@ -28,7 +28,7 @@ def test_the_data_set_is_downloaded_and_laid_out(
         return into / "mnist-in-csv.zip"
 
     monkeypatch.setattr(client, "download_dataset", download)
-    fetched = mnist_csv.fetch(tmp_path, tell=print)
+    fetched = mnist_csv.fetch(tmp_path)
     assert asked == ["oddrationale/mnist-in-csv"]
     assert fetched.kind == "mnist-csv"
     assert fetched.origin == "https://www.kaggle.com/datasets/oddrationale/mnist-in-csv"

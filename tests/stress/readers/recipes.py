@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.plan.members import Member, members_of, read_members
 from pipeline.plan.plan import make_plan, split_overrides
-from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import Recipe, read_recipe, recipe_of_record
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
@@ -42,7 +42,7 @@ class RecipeToml:
 
     def read(self, data: bytes) -> Recipe:
         self.path.write_bytes(data)
-        recipe = read_recipe(self.path)
+        recipe = read_recipe(RecipeFile(self.path))
         _build(recipe)
         return recipe
 
@@ -93,7 +93,7 @@ members = [
         )
         plans = members_of(plan)
         assert len({plan.run for plan in plans}) == len(plans), "two members of one name"
-        return read_members(self.path)
+        return read_members(RecipeFile(self.path))
 
     def check(self, data: bytes, found: list[Member] | None) -> None:
         values = tomllib.loads(data.decode("utf-8"))
@@ -103,7 +103,7 @@ members = [
         given = values["ensemble"]["members"]
         assert len(found) == len(given), "another number of members"
         for member, table in zip(found, given, strict=True):
-            assert member.recipe.is_file(), "a member without a recipe"
+            assert member.recipe.path.is_file(), "a member without a recipe"
             assert member.seed == table.get("seed"), "another seed"
             assert list(member.overrides) == table.get("set", []), "other overrides"
             assert member.seed is None or member.seed >= 0, "a negative seed"
@@ -146,7 +146,7 @@ class Overrides:
 
     def read(self, data: bytes) -> tuple[tuple[str, ...], Recipe]:
         overrides = split_overrides(data.decode("utf-8", "surrogateescape"))
-        recipe = read_recipe(self.path, overrides=overrides)
+        recipe = read_recipe(RecipeFile(self.path), overrides=overrides)
         _build(recipe)
         return overrides, recipe
 

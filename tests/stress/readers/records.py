@@ -207,7 +207,7 @@ class ProcessedManifest(RecordReader):
 
     def commands(self) -> Sequence[Callable[[], Any]]:
         return (
-            lambda: dataset.load(self.workspace.processed(self.plan.source.name)),
+            lambda: dataset.load_labelled(self.workspace.processed(self.plan.source.name)),
             self.show_look,
             self.show_summary,
             self.show_validate,

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 import pipeline
-from pipeline.nn import EpochResult
 from pipeline.plan.members import members_of
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart
 from pipeline.training.executors import Executor, dask_cluster, dask_executor, make_executor
 from pipeline.training.executors.dask_cluster import Workers
 from pipeline.training.executors.dask_executor import layout
+from tests.listeners import Lines, heard_by
 from tests.practice_case import copy_practice, plan_of, temporaries
 from tests.training.executors.dask_case import Cluster
 
@@ -81,7 +81,7 @@ def assert_same_run(plan: Plan, serial: Workspace) -> None:
     assert records[0] == records[1]
 
 
-class Watcher:
+class Watcher(Reporter):
     """Notes which runs it is told of, and their last epochs."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Watcher:
     def start(self, start: TrainStart) -> None:
         self._run = start.run
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         self.told.append((self._run, result.epoch))
 
 
@@ -109,7 +109,7 @@ def test_folds_end_with_the_same_bits(
     lines: list[str] = []
     watcher = Watcher()
     plan = plan_of(workspace, folds=3)
-    result = train(plan, executor=executor, tell=lines.append, watcher=watcher)
+    result = heard_by(Lines(lines.append, watcher), train, plan, executor=executor)
     assert not result.unchanged
     assert sorted(watcher.told) == [(member.run, 3) for member in members_of(plan)]
     for member in members_of(plan):
@@ -164,7 +164,7 @@ def test_a_killed_worker_costs_no_epoch_that_came_home(
 
         killer = Killer(kill, 5)
         plan = plan_of(workspace, overrides=LONG)
-        train(plan, executor=make_executor("dask", cluster.address), tell=killer)
+        heard_by(killer, train, plan, executor=make_executor("dask", cluster.address))
     assert_same_run(plan, serial)
     assert any("lost its worker" in line for line in killer.lines)
     assert any("going on after epoch" in line for line in killer.lines)
@@ -194,10 +194,10 @@ def test_an_interrupted_client_goes_on(
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(plan, executor=executor, tell=interrupt)
+        heard_by(interrupt, train, plan, executor=executor)
     assert plan.workspace.run(plan.run).checkpoint.exists()
     lines: list[str] = []
-    train(plan, executor=executor, tell=lines.append)
+    heard_by(lines.append, train, plan, executor=executor)
     assert "going on after epoch" in lines[0]
     assert_same_run(plan, serial)
 
@@ -240,7 +240,7 @@ def test_a_run_that_ends_its_workers_is_given_up(
     monkeypatch.setattr("pipeline.training.executors.dask_executor._Round._attempt", lost)
     lines: list[str] = []
     with pytest.raises(PipelineError, match=r"practice-smoke ended its worker 3 times"):
-        train(plan_of(workspace), executor=executor, tell=lines.append)
+        heard_by(lines.append, train, plan_of(workspace), executor=executor)
     assert len(lines) == 2
 
 

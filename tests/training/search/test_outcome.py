@@ -13,6 +13,7 @@ from pipeline.analysis.tune import TuneResult
 from pipeline.cli.show import TuningDisplay, make_console, show_tune
 from pipeline.pages.tuning_page import tuning_page
 from pipeline.plan.workspace import TuningFolder
+from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.training.search.importance import LEAST_COMPLETE, importances
 from pipeline.training.search.outcome import Outcome, State, Trial, claim, dimensions_of
@@ -42,7 +43,7 @@ def outcome_of(folder: Path, *trials: Trial, objective: str = "loss") -> Outcome
         digits="practice",
         seed=3,
         objective="loss" if objective == "loss" else "accuracy",
-        dimensions=dimensions_of(read_recipe(write_recipe(folder))),
+        dimensions=dimensions_of(read_recipe(RecipeFile(write_recipe(folder)))),
         trials=trials,
         hold_out_rows=4200,
         importances=None,

@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.storages import InMemoryStorage
 
+from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.keys import value_of
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.training.search.outcome import Trial, dimensions_of
@@ -106,7 +107,7 @@ def open_search(
 
     in_memory: its trials are kept nowhere else, which is faster.
     """
-    recipe = read_recipe(write_recipe(folder))
+    recipe = read_recipe(RecipeFile(write_recipe(folder)))
     place = Place(None, folder / "study.sqlite3")
     with quiet():
         storage = InMemoryStorage() if in_memory else place.open()
