@@ -34,7 +34,7 @@ KINDS = ("competition", "mnist-csv", "practice")
 # How the line begins with which a recipe opens once it has been measured.
 CLAIM = "# Measured: "
 # A built-in recipe's, or of its folds: it becomes a file's name and a piece of Markdown.
-NAME = re.compile(r"\w[\w.-]*(\d+ folds)?")
+NAME = re.compile(r"\w[\w.-]*(, \d+ folds)?")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.kaggle.credentials import find_credentials
-from pipeline.plan.records import DownloadRecord, RequestRecord
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import DEFAULT_RECIPE, RECIPE_FOLDER, RecipeFile, find_recipe
-from pipeline.system import records
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import expand
 
@@ -206,9 +204,10 @@ def kaggle_notebook_input(environment: Mapping[str, str]) -> Path | None:
 
 
 def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> Source:
+    from pipeline.plan.records import read_download  # noqa: PLC0415  (help needs no pydantic)
+
     downloaded = [
-        (folder.folder.name, records.read(folder.manifest, DownloadRecord))
-        for folder in workspace.all_raw()
+        (folder.folder.name, read_download(folder.manifest)) for folder in workspace.all_raw()
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
@@ -261,7 +260,11 @@ def check_run_name(run: str) -> None:
 
 def _recorded_request(workspace: Workspace, run: str) -> dict[str, Any]:
     path = workspace.run(run).request
-    return records.read(path, RequestRecord) if path.exists() else {}
+    if not path.exists():
+        return {}
+    from pipeline.plan.records import read_request  # noqa: PLC0415  (help needs no pydantic)
+
+    return read_request(path)
 
 
 def _slug(text: str) -> str:

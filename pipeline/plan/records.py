@@ -1,8 +1,9 @@
 """The records that a plan is made from: what was asked for, and what was downloaded."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from pipeline.system.records import Folds, Record, Whole
+from pipeline.system.records import Folds, Record, Whole, read
 
 SourceOfDigits = Literal["competition", "mnist-csv", "practice"]
 
@@ -25,3 +26,13 @@ class DownloadRecord(Record):
     kind: SourceOfDigits
     origin: str | None = None
     downloaded_at: str | None = None
+
+
+def read_request(path: Path) -> dict[str, Any]:
+    """Read a run's request.json. Raises PipelineError naming the first key that is wrong."""
+    return read(path, RequestRecord)
+
+
+def read_download(path: Path) -> dict[str, Any]:
+    """Read a source's manifest.json, as far as named above. Raises PipelineError likewise."""
+    return read(path, DownloadRecord)

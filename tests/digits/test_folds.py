@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from pipeline.digits import folds
 from pipeline.digits.folds import find_split, hold_out, k_folds
 from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import write_json
 from tests.practice_case import split_place
 
 
@@ -24,20 +24,9 @@ def processed(practice_workspace: Workspace, tmp_path: Path) -> ProcessedFolder:
     return ProcessedFolder(tmp_path / "practice")
 
 
-def small(folder: Path, labels: list[int]) -> ProcessedFolder:
-    """Processed data with these training labels and black images."""
-    processed = ProcessedFolder(folder / "small")
-    processed.folder.mkdir()
-    arrays = {
-        "train_images": np.zeros((len(labels), 28, 28), np.uint8),
-        "train_labels": np.array(labels, np.uint8),
-        "test_images": np.zeros((1, 28, 28), np.uint8),
-    }
-    for name, array in arrays.items():
-        np.save(processed.folder / f"{name}.npy", array)
-    shapes = {name: {"shape": array.shape, "sha256": ""} for name, array in arrays.items()}
-    write_json(processed.manifest, {"arrays": shapes})
-    return processed
+def place(folder: Path, labels: list[int]) -> tuple[NDArray[np.uint8], Path]:
+    """Labels to split, and where splits are kept."""
+    return np.array(labels, np.uint8), folder
 
 
 @pytest.mark.parametrize(("size", "rows"), [(0.1, 300), (600, 600), (0.0333, 100)])
@@ -63,7 +52,7 @@ def test_the_rows_held_out_are_those_that_scikit_learn_draws(
 ) -> None:
     weights = np.array(shares) / sum(shares)
     labels = np.random.default_rng(seed).choice(len(shares), 1000, p=weights)
-    split = hold_out(*split_place(small(tmp_path, labels.tolist())), size=held_out, seed=seed)
+    split = hold_out(*place(tmp_path, labels.tolist()), size=held_out, seed=seed)
     training, expected = train_test_split(
         np.arange(1000), test_size=held_out, stratify=labels, random_state=seed
     )
@@ -142,19 +131,19 @@ def test_parts_too_small_for_ten_digits(processed: ProcessedFolder, size: int) -
 
 
 def test_digits_too_rare(tmp_path: Path) -> None:
-    processed = small(tmp_path, [0] * 20 + [1] * 20 + [7])
+    few = place(tmp_path, [0] * 20 + [1] * 20 + [7])
     message = "Cannot make {}: train.csv has 1 rows of the digit 7, at least {} are needed"
     with pytest.raises(PipelineError) as caught:
-        hold_out(*split_place(processed), size=10, seed=0)
+        hold_out(*few, size=10, seed=0)
     assert str(caught.value) == message.format("a hold-out of 10 rows", 2)
     with pytest.raises(PipelineError) as caught:
-        k_folds(*split_place(processed), folds=5, seed=0)
+        k_folds(*few, folds=5, seed=0)
     assert str(caught.value) == message.format("5 folds", 5)
-    assert not processed.folds.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_digits_that_are_not_there_at_all_are_no_hindrance(tmp_path: Path) -> None:
-    split = hold_out(*split_place(small(tmp_path, [3] * 10 + [8] * 10)), size=0.5, seed=0)
+    split = hold_out(*place(tmp_path, [3] * 10 + [8] * 10), size=0.5, seed=0)
     assert (split.hold_out_rows < 10).sum() == 5
 
 

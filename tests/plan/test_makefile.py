@@ -153,7 +153,8 @@ def test_the_environment_is_made_first(checkout: Checkout) -> None:
     for target in ("train", "all"):
         output = checkout.make("-n", target, "FORCE=1", "VENV=.venv").output
         steps = [
-            output.index(text) for text in ('-m venv "$3"', "-m pip install", "-m pipeline train")
+            output.index(text)
+            for text in ('-m venv "$3"', "-m pip install", f"-m pipeline {target}")
         ]
         assert steps == sorted(steps)
         assert ".venv/bin/python" in output

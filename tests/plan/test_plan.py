@@ -292,12 +292,12 @@ def test_folders_in_the_home_folder(home: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"source": 1e308}, "source: should be a text, got 1e\\+308"),
-        ({"recipe": False}, "recipe: should be a text, got False"),
-        ({"seed": -1}, "seed: should be a whole number from 0 up, got -1"),
-        ({"set": {}}, "set: should be a text"),
-        ({"blend": [1]}, "blend: should be a list of texts"),
-        ({"folds": 1}, "folds: should be a whole number from 2 up, got 1"),
+        ({"source": 1e308}, "source: should be a valid string, got 1e\\+308"),
+        ({"recipe": False}, "recipe: should be a valid string, got False"),
+        ({"seed": -1}, "seed: should be greater than or equal to 0, got -1"),
+        ({"set": {}}, "set: should be a valid string"),
+        ({"blend": [1]}, "blend.0: should be a valid string"),
+        ({"folds": 1}, "folds: should be greater than or equal to 2, got 1"),
     ],
 )
 def test_a_damaged_request_is_named(

@@ -15,12 +15,9 @@ from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
 
-BUILT_IN = [
-    path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(RecipeFile(path)) is None
-]
-ENSEMBLES = [
-    path for path in sorted(RECIPE_FOLDER.glob("*.toml")) if read_members(RecipeFile(path))
-]
+FILES = [RecipeFile(path) for path in sorted(RECIPE_FOLDER.glob("*.toml"))]
+BUILT_IN = [file for file in FILES if read_members(file) is None]
+ENSEMBLES = [file for file in FILES if read_members(file)]
 SMOKE = RECIPE_FOLDER / "smoke.toml"
 
 
@@ -47,18 +44,18 @@ def message(recipe: Path, *overrides: str) -> str:
 
 
 # ---- the recipes that come with the pipeline ---------------------------------------------------
-@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
-def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
-    recipe = read_recipe(RecipeFile(path))
+@pytest.mark.parametrize("file", BUILT_IN, ids=lambda file: file.name)
+def test_every_built_in_recipe_makes_a_training(file: RecipeFile) -> None:
+    recipe = read_recipe(file)
     training = make_training(recipe, 42_000)
     assert training.network.output_shape == (10,)
     assert training.settings.epochs == recipe.training.epochs
     assert recipe.description
 
 
-@pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
-def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> None:
-    members = read_members(RecipeFile(path))
+@pytest.mark.parametrize("file", ENSEMBLES, ids=lambda file: file.name)
+def test_every_built_in_ensemble_names_recipes_that_there_are(file: RecipeFile) -> None:
+    members = read_members(file)
     assert members
     assert {member.recipe for member in members} <= set(BUILT_IN)
 

@@ -12,6 +12,7 @@ from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.runs.ledger import read_ledger
 from pipeline.system import files
 from tests.kaggle_api import Answer, Failure, Reset, Stall, Status
+from tests.listeners import heard_by
 from tests.submit_case import RUN, Case
 
 # ---- a submission -----------------------------------------------------------------------------
@@ -23,7 +24,7 @@ def test_a_csv_is_sent_and_its_score_shown_beside_the_hold_out_accuracy(
     monkeypatch.setattr("pipeline.stages.submit.COMPETITION_ROWS", COMPETITION_ROWS)
     case.put_rows(28_000)
     told: list[str] = []
-    result = case.submit(tell=told.append)
+    result = heard_by(told.append, case.submit)
     assert (result.ref, result.score, result.unchanged) == (1001, 0.98714, False)
     assert (result.hold_out.value, result.hold_out.low, result.hold_out.high) == (
         0.9861,

@@ -48,9 +48,7 @@ def test_the_held_out_digits_are_measured_and_recorded(plan: Plan) -> None:
         assert stored["probabilities"].shape == (20, 10)
 
 
-def test_a_second_time_nothing_is_done_but_the_record_is_newer(
-    plan: Plan, loaded: list[Path]
-) -> None:
+def test_a_second_time_nothing_is_done(plan: Plan, loaded: list[Path]) -> None:
     first = validate(plan)
     os.utime(first.record, (1, 1))
     content = first.record.read_bytes()
@@ -59,7 +57,7 @@ def test_a_second_time_nothing_is_done_but_the_record_is_newer(
     assert again.metrics == first.metrics
     assert len(loaded) == 1
     assert first.record.read_bytes() == content
-    assert first.record.stat().st_mtime > 1
+    assert first.record.stat().st_mtime == 1
 
 
 def test_force_and_a_missing_output_do_it_again(plan: Plan, loaded: list[Path]) -> None:

@@ -120,6 +120,8 @@ def test_a_changed_file_gives_another_identity(folder: Path) -> None:
     (folder / "holiday.csv").write_text("1,2\n")
     assert local.identify(folder) == before
     os.utime(folder / "test.csv", ns=(1, 1))
+    assert local.identify(folder) == before
+    (folder / "test.csv").write_text("other")
     assert local.identify(folder) != before
 
 
