@@ -1,8 +1,10 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-In reading order: arrays, initializers, layers, normalization, conv (with kernels/), pooling,
-blocks, losses, network, optimizers, schedules, resampling, augmentation, batches, team, shards,
-predictor, training; gradcheck shows that the derivatives are right.
+Read ``plain`` first: all of it on one page, by the book. The rest is the same, made fast, and tested
+against it. In reading order: layers, normalization, conv (with kernels/), pooling, losses,
+network, optimizers, schedules, resampling, augmentation, batches, training; under them arrays,
+initializers, base (what a layer is), blocks, team, shards, predictor. gradcheck shows that
+derivatives are right.
 """
 
 from pipeline.nn.augmentation import Augmentation

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.nn.arrays import Array
-from pipeline.nn.layers import Layer, Shape
+from pipeline.nn.base import Layer, Shape
 
 # Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
 # little is still in the cache when the next layer comes; much less makes many small operations,

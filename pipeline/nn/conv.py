@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.initializers import Constant, He, make_initializer
 from pipeline.nn.kernels.bands import BandConvolution
 from pipeline.nn.kernels.columns import ColumnConvolution, Pair
 from pipeline.nn.kernels.winograd import KERNEL_ROWS, RowWinograd
-from pipeline.nn.layers import Layer, Parameter, Shape
 
 # Below so many channels Winograd's products have rows too short to be worth it.
 WINOGRAD_CHANNELS = 8

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.arrays import Array, shared_zeros
+from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
-from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
+from pipeline.nn.layers import Dense, Dropout, Flatten, LeakyReLU, ReLU
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.pooling import AvgPool2D, Crop2D, GlobalAvgPool, MaxPool2D, Pooling

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.initializers import Constant
-from pipeline.nn.layers import Layer, Parameter, Shape
 
 
 class BatchNorm(Layer):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer, Shape
 from pipeline.nn.conv import as_pair, image_shape
 from pipeline.nn.kernels.columns import Pair
-from pipeline.nn.layers import Layer, Shape
 
 
 class Pooling(Layer):

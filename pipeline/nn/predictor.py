@@ -38,7 +38,10 @@ class Predictor(Team):
         self._replicas = [network.replicate(own_statistics=False) for _ in range(workers)]
 
     def predict(self, rows: Array) -> Array:
-        """Return probabilities (len(rows), K) of these images, by the network as it is now."""
+        """Return probabilities (len(rows), K) of these images, by the network as it is now.
+
+        They are an array of the caller's own, as those of ``predict_in_turn`` are.
+        """
         probabilities = np.empty((len(rows), *self.network.output_shape), self.network.dtype)
         done = 0
         for found in self.predict_in_turn(rows):
