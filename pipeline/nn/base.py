@@ -100,7 +100,7 @@ class Layer:
     ) -> Array:
         """Return the outputs for a batch; the first dimension is N.
 
-        They are a buffer, or the inputs themselves: valid until the next call. Copy what is to stay.
+        They are a buffer or the inputs themselves, valid until the next call: copy what is to stay.
         """
         raise NotImplementedError
 
