@@ -7,10 +7,10 @@ what it has learnt, and returns dx = dL/dx, which is dy for the layer before it.
 moves all that is learnt a little against its gradient.
 
 docs/how-it-learns.md derives the formulas. One rule makes most of them: what y is made of gets dy
-times its factor, and what is used several times gets the sum. Each row of x is a digit: (N,
-features), or (N, height, width, channels). On the practice digits, in less than a minute:
+times its factor, and what is used several times gets the sum of that. Each row of x is a digit:
+(N, features), or (N, height, width, channels). On the practice digits, in ten seconds:
 
-    make preprocess SOURCE=practice
+    make download preprocess SOURCE=practice
     python -m pipeline.nn.plain data/processed/practice
 """
 
@@ -26,7 +26,7 @@ Pair = tuple[int, int]  # rows and columns
 
 
 class Layer:
-    """A layer; what it has learnt, with the gradients that belong to it: at first nothing."""
+    """One layer.  learnt: what it has learnt so far.  gradients: dL by each of these arrays."""
 
     learnt: tuple[Array, ...] = ()
     gradients: tuple[Array, ...] = ()
@@ -116,7 +116,7 @@ class BatchNorm(Layer):
     def backward(self, dy: Array) -> Array:
         self.gradients = (dy * self.z).sum(self.axes), dy.sum(self.axes)
         dz = self.scale * dy
-        # x also moves the mean and the deviation: what goes that way is taken off.
+        # x moves the mean and the deviation as well: that part of dz has no effect, and goes.
         dz = dz - dz.mean(self.axes) - self.z * (dz * self.z).mean(self.axes)
         return dz / self.deviation
 
@@ -127,8 +127,7 @@ class BatchNorm(Layer):
 
 def windows(x: Array, size: Pair, stride: Pair) -> Iterator[tuple[Pair, Array]]:
     """Lay windows over images, ``stride`` s apart. For each place (k, l) in a window, yield what
-    all windows have there: a view x_kl of x, (N, rows, columns, C), with [i, j] = x[i s + k, ...].
-    """
+    all windows have there, as a view of x:  x_kl[n, i, j] = x[n, i s + k, j s + l]."""
     rows, columns = ((x.shape[1 + i] - size[i]) // stride[i] + 1 for i in (0, 1))
     for column, row in np.ndindex(size[::-1]):
         down = slice(row, row + stride[0] * (rows - 1) + 1, stride[0])
@@ -154,9 +153,10 @@ class Conv2D(Layer):
         )
 
     def backward(self, dy: Array) -> Array:
+        # For each place in the kernel a dense layer, x_kl its inputs and all pixels its rows.
         dw, dx = np.zeros_like(self.weight), np.zeros_like(self.x)
         for kl, x_kl in windows(self.x, *self.windows):
-            dw[kl] = np.tensordot(x_kl, dy, axes=((0, 1, 2), (0, 1, 2)))
+            dw[kl] = np.einsum("nijc, nijf -> cf", x_kl, dy, optimize=True)
         for kl, dx_kl in windows(dx, *self.windows):
             dx_kl[...] += dy @ self.weight[kl].T
         self.gradients = dw, dy.sum(axis=(0, 1, 2))
@@ -256,4 +256,7 @@ def train(folder: Path, epochs: int = 5, rate: float = 0.1, batch_size: int = 50
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]))
+    folder = Path(*sys.argv[1:])
+    if not (folder / "train_images.npy").exists():
+        sys.exit(f"{folder}: no digits here. Run: make download preprocess SOURCE=practice")
+    train(folder)

@@ -3,9 +3,10 @@
 What is compared is no sum of bytes, since the last bits of a float32 differ with NumPy's and the
 BLAS's build and with the processor. It is the sum of all weights (and of all probabilities), each
 times a cosine of its place: four of these, so that a value that moves, or changes places with
-another, moves them. The kernels that OpenBLAS has for six processors, and float64, differed by two
-millionths at most; ten are allowed. So this does not see what is as small as rounding, such as
-another order of the same sums. Whoever changes that raises the number unasked.
+another, moves them. NumPy 2.0 and 2.4, OpenBLAS's kernels for six processors, and float64 instead
+of float32 differed by two millionths at most; ten are allowed. So this does not see what is as
+small as rounding, such as another order of the same sums: whoever changes that raises the number
+unasked.
 """
 
 from typing import Any
@@ -51,9 +52,9 @@ ROWS: list[Config] = [
         "bias": {"kind": "constant", "value": 0.1},
     },
 ]
-DISTORTED = nn.Augmentation(
-    shift_pixels=1.0, angle_degrees=10.0, scale=0.1, shear=0.1, elastic_pixels=0.3
-)
+AFFINE = nn.Augmentation(shift_pixels=1.0, angle_degrees=10.0, scale=0.1, shear=0.1)
+# By itself, because it is made of eigenvectors, of which another LAPACK may turn the signs.
+ELASTIC = nn.Augmentation(elastic_pixels=0.3)
 CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
     "adamw": (
         IMAGES,
@@ -65,7 +66,7 @@ CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
             smoothing=0.1,
             average_decay=0.9,
             shards=3,
-            augmentation=DISTORTED,
+            augmentation=AFFINE,
         ),
     ),
     "sgd": (
@@ -80,11 +81,11 @@ CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
         {"kind": "step", "every_epochs": 2},
         nn.Settings(epochs=3, batch_size=32),
     ),
-    "constant rate": (
+    "elastic": (
         ROWS,
         {"kind": "adamw", "learning_rate": 0.01, "l2": 0.1},
         {"kind": "constant"},
-        nn.Settings(epochs=1, batch_size=32),
+        nn.Settings(epochs=1, batch_size=32, augmentation=ELASTIC),
     ),
     "exponential decay": (
         ROWS,
@@ -95,15 +96,18 @@ CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
 }
 RECORDED_FOR = 1
 RECORDED: dict[str, tuple[list[float], list[float]]] = {
-    "adamw": ([-8.335923, 0.802824, 2.631148, -3.112722], [0.214092, 0.079, 0.137845, 0.186939]),
+    "adamw": (
+        [-8.502192, 0.991049, 2.553941, -3.169974],
+        [0.186605, -0.063125, 0.150785, 0.257147],
+    ),
     "sgd": ([-2.219201, 5.754359, 6.840871, 2.856397], [-0.032279, -0.083414, 0.099827, 0.045804]),
     "gradient descent": (
         [-2.208189, 5.829323, 6.88524, 2.854852],
         [-0.032471, -0.088205, 0.098126, 0.04474],
     ),
-    "constant rate": (
-        [-2.026444, 5.280754, 6.803191, 2.731818],
-        [-0.040152, -0.067702, 0.094867, 0.036989],
+    "elastic": (
+        [-1.983373, 5.284169, 6.810982, 2.740209],
+        [-0.040961, -0.068614, 0.095424, 0.037141],
     ),
     "exponential decay": (
         [-2.228322, 5.852134, 6.875075, 2.858783],

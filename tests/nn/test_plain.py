@@ -95,17 +95,31 @@ def test_of_equal_values_the_first_of_the_first_column_gets_the_gradient() -> No
     np.testing.assert_array_equal(gradient.reshape(2, 2), [[0.0, 0.0], [5.0, 0.0]])
 
 
+def run_plain(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.nn.plain", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
 def test_it_runs_by_itself_and_learns(tmp_path: Path) -> None:
     images, labels = make_digits(600)
     large = np.zeros((600, 28, 28), np.uint8)
     large[:, 8:20, 8:18] = images.repeat(2, axis=1).repeat(2, axis=2)
     np.save(tmp_path / "train_images.npy", large)
     np.save(tmp_path / "train_labels.npy", labels)
-    command = [sys.executable, "-m", "pipeline.nn.plain", str(tmp_path)]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    run = run_plain(tmp_path)
+    assert run.returncode == 0
+    lines = run.stdout.splitlines()
     assert len(lines) == 5
     right = [float(line.split()[4].rstrip("%")) for line in lines]
     assert right[-1] > 90.0
+
+
+def test_without_digits_it_says_how_to_get_them(tmp_path: Path) -> None:
+    run = run_plain(tmp_path)
+    assert run.returncode == 1
+    assert (
+        run.stderr == f"{tmp_path}: no digits here. Run: make download preprocess SOURCE=practice\n"
+    )
 
 
 # ---- the fast layers beside it -----------------------------------------------------------------
