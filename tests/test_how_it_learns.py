@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import notebook_mistakes as mistakes
 from benchmarks.mistakes import CASES, COLUMNS, gradient_error
-from pipeline.nn import SGD, Network, softmax, softmax_cross_entropy
+from pipeline.nn import SGD, Network, plain, softmax, softmax_cross_entropy
 from pipeline.nn.arrays import Array
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-it-learns.md").read_text(encoding="utf-8")
@@ -78,6 +78,19 @@ def test_the_worked_example_is_what_the_layers_compute(told: dict[str, Array]) -
     for name, values in told.items():
         # The page has four digits behind the point.
         np.testing.assert_allclose(found[name], values, rtol=0, atol=5.001e-5, err_msg=name)
+
+
+def test_the_plain_network_takes_the_same_step(told: dict[str, Array]) -> None:
+    layers = [
+        plain.Dense(told["W1"].copy(), told["b1"].copy()),
+        plain.ReLU(),
+        plain.Dense(told["W2"].copy(), told["b2"].copy()),
+    ]
+    losses = [plain.learn(layers, told["X"], told["y"], rate) for rate in (RATE, 0.0)]
+    found = [*losses, *layers[0].learnt, *layers[2].learnt]
+    names = ("loss", "new_loss", "new_W1", "new_b1", "new_W2", "new_b2")
+    for name, values in zip(names, found, strict=True):
+        np.testing.assert_allclose(values, told[name], rtol=0, atol=5.001e-5, err_msg=name)
 
 
 def _backward(layer: Any, gradient: Array) -> Array:
