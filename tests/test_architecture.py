@@ -104,6 +104,10 @@ def test_the_network_needs_numpy_and_itself() -> None:
                 assert top != "pipeline" or part_of(imported) == "nn", (module, imported)
 
 
+def test_the_textbooks_page_stands_alone() -> None:
+    assert not own_imports("pipeline.nn.plain")
+
+
 def test_few_modules_know_the_network() -> None:
     users = {
         module

@@ -1,7 +1,7 @@
 """What a layer is to the network, and the memory that it computes in.
 
-In plain.py each result is an array of its own. Here a layer fills the same arrays in each step, and
-says which of them must outlast its call: so few enough stay in the cache.
+In plain.py each result is a new array. Here a layer fills the same arrays at every step, and says
+which of them ``backward`` still needs; the others are shared, and stay in the cache.
 """
 
 import copy

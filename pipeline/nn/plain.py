@@ -8,7 +8,7 @@ moves all that is learnt a little against its gradient.
 
 docs/how-it-learns.md derives the formulas. One rule makes most of them: what y is made of gets dy
 times its factor, and what is used several times gets the sum of that. Each row of x is a digit:
-(N, features), or (N, height, width, channels). On the practice digits, in ten seconds:
+(N, features), or (N, height, width, channels). On the practice digits, in some seconds:
 
     make download preprocess SOURCE=practice
     python -m pipeline.nn.plain data/processed/practice
@@ -72,7 +72,8 @@ class ReLU(Layer):
 
 
 class Dropout(Layer):
-    """y = mask x: a random share becomes 0, so that no value is relied on; the others make up."""
+    """y = mask x: a random share becomes 0, so that no value is relied on; the others are scaled up
+    to make up for it."""
 
     def __init__(self, rate: float, *, rng: np.random.Generator) -> None:
         self.rate, self.rng = rate, rng
@@ -116,9 +117,9 @@ class BatchNorm(Layer):
     def backward(self, dy: Array) -> Array:
         self.gradients = (dy * self.z).sum(self.axes), dy.sum(self.axes)
         dz = self.scale * dy
-        # x moves the mean and the deviation as well: that part of dz has no effect, and goes.
-        dz = dz - dz.mean(self.axes) - self.z * (dz * self.z).mean(self.axes)
-        return dz / self.deviation
+        # All of x alike, or in proportion to z, moves no z: mean and deviation move along with it.
+        without_effect = dz.mean(self.axes) + self.z * (dz * self.z).mean(self.axes)
+        return (dz - without_effect) / self.deviation
 
     def predict(self, x: Array) -> Array:
         z = (x - self.running_mean) / np.sqrt(self.running_variance + self.epsilon)
@@ -143,21 +144,20 @@ class Conv2D(Layer):
         self, weight: Array, bias: Array, *, stride: Pair = (1, 1), padding: Pair = (0, 0)
     ) -> None:
         self.weight, self.bias = self.learnt = weight, bias
-        self.padding, self.windows = padding, (weight.shape[:2], stride)
+        self.size, self.stride, self.padding = weight.shape[:2], stride, padding
 
     def forward(self, x: Array) -> Array:
         (top, left), (_, self.height, self.width, _) = self.padding, x.shape
         self.x = np.pad(x, ((0, 0), (top, top), (left, left), (0, 0)))
-        return self.bias + sum(
-            x_kl @ self.weight[kl] for kl, x_kl in windows(self.x, *self.windows)
-        )
+        seen = windows(self.x, self.size, self.stride)
+        return self.bias + sum(x_kl @ self.weight[kl] for kl, x_kl in seen)
 
     def backward(self, dy: Array) -> Array:
         # For each place in the kernel a dense layer, x_kl its inputs and all pixels its rows.
         dw, dx = np.zeros_like(self.weight), np.zeros_like(self.x)
-        for kl, x_kl in windows(self.x, *self.windows):
+        for kl, x_kl in windows(self.x, self.size, self.stride):
             dw[kl] = np.einsum("nijc, nijf -> cf", x_kl, dy, optimize=True)
-        for kl, dx_kl in windows(dx, *self.windows):
+        for kl, dx_kl in windows(dx, self.size, self.stride):
             dx_kl[...] += dy @ self.weight[kl].T
         self.gradients = dw, dy.sum(axis=(0, 1, 2))
         top, left = self.padding
@@ -168,16 +168,16 @@ class MaxPool2D(Layer):
     """y = the largest x of each window; of equal ones the first, column by column, gets dy."""
 
     def __init__(self, size: Pair = (2, 2), *, stride: Pair = (2, 2)) -> None:
-        self.windows = size, stride
+        self.size, self.stride = size, stride
 
     def forward(self, x: Array) -> Array:
-        seen = np.stack([x_kl for _, x_kl in windows(x, *self.windows)])
+        seen = np.stack([x_kl for _, x_kl in windows(x, self.size, self.stride)])
         self.shape, self.winner = x.shape, seen.argmax(axis=0)
         return seen.max(axis=0)
 
     def backward(self, dy: Array) -> Array:
         dx = np.zeros(self.shape, dy.dtype)
-        for number, (_, dx_kl) in enumerate(windows(dx, *self.windows)):
+        for number, (_, dx_kl) in enumerate(windows(dx, self.size, self.stride)):
             dx_kl[...] += dy * (self.winner == number)
         return dx
 

@@ -85,7 +85,7 @@ def plain_pass(
 
 
 def check_against_plain(network: Network, inputs: Array, *, error: float) -> None:
-    """Outputs, and gradients of inputs and parameters, are the plain network's.
+    """Outputs, and gradients of inputs and parameters, are the plain network's, in its own dtype.
 
     Twice with different inputs, so that nothing of the first time may be left in memory.
     error: that is allowed, relative to the largest value of each array.
@@ -96,6 +96,7 @@ def check_against_plain(network: Network, inputs: Array, *, error: float) -> Non
         weights: Array = np.asarray(np.random.default_rng(number).normal(size=outputs.shape))
         grad_inputs, _ = backward(network, weights.astype(outputs.dtype))
         expected, expected_inputs = plain_pass(twins, np.array(inputs, np.float64), weights)
+        assert outputs.dtype == grad_inputs.dtype == network.gradients.dtype == network.dtype
         _compare(outputs, expected, error, "outputs")
         _compare(grad_inputs, expected_inputs, error, "inputs")
         learning = [layer for layer in network.layers if layer.gradients]

@@ -77,14 +77,6 @@ def test_it_computes_what_the_plain_one_computes(
     check_against_plain(network, random_images(5, shape).astype(dtype), error=error)
 
 
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
-def test_float32_stays_float32(shape: Shape, settings: dict[str, Any]) -> None:
-    network = make_convolution(shape, settings, dtype=np.float32)
-    outputs = forward(network, random_images(3, shape).astype(np.float32))
-    grad_inputs, gradients = backward(network, outputs)
-    assert outputs.dtype == grad_inputs.dtype == gradients.dtype == np.float32
-
-
 # ---- the methods -------------------------------------------------------------------------------
 def run_method(
     method: Method,

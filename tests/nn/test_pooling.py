@@ -56,13 +56,6 @@ def test_it_computes_what_the_plain_one_computes(
     check_against_plain(network, images, error=1e-5 if dtype == np.float32 else 1e-13)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_float32_stays_float32(kind: str) -> None:
-    network = make_pooling(kind, (7, 6, 2), {"size": 3, "stride": 2}, dtype=np.float32)
-    outputs = forward(network, distinct_images(3, (7, 6, 2)).astype(np.float32))
-    assert backward(network, outputs)[0].dtype == np.float32
-
-
 @pytest.mark.parametrize("values", [1, 2, 3])
 @pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
 def test_of_equal_largest_values_the_first_gets_the_whole_gradient(
