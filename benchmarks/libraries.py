@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
 from pipeline.nn import AdamW, Predictor, Shards
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.layers import Dense
 from pipeline.system.cores import single_threaded_blas
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import notebook_mistakes as mistakes
 from benchmarks.mistakes import CASES, COLUMNS, gradient_error
 from pipeline.nn import SGD, Network, softmax, softmax_cross_entropy
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-it-learns.md").read_text(encoding="utf-8")
 LAYERS: list[dict[str, Any]] = [

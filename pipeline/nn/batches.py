@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 PIXEL_SCALE = np.float32(1.0 / 255.0)
 # A larger mapped file does not come to lie in this process's memory.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.layers import Layer, Shape
 
 # Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,

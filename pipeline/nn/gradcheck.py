@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 
 def check_gradient(

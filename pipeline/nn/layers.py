@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.nn.initializers import Array, Constant, He, Initializer, make_initializer
+from pipeline.nn.arrays import Array
+from pipeline.nn.initializers import Constant, He, Initializer, make_initializer
 
 Shape = tuple[int, ...]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 
 def softmax(logits: Array) -> Array:

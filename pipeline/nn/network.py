@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
-from pipeline.nn.crop import Crop2D
-from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
-from pipeline.nn.pooling import AvgPool2D, GlobalAvgPool, MaxPool2D, Pooling
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.pooling import AvgPool2D, Crop2D, GlobalAvgPool, MaxPool2D, Pooling
 
 LAYERS: dict[str, type[Layer]] = {
     "flatten": Flatten,

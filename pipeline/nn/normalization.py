@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.initializers import Array, Constant
+from pipeline.nn.arrays import Array
+from pipeline.nn.initializers import Constant
 from pipeline.nn.layers import Layer, Parameter, Shape
 
 

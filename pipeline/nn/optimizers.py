@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.arrays import Array, shared_zeros
 
 
 class Optimizer:

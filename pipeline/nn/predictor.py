@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import gather, shift
-from pipeline.nn.initializers import Array
 from pipeline.nn.network import Network
 from pipeline.nn.team import Team
 

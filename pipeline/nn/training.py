@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import batch_rows, to_inputs
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import Score
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
-from pipeline.nn.parallel import Shards
 from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import ConstantRate, Schedule
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.shards import Shards
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def make_training(recipe: Recipe, rows: int, *, holds_out: bool = True) -> Train
 def code_checksum() -> str:
     """Return a checksum of the network's code: other code is another experiment."""
     digest = hashlib.sha256()
-    for path in sorted(Path(nn.__file__).parent.glob("*.py")):
+    for path in sorted(Path(nn.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn import Network, check_gradient
+from pipeline.nn.arrays import Array
 from pipeline.nn.blocks import Blocks
-from pipeline.nn.initializers import Array
 
 
 def make_image_network(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
 
 SHAPE = (6, 5, 1)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network
-from pipeline.nn.bands import BandConvolution
-from pipeline.nn.columns import ColumnConvolution
+from pipeline.nn.arrays import Array
 from pipeline.nn.conv import Conv2D, as_pair
-from pipeline.nn.initializers import Array
-from pipeline.nn.winograd import RowWinograd
+from pipeline.nn.kernels.bands import BandConvolution
+from pipeline.nn.kernels.columns import ColumnConvolution
+from pipeline.nn.kernels.winograd import RowWinograd
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
 
 Shape = tuple[int, int, int]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network, check_gradient, softmax_cross_entropy
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_network
 
 INPUT_SHAPE = (4, 3, 2)

@@ -1,4 +1,4 @@
-"""Pooling beside a loop over its windows, its derivatives, and which pixel gets the gradient."""
+"""Pooling and cropping: beside loops, their derivatives, and which pixel gets the gradient."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network
+from pipeline.nn.arrays import Array
 from pipeline.nn.conv import as_pair
-from pipeline.nn.initializers import Array
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
 
 Shape = tuple[int, int, int]
@@ -176,3 +176,43 @@ def test_a_window_that_is_larger_than_the_image(kind: str) -> None:
 def test_rows_instead_of_images(kind: str) -> None:
     with pytest.raises(ValueError, match=rf"^layer 2 \({kind}\): .*\(N, H, W, C\), got \(N, \*\(9"):
         Network([{"kind": "flatten"}, {"kind": kind}], (3, 3, 1))
+
+
+# ---- cropping ----------------------------------------------------------------------------------
+CROP_SHAPE = (6, 7, 2)
+
+
+def crop_images() -> Array:
+    return np.random.default_rng(0).normal(size=(3, *CROP_SHAPE))
+
+
+@pytest.mark.parametrize("pixels", [1, 2])
+def test_a_crop_keeps_the_middle(pixels: int) -> None:
+    network = make_image_network([{"kind": "crop2d", "pixels": pixels}], CROP_SHAPE)
+    inside = crop_images()[:, pixels : 6 - pixels, pixels : 7 - pixels]
+    np.testing.assert_array_equal(forward(network, crop_images()), inside)
+
+
+def test_the_border_that_is_cropped_gets_no_gradient() -> None:
+    network = make_image_network([{"kind": "crop2d", "pixels": 2}], CROP_SHAPE)
+    forward(network, crop_images())
+    grad_inputs, _ = backward(network, np.ones((3, 2, 3, 2)))
+    expected = np.zeros((3, *CROP_SHAPE))
+    expected[:, 2:4, 2:5] = 1.0
+    np.testing.assert_array_equal(grad_inputs, expected)
+
+
+def test_a_convolution_of_what_a_crop_leaves_has_the_right_derivatives() -> None:
+    layers = [
+        {"kind": "conv2d", "filters": 8, "padding": 1},
+        {"kind": "crop2d", "pixels": 1},
+        {"kind": "conv2d", "filters": 2, "kernel": 3},
+    ]
+    check_all_gradients(make_image_network(layers, CROP_SHAPE), crop_images())
+
+
+def test_a_crop_that_leaves_nothing() -> None:
+    with pytest.raises(ValueError, match="leaves nothing of 6x7 pixels"):
+        Network([{"kind": "crop2d", "pixels": 3}], CROP_SHAPE)
+    with pytest.raises(ValueError, match="at least 1 pixel"):
+        Network([{"kind": "crop2d", "pixels": 0}], CROP_SHAPE)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.nn import team
-from pipeline.nn.team import Team, shared_zeros
+from pipeline.nn.arrays import shared_zeros
+from pipeline.nn.team import Team
 
 
 class Counter(Team):

@@ -18,8 +18,8 @@ from pipeline.nn import (
     Training,
     make_schedule,
 )
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import batch_rows, to_inputs
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import MOST_ROWS_AT_ONCE
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network

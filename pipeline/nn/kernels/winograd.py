@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 KERNEL_ROWS = 3
 GROUP = 4  # rows of outputs that are computed together

@@ -9,13 +9,13 @@ the same bits.
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import cut, gather
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
-from pipeline.nn.team import Team, shared_zeros
+from pipeline.nn.team import Team
 
 # Values that an optimizer steps at once: few enough to stay in the cache through its operations.
 SPAN_VALUES = 65_536

@@ -1,0 +1,3 @@
+"""The arithmetic of a convolution: columns says it as one matrix product; bands and winograd do the
+same faster, for few channels and for kernels of three rows.
+"""
