@@ -1,6 +1,6 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-In reading order: arrays, initializers, layers, normalization, conv (with kernels/), pooling,
+In reading order: arrays, kinds, initializers, layers, normalization, conv (with kernels/), pooling,
 blocks, losses, network, optimizers, schedules, resampling, augmentation, batches, team, shards,
 predictor, training; gradcheck shows that the derivatives are right.
 """

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.arrays import Array
+from pipeline.nn.kinds import make
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ INITIALIZERS: dict[str, type[Initializer]] = {
 
 def make_initializer(config: dict[str, Any]) -> Initializer:
     """Return the initializer that ``{"kind": "normal", "scale": 0.01}`` describes."""
-    values = dict(config)
-    return INITIALIZERS[values.pop("kind")](**values)
+    return make("initializer", INITIALIZERS, config)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
+from pipeline.nn.kinds import make
 from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
@@ -56,7 +57,7 @@ class Network:
         self.config = [dict(layer) for layer in config]
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
-        self.layers = [_make_layer(layer) for layer in self.config]
+        self.layers = [make("layer", LAYERS, layer) for layer in self.config]
         shape = self.input_shape
         for number, (layer, values) in enumerate(zip(self.layers, self.config, strict=True), 1):
             try:
@@ -175,11 +176,3 @@ def _arrange(layers: list[Layer]) -> list[Layer]:
 
 def _view(vector: Array, start: int, parameter: Parameter) -> Array:
     return vector[start : start + math.prod(parameter.shape)].reshape(parameter.shape)
-
-
-def _make_layer(config: dict[str, Any]) -> Layer:
-    values = dict(config)
-    kind = values.pop("kind")
-    if kind not in LAYERS:
-        raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
-    return LAYERS[kind](**values)

@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.nn.kinds import make
+
 
 @dataclass(frozen=True)
 class ConstantRate:
@@ -82,8 +84,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 def make_schedule(config: dict[str, Any]) -> Schedule:
     """Return the schedule that ``{"kind": "cosine", "final": 0.01}`` describes."""
-    values = dict(config)
-    return SCHEDULES[values.pop("kind")](**values)
+    return make("schedule", SCHEDULES, config)
 
 
 def _cosine(start: float, end: float, progress: float) -> float:

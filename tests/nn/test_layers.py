@@ -158,8 +158,3 @@ def test_a_wrong_input_shape_is_named() -> None:
 def test_a_dense_layer_asks_for_flat_inputs() -> None:
     with pytest.raises(ValueError, match=r"layer 1 \(dense\).*flatten"):
         make_network([{"kind": "dense", "units": 3}])
-
-
-def test_an_unknown_layer_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown layer 'dens'"):
-        make_network([{"kind": "dens"}])
