@@ -6,7 +6,6 @@ import numpy as np
 
 from pipeline.nn.arrays import Array
 
-
 # What computing the function may have rounded away, in units of its last place.
 ROUNDINGS = 100
 

@@ -1,6 +1,7 @@
 """How weights begin: each initializer is a printable value that fills an array in place."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ class Glorot:
 
 Initializer = Constant | Normal | Uniform | He | Glorot
 
-INITIALIZERS: dict[str, type[Initializer]] = {
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "constant": Constant,
     "normal": Normal,
     "uniform": Uniform,

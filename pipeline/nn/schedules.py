@@ -5,6 +5,7 @@ epoch is 0.5) and returns what the recipe's learning rate is multiplied by.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,7 @@ class OneCycle:
 
 Schedule = ConstantRate | StepDecay | ExponentialDecay | Cosine | OneCycle
 
-SCHEDULES: dict[str, type[Schedule]] = {
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "constant": ConstantRate,
     "step": StepDecay,
     "exponential": ExponentialDecay,

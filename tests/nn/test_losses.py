@@ -62,9 +62,9 @@ def test_a_score_of_no_rows_is_refused() -> None:
 def test_a_score_is_read_when_all_rows_are_in(rows: int) -> None:
     score = Score(np.array([1, 0, 1]))
     score.add(np.full((rows, 2), 0.5))
-    for read in (lambda: score.log_loss, lambda: score.accuracy):
+    for name in ("log_loss", "accuracy"):
         with pytest.raises(ValueError, match=f"expected 3 rows, got {rows}"):
-            read()
+            getattr(score, name)
     with pytest.raises(ValueError, match=f"expected 3 rows, got {rows + 4}"):
         score.add(np.full((4, 2), 0.5))
     score.add(np.full((3 - rows, 2), 0.5))
