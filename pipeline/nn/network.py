@@ -80,6 +80,7 @@ class Network:
         )
         largest = max([math.prod(self.input_shape), *(math.prod(s) for s in shapes)])
         self.rows_at_once = min(MOST_ROWS_AT_ONCE, max(1, MOST_VALUES_AT_ONCE // largest))
+        self._awaited: Shape | None = None
         vector = shared_zeros(sum(sizes.values()), self.dtype)
         self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
         self.vector = vector
@@ -108,12 +109,17 @@ class Network:
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        """Return logits (N, K) for inputs (N, *input_shape)."""
+        """Return logits (N, K) for inputs (N, *input_shape).
+
+        They are a buffer, valid until the next call: copy what is to stay.
+        """
+        self._awaited = None
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
         outputs = inputs
         for step in self._steps:
             outputs = step.forward(outputs, training=training, rng=rng)
+        self._awaited = outputs.shape if training else None
         return outputs
 
     def backward(self, grad_logits: Array) -> None:
@@ -121,7 +127,15 @@ class Network:
 
         The chain rule, from the last layer to the first one that has parameters; what lies
         before that one, and its own input, needs no gradient.
+        Raises ValueError unless it follows a forward pass in training, each one once.
         """
+        if self._awaited is None:
+            raise ValueError("a backward pass follows a forward pass in training, each one once")
+        if grad_logits.shape != self._awaited:
+            raise ValueError(
+                f"expected the gradient of logits {self._awaited}, got {grad_logits.shape}"
+            )
+        self._awaited = None
         gradient: Array | None = grad_logits
         for number in range(len(self._steps) - 1, self._first_trained - 1, -1):
             assert gradient is not None
