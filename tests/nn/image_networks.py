@@ -12,7 +12,7 @@ from pipeline.nn.blocks import Blocks
 
 def make_image_network(
     layers: Sequence[dict[str, Any]],
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     *,
     images_at_once: int = 2,
     dtype: Any = np.float64,
