@@ -357,7 +357,7 @@ def test_a_step_of_training(view: View) -> None:
         network, optimizer = make_network(), SGD(learning_rate=0.1)
         optimizer.prepare(network.parameters)
         optimizer.begin_step(1.0)
-        with Shards(network, optimizer, of(images), of(labels), shards=2, workers=2) as shards:
+        with Shards(network, optimizer, of(images), of(labels), groups=2, workers=2) as shards:
             shards.begin_epoch(np.random.SeedSequence(0))
             loss = shards.step(of(np.arange(50)))
         return np.array([loss, *network.parameters])
