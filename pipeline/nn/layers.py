@@ -39,12 +39,13 @@ class Layer:
     gained by taking many at a time.
     reads_inputs, reads_outputs: whether ``backward`` looks at them once more.
     passes_inputs_on: whether the outputs can be the inputs' own memory.
+    What these are unless a layer says otherwise is right for any; saying it saves memory.
     """
 
     by_image = False
-    reads_inputs = False
-    reads_outputs = False
-    passes_inputs_on = False
+    reads_inputs = True
+    reads_outputs = True
+    passes_inputs_on = True
 
     def __init__(self) -> None:
         self.values: dict[str, Array] = {}
@@ -137,7 +138,7 @@ class Flatten(Layer):
     """(N, ...) to (N, features); the same numbers in the same order."""
 
     by_image = True
-    passes_inputs_on = True
+    reads_inputs = reads_outputs = False
 
     def build(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
@@ -154,8 +155,6 @@ class Flatten(Layer):
 
 class Dense(Layer):
     """y = x W + b, with x (N, inputs), W (inputs, units) and b (units)."""
-
-    reads_inputs = True
 
     def __init__(
         self,
@@ -212,7 +211,7 @@ class LeakyReLU(Layer):
     """
 
     by_image = True
-    reads_outputs = True
+    reads_inputs = passes_inputs_on = False
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
@@ -247,7 +246,7 @@ class ReLU(Layer):
     """y = max(x, 0)."""
 
     by_image = True
-    reads_outputs = True
+    reads_inputs = passes_inputs_on = False
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -279,7 +278,7 @@ class Dropout(Layer):
     """
 
     by_image = True
-    passes_inputs_on = True
+    reads_inputs = reads_outputs = False
 
     def __init__(self, rate: float, *, channels: bool = False) -> None:
         super().__init__()
