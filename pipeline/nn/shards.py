@@ -39,22 +39,25 @@ def count_groups(network: Network, batch_size: int | None, shards: int) -> int:
         different = ", ".join(sorted(str(size or "half a batch") for size in sizes))
         raise ValueError(f"all batch_norm layers measure groups of one size, got {different}")
     (size,) = sizes
-    if size is not None and (batch_size is None or batch_size % size):
-        raise ValueError(
-            f"a batch of {batch_size or 'all'} images cannot be cut into groups of {size}"
-        )
-    if size is not None and size > network.rows_at_once:
-        raise ValueError(
-            f"a group of {size} images is more than the {network.rows_at_once} that go through "
-            "this network at once"
-        )
-    groups = HALVES if size is None or batch_size is None else batch_size // size
+    groups = HALVES if size is None else _count_whole(size, batch_size, network.rows_at_once)
     if groups % shards:
         raise ValueError(
-            f"{shards} shards cannot share the {groups} groups of {size or 'half a batch'} "
-            "that batch_norm measures"
+            f"batch_norm measures groups of {size or 'half a batch'}, {groups} to a batch, "
+            f"which {shards} shards cannot share evenly"
         )
     return groups
+
+
+def _count_whole(size: int, batch_size: int | None, rows_at_once: int) -> int:
+    if batch_size is None or batch_size % size:
+        batch = batch_size or "all"
+        raise ValueError(f"a batch of {batch} images cannot be cut into groups of {size}")
+    if size > rows_at_once:
+        raise ValueError(
+            f"a group of {size} images is more than the {rows_at_once} that go through this "
+            "network at once"
+        )
+    return batch_size // size
 
 
 class Shards(Team):

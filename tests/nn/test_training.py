@@ -174,10 +174,10 @@ def test_batch_normalization_measures_a_group(shards: int, group: int | None, co
 @pytest.mark.parametrize(
     ("group", "batch", "shards", "message"),
     [
-        (64, 128, 4, "4 shards cannot share the 2 groups of 64 "),
-        (32, 128, 3, "3 shards cannot share the 4 groups of 32 "),
-        (128, 128, 2, "2 shards cannot share the 1 groups of 128 "),
-        (None, 128, 4, "4 shards cannot share the 2 groups of half a batch "),
+        (64, 128, 4, "groups of 64, 2 to a batch, which 4 shards cannot"),
+        (32, 128, 3, "groups of 32, 4 to a batch, which 3 shards cannot"),
+        (128, 128, 2, "groups of 128, 1 to a batch, which 2 shards cannot"),
+        (None, 128, 4, "groups of half a batch, 2 to a batch, which 4 shards cannot"),
         (48, 128, 1, "a batch of 128 images cannot be cut into groups of 48"),
         (256, 128, 1, "a batch of 128 images cannot be cut into groups of 256"),
         (64, None, 1, "a batch of all images cannot be cut into groups of 64"),
