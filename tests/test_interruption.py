@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,22 @@ def test_ended_from_the_keyboard_and_from_outside(workspace: Workspace, undistur
     finish(workspace, undisturbed)
 
 
-@pytest.mark.skipif(available_cores() < 2 or not team.PROCESSES, reason="there are no workers")
+@pytest.fixture
+def _all_cores() -> Iterator[None]:
+    """Of which one of several test processes has a share only."""
+    if not team.PROCESSES:
+        pytest.skip("the workers are threads on this system")
+    share = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        if available_cores() < 2:
+            pytest.skip("one core has no workers")
+        yield
+    finally:
+        os.sched_setaffinity(0, share)
+
+
+@pytest.mark.usefixtures("_all_cores")
 @pytest.mark.parametrize("number", [0, 1], ids=["of the training", "of the predictor"])
 def test_a_worker_that_is_killed_while_it_is_idle_is_told(
     workspace: Workspace, undisturbed: Plan, number: int
