@@ -154,7 +154,8 @@ def test_a_notebook_takes_the_step_that_our_layers_take() -> None:
         layer.values["bias"][...] = bias[:, 0]
     inputs, labels = rng.random((20, 12)), rng.integers(0, 10, 20)
     notebook.iterate(inputs.T, labels, RATE)
-    network.backward(softmax_cross_entropy(network.forward(inputs), labels)[1])
+    logits = network.forward(inputs, training=True)
+    network.backward(softmax_cross_entropy(logits, labels)[1])
     network.parameters[...] -= RATE * network.gradients
     np.testing.assert_allclose(notebook.W1.T, first.values["weight"], rtol=1e-12)
     np.testing.assert_allclose(notebook.b2[:, 0], second.values["bias"], rtol=1e-12)

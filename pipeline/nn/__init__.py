@@ -3,8 +3,8 @@
 Read ``plain`` first: all of it on one page, by the book. The rest is the same, made fast, and is
 tested against it. In reading order: layers, normalization, conv (with kernels/), pooling, losses,
 network, optimizers, schedules, resampling, augmentation, batches, training. Beneath them: arrays,
-initializers, base (what a layer is), blocks, team, shards, predictor. gradcheck shows that
-derivatives are right.
+kinds, initializers, base (what a layer is), blocks, team, shards, predictor. gradcheck shows
+that derivatives are right.
 """
 
 from pipeline.nn.augmentation import Augmentation

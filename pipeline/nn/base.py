@@ -43,12 +43,13 @@ class Layer:
     gained by taking many at a time.
     reads_inputs, reads_outputs: whether ``backward`` looks at them once more.
     passes_inputs_on: whether the outputs can be the inputs' own memory.
+    What these are unless a layer says otherwise is right for any; saying it saves memory.
     """
 
     by_image = False
-    reads_inputs = False
-    reads_outputs = False
-    passes_inputs_on = False
+    reads_inputs = True
+    reads_outputs = True
+    passes_inputs_on = True
 
     def __init__(self) -> None:
         self.values: dict[str, Array] = {}

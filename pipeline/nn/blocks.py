@@ -24,8 +24,6 @@ class Blocks(Layer):
     What nobody needs later stands in memory that all twins share, and so stays in the cache.
     """
 
-    reads_inputs = True
-
     def __init__(self, layers: list[Layer]) -> None:
         super().__init__()
         self.layers = layers

@@ -32,7 +32,7 @@ class Conv2D(Layer):
     """
 
     by_image = True
-    reads_inputs = True
+    reads_outputs = passes_inputs_on = False
 
     def __init__(
         self,

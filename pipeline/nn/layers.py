@@ -13,8 +13,6 @@ from pipeline.nn.initializers import Constant, He, make_initializer
 class Dense(Layer):
     """y = x W + b, with x (N, inputs), W (inputs, units) and b (units)."""
 
-    reads_inputs = True
-
     def __init__(
         self,
         units: int,
@@ -67,7 +65,7 @@ class ReLU(Layer):
     """y = max(x, 0)."""
 
     by_image = True
-    reads_outputs = True
+    reads_inputs = passes_inputs_on = False
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -95,7 +93,7 @@ class LeakyReLU(Layer):
     """
 
     by_image = True
-    reads_outputs = True
+    reads_inputs = passes_inputs_on = False
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
@@ -137,7 +135,7 @@ class Dropout(Layer):
     """
 
     by_image = True
-    passes_inputs_on = True
+    reads_inputs = reads_outputs = False
 
     def __init__(self, rate: float, *, channels: bool = False) -> None:
         super().__init__()
@@ -183,7 +181,7 @@ class Flatten(Layer):
     """(N, ...) to (N, features); the same numbers in the same order."""
 
     by_image = True
-    passes_inputs_on = True
+    reads_inputs = reads_outputs = False
 
     def build(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)

@@ -16,6 +16,7 @@ class Pooling(Layer):
     """
 
     by_image = True
+    reads_inputs = reads_outputs = passes_inputs_on = False
 
     def __init__(self, size: int | list[int] = 2, *, stride: int | list[int] | None = None) -> None:
         super().__init__()
@@ -143,6 +144,7 @@ class GlobalAvgPool(Layer):
     """(N, H, W, C) to (N, C): the mean of each channel over the whole image."""
 
     by_image = True
+    reads_inputs = reads_outputs = passes_inputs_on = False
 
     def build(self, input_shape: Shape) -> Shape:
         self._height, self._width, channels = image_shape(input_shape, "global pooling")
@@ -173,6 +175,7 @@ class Crop2D(Layer):
     """
 
     by_image = True
+    reads_inputs = reads_outputs = passes_inputs_on = False
 
     def __init__(self, pixels: int) -> None:
         super().__init__()

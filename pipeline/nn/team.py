@@ -82,7 +82,8 @@ class Team:
     def ask(self, method: str, *arguments: Any) -> list[Any]:
         """Return what self.method(number, *arguments) returns for each worker, in order.
 
-        What a worker raises is raised here, after all have ended.
+        What a worker raises is raised here, after all have ended; MemoryError if one was killed,
+        be it now or since the last request.
         """
         if self._pool:
             futures = [
@@ -93,7 +94,8 @@ class Team:
             answers = [future.result() for future in futures]
         else:
             for connection in self._connections:
-                connection.send((method, arguments))
+                with contextlib.suppress(ConnectionError):  # that it has ended is told below
+                    connection.send((method, arguments))
             first = _call(self, method, 0, arguments)
             answers = [_receive(connection) for connection in self._connections]
         results = [first, *answers]
@@ -144,5 +146,5 @@ def _call(team: Team, method: str, number: int, arguments: tuple[Any, ...]) -> A
 def _receive(connection: Connection) -> Any:
     try:
         return connection.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):
         return MemoryError("a worker process was ended, most likely for want of memory")

@@ -179,7 +179,7 @@ def test_a_fast_training_ends_with_the_plain_ones_weights(monkeypatch: pytest.Mo
     network = make_image_network(
         [
             {"kind": "conv2d", "filters": 8, "padding": 1},
-            {"kind": "batch_norm"},
+            {"kind": "batch_norm", "group": 15},
             {"kind": "relu"},
             {"kind": "max_pool2d", "stride": 1},
             {"kind": "conv2d", "filters": 6},
