@@ -1,10 +1,10 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-Read ``plain`` first: all of it on one page, by the book. The rest is the same, made fast, and is
-tested against it. In reading order: layers, normalization, conv (with kernels/), pooling, losses,
-network, optimizers, schedules, resampling, augmentation, batches, training. Beneath them: arrays,
-kinds, initializers, base (what a layer is), blocks, team, shards, predictor. gradcheck shows
-that derivatives are right.
+Read ``plain`` first: all of it on one page, by the book. (It can also be run, and then reads digits
+and prints.) The rest is the same, made fast, and is tested against it. In reading order: layers,
+normalization, conv (with kernels/), pooling, losses, network, optimizers, schedules, resampling,
+augmentation, batches, training. Beneath them: arrays, kinds, initializers, base (what a layer is),
+blocks, team, shards, predictor. gradcheck shows that derivatives are right.
 """
 
 from pipeline.nn.augmentation import Augmentation

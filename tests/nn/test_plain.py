@@ -13,6 +13,7 @@ from pipeline.nn import SGD, Examples, Settings, Training, check_gradient, plain
 from pipeline.nn import softmax_cross_entropy as fast_softmax_cross_entropy
 from pipeline.nn.arrays import Array
 from pipeline.nn.batches import to_inputs
+from pipeline.plan.workspace import Workspace
 from tests.nn.image_networks import backward, forward, make_image_network
 from tests.nn.networks import make_digits
 from tests.nn.plain_twin import check_against_plain, plain_pass, plain_twin
@@ -100,13 +101,15 @@ def run_plain(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
-def test_it_runs_by_itself_and_learns(tmp_path: Path) -> None:
+def test_it_runs_by_itself_where_preprocess_writes_and_learns(tmp_path: Path) -> None:
     images, labels = make_digits(600)
     large = np.zeros((600, 28, 28), np.uint8)
     large[:, 8:20, 8:18] = images.repeat(2, axis=1).repeat(2, axis=2)
-    np.save(tmp_path / "train_images.npy", large)
-    np.save(tmp_path / "train_labels.npy", labels)
-    run = run_plain(tmp_path)
+    processed = Workspace(tmp_path / "data", tmp_path / "submissions").processed("practice")
+    processed.folder.mkdir(parents=True)
+    np.save(processed.train_images, large)
+    np.save(processed.train_labels, labels)
+    run = run_plain(tmp_path / "data" / "processed" / "practice")
     assert run.returncode == 0
     lines = run.stdout.splitlines()
     assert len(lines) == 5
