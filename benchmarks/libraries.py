@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
 from pipeline.nn import AdamW, Predictor, Shards
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.layers import Dense
 from pipeline.system.cores import single_threaded_blas
 
@@ -105,7 +105,7 @@ class Ours(Library):
         self._context = ExitStack()
         self._context.enter_context(single_threaded_blas())
         self.shards = self._context.enter_context(
-            Shards(network, self.optimizer, images, labels, shards=2, workers=cores)
+            Shards(network, self.optimizer, images, labels, groups=2, workers=cores)
         )
         self.shards.begin_epoch(np.random.SeedSequence(1))
         self.predictor = self._context.enter_context(

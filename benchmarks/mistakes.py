@@ -28,8 +28,8 @@ from benchmarks.notebook_mistakes import (
     Unshifted,
 )
 from benchmarks.work import digits
+from pipeline.nn.arrays import Array
 from pipeline.nn.gradcheck import numeric_gradient
-from pipeline.nn.initializers import Array
 from pipeline.system.cores import single_threaded_blas
 from pipeline.system.files import write_text
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 UNITS = 10
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn import Examples
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.layers import DenseLayer, LeakyReLULayer
 from pipeline.recipes.recipe import Recipe, read_recipe

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.libraries import Ours, Torch, torch_model
 from benchmarks.work import NETWORKS, Work, digits, initial_network
 from pipeline.nn import Network, softmax_cross_entropy
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import to_inputs
-from pipeline.nn.initializers import Array
 
 torch = pytest.importorskip("torch")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.digits.sources import practice
 from pipeline.nn import Network
+from pipeline.nn.arrays import Array
 from pipeline.nn.conv import Conv2D
-from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense
 
 LEARNING_RATE = 1e-3

@@ -13,8 +13,8 @@ from sklearn.model_selection import train_test_split
 
 from pipeline.digits.sources import practice
 from pipeline.nn import EpochResult, Examples, Network, softmax_cross_entropy
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import to_inputs
-from pipeline.nn.initializers import Array
 from pipeline.nn.layers import Dense, ReLU
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe

@@ -10,7 +10,8 @@ Read it in the order in which the data flows:
 6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
 7. ``ensemble``    several runs as one; ``members`` says which
 8. ``executors``   where networks are trained: here, or on a cluster's workers
-9. ``nn``          the network itself: layers, losses, optimizers, training
+9. ``nn``          the network itself: layers, losses, optimizers, training; ``nn/plain`` says it
+                   all on one page: read that first
 
 Beside that way:
 
@@ -22,7 +23,8 @@ Beside that way:
 - ``notebook``     all of it as one notebook, which runs at Kaggle
 
 docs/how-it-learns.md explains ``nn`` to those who come from a notebook.
-``cli`` and ``display`` are the only files that print; ``workspace`` alone knows where files live.
+``cli`` and ``display`` print, and ``nn/plain`` where it runs by itself; ``workspace`` alone knows
+where files live.
 """
 
 __version__ = "0.1.0"

@@ -104,6 +104,10 @@ def test_the_network_needs_numpy_and_itself() -> None:
                 assert top != "pipeline" or part_of(imported) == "nn", (module, imported)
 
 
+def test_the_textbooks_page_stands_alone() -> None:
+    assert not own_imports("pipeline.nn.plain")
+
+
 def test_few_modules_know_the_network() -> None:
     users = {
         module
@@ -155,9 +159,10 @@ def test_only_the_command_line_prints() -> None:
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"))
         or (isinstance(node, ast.Attribute) and ast.unparse(node) == "click.echo")
     }
-    # make runs the other one, before anything is installed.
+    # make runs one other, and a reader the page of a textbook.
     assert {module for module in printing if part_of(module) != "cli"} == {
-        "pipeline.system.exclusive"
+        "pipeline.nn.plain",
+        "pipeline.system.exclusive",
     }
 
 

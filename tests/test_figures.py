@@ -83,7 +83,7 @@ def test_what_is_drawn_is_what_the_network_computes(learning_figures: ModuleType
     network.initialize(rng=rng)
     image = rng.integers(0, 256, (28, 28)).astype(np.uint8)
     found = learning_figures.pass_through(network, image, 3)
-    logits = network.forward(to_inputs(image[np.newaxis]))
+    logits = network.forward(to_inputs(image[np.newaxis]), training=True)
     np.testing.assert_allclose(found.A2, softmax(logits)[0], rtol=1e-5)
     network.backward(softmax_cross_entropy(logits, np.array([3]))[1])
     np.testing.assert_array_equal(found.dW1, network.layers[1].gradients["weight"])

@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks import notebook_mistakes as mistakes
 from benchmarks.mistakes import CASES, COLUMNS, gradient_error
-from pipeline.nn import SGD, Network, softmax, softmax_cross_entropy
-from pipeline.nn.initializers import Array
+from pipeline.nn import SGD, Network, plain, softmax, softmax_cross_entropy
+from pipeline.nn.arrays import Array
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-it-learns.md").read_text(encoding="utf-8")
 LAYERS: list[dict[str, Any]] = [
@@ -80,6 +80,19 @@ def test_the_worked_example_is_what_the_layers_compute(told: dict[str, Array]) -
         np.testing.assert_allclose(found[name], values, rtol=0, atol=5.001e-5, err_msg=name)
 
 
+def test_the_plain_network_takes_the_same_step(told: dict[str, Array]) -> None:
+    layers = [
+        plain.Dense(told["W1"].copy(), told["b1"].copy()),
+        plain.ReLU(),
+        plain.Dense(told["W2"].copy(), told["b2"].copy()),
+    ]
+    losses = [plain.learn(layers, told["X"], told["y"], rate) for rate in (RATE, 0.0)]
+    found = [*losses, *layers[0].learnt, *layers[2].learnt]
+    names = ("loss", "new_loss", "new_W1", "new_b1", "new_W2", "new_b2")
+    for name, values in zip(names, found, strict=True):
+        np.testing.assert_allclose(values, told[name], rtol=0, atol=5.001e-5, err_msg=name)
+
+
 def _backward(layer: Any, gradient: Array) -> Array:
     found: Array = layer.backward(gradient).copy()
     return found
@@ -141,7 +154,8 @@ def test_a_notebook_takes_the_step_that_our_layers_take() -> None:
         layer.values["bias"][...] = bias[:, 0]
     inputs, labels = rng.random((20, 12)), rng.integers(0, 10, 20)
     notebook.iterate(inputs.T, labels, RATE)
-    network.backward(softmax_cross_entropy(network.forward(inputs), labels)[1])
+    logits = network.forward(inputs, training=True)
+    network.backward(softmax_cross_entropy(logits, labels)[1])
     network.parameters[...] -= RATE * network.gradients
     np.testing.assert_allclose(notebook.W1.T, first.values["weight"], rtol=1e-12)
     np.testing.assert_allclose(notebook.b2[:, 0], second.values["bias"], rtol=1e-12)

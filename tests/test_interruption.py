@@ -3,17 +3,22 @@
 tests/stress/killed.py kills whole processes of all stages, at random instants.
 """
 
+import os
 import shutil
 import signal
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.nn import team
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.stages.train import train
+from pipeline.system.cores import available_cores
 from pipeline.training.fitting import History
 from tests.practice_case import (
     REPOSITORY,
@@ -118,6 +123,51 @@ def test_ended_from_the_keyboard_and_from_outside(workspace: Workspace, undistur
     process.read_until_epochs(1)
     assert process.end(signal.SIGHUP) == (-signal.SIGHUP, TERMINATED)
     finish(workspace, undisturbed)
+
+
+@pytest.fixture
+def _all_cores() -> Iterator[None]:
+    """Of which one of several test processes has a share only."""
+    if not team.PROCESSES:
+        pytest.skip("the workers are threads on this system")
+    share = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        if available_cores() < 2:
+            pytest.skip("one core has no workers")
+        yield
+    finally:
+        os.sched_setaffinity(0, share)
+
+
+@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.parametrize("number", [0, 1], ids=["of the training", "of the predictor"])
+def test_a_worker_that_is_killed_while_it_is_idle_is_told(
+    workspace: Workspace, undisturbed: Plan, number: int
+) -> None:
+    process = Process(workspace)
+    process.read_until_epochs(2)
+    caller = process.process.pid
+    os.kill(caller, signal.SIGSTOP)
+    children = Path(f"/proc/{caller}/task/{caller}/children").read_text(encoding="utf-8").split()
+    assert len(children) == 2
+    worker = int(children[number])
+    before: list[str] = []
+    while (now := _activity(worker)) != before:  # until it has answered and waits
+        before = now
+        time.sleep(0.3)
+    os.kill(worker, signal.SIGKILL)
+    while _activity(worker)[0] != "Z":
+        time.sleep(0.02)
+    code, err = process.end(signal.SIGCONT)
+    assert (code, err.splitlines()[0]) == (1, "Error: There is not enough memory for this")
+    finish(workspace, undisturbed)
+
+
+def _activity(process: int) -> list[str]:
+    """Its state, and how long it has computed."""
+    line = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return [line[0], *line[11:13]]
 
 
 class Killed(BaseException):

@@ -1,8 +1,10 @@
 """A neural network in NumPy: it knows arrays, and nothing of files, Kaggle or the screen.
 
-In reading order: initializers, layers, normalization, conv (with columns, bands and
-winograd), crop, pooling, blocks, losses, network, optimizers, schedules, resampling, augmentation,
-batches, team, parallel, predictor, training; gradcheck shows that the derivatives are right.
+Read ``plain`` first: all of it on one page, by the book. (It can also be run, and then reads digits
+and prints.) The rest is the same, made fast, and is tested against it. In reading order: layers,
+normalization, conv (with kernels/), pooling, losses, network, optimizers, schedules, resampling,
+augmentation, batches, training. Beneath them: arrays, kinds, initializers, base (what a layer is),
+blocks, team, shards, predictor. gradcheck shows that derivatives are right.
 """
 
 from pipeline.nn.augmentation import Augmentation
@@ -10,12 +12,14 @@ from pipeline.nn.gradcheck import check_gradient
 from pipeline.nn.losses import Score, softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
-from pipeline.nn.parallel import Shards
 from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import make_schedule
+from pipeline.nn.shards import Shards
 from pipeline.nn.training import EpochResult, Examples, Settings, Training
 
-# Whoever changes the bits that the network computes raises this: finished runs are due again then.
+# Which arithmetic this is. Whoever changes what a training or a prediction computes, be it in the
+# last bits alone, raises it: finished runs then count as made by another network, and are due.
+# Other code that computes the same leaves it as it is. tests/nn/test_arithmetic.py tells when.
 ARITHMETIC = 1
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.resampling import resample
 
 # Constant, along the rows, along the columns: what an affine map is made of.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 PIXEL_SCALE = np.float32(1.0 / 255.0)
 # A larger mapped file does not come to lie in this process's memory.
@@ -58,8 +58,9 @@ def gather(images: Array, rows: Array) -> Array:
 
 
 def _is_whole_map(images: Array) -> bool:
-    """Whether this is a mapped file itself, of which the place of each row is known."""
-    return isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap)
+    """Whether this is a mapped file itself, row by row, so that the place of each is known."""
+    is_file = isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap)
+    return is_file and images.flags.c_contiguous
 
 
 def _read_rows(images: Any, rows: Array) -> Array:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
-from pipeline.nn.layers import Layer, Shape
+from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer, Shape
 
 # Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
 # little is still in the cache when the next layer comes; much less makes many small operations,
@@ -23,8 +23,6 @@ class Blocks(Layer):
     Each block of images has its own twin of each layer, which keeps what ``backward`` needs.
     What nobody needs later stands in memory that all twins share, and so stays in the cache.
     """
-
-    reads_inputs = True
 
     def __init__(self, layers: list[Layer]) -> None:
         super().__init__()

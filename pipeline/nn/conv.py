@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.bands import BandConvolution
-from pipeline.nn.columns import ColumnConvolution, Pair
-from pipeline.nn.initializers import Array, Constant, He, make_initializer
-from pipeline.nn.layers import Layer, Parameter, Shape
-from pipeline.nn.winograd import KERNEL_ROWS, RowWinograd
+from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer, Parameter, Shape
+from pipeline.nn.initializers import Constant, He, make_initializer
+from pipeline.nn.kernels.bands import BandConvolution
+from pipeline.nn.kernels.columns import ColumnConvolution, Pair
+from pipeline.nn.kernels.winograd import KERNEL_ROWS, RowWinograd
 
 # Below so many channels Winograd's products have rows too short to be worth it.
 WINOGRAD_CHANNELS = 8
@@ -31,7 +32,7 @@ class Conv2D(Layer):
     """
 
     by_image = True
-    reads_inputs = True
+    reads_outputs = passes_inputs_on = False
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class Conv2D(Layer):
         self._method.begin_backward()
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
-        """Derived where it is computed: in columns.py and winograd.py."""
+        """Derived where it is computed: in columns.py and winograd.py of kernels/."""
         grad_input = None
         if need_input:
             grad_input = self.scratch("grad_input", self._inputs.shape, grad_output.dtype)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
+
+# What computing the function may have rounded away, in units of its last place.
+ROUNDINGS = 100
 
 
 def check_gradient(
@@ -20,8 +23,9 @@ def check_gradient(
 
     function: returns the loss as it is with the array's present values; no side effects.
     array: float64, changed in place and put back.  gradient: same shape.
-    The error of each value is relative to the largest gradient in the array (or 1, if that is
-    smaller), since the differences carry noise in proportion to it.
+    tolerance: the largest error allowed, as a share of the largest derivative in the array.
+    However small the derivatives are, a wrong one is found, unless it is below what differences
+    can tell: some 1e-9 of the function's own value.
     Raises ValueError naming the worst value, with the analytic and the numeric derivative.
     """
     if array.dtype != np.float64:
@@ -31,13 +35,15 @@ def check_gradient(
             f"{name}: expected a gradient of shape {array.shape}, got {gradient.shape}"
         )
     numeric = numeric_gradient(function, array, step=step)
-    scale = max(1.0, float(np.abs(numeric).max(initial=0.0)))
-    errors = np.abs(gradient - numeric) / scale
-    if errors.size and errors.max() > tolerance:
+    errors = np.abs(gradient - numeric)
+    largest = float(np.abs(numeric).max(initial=0.0))
+    noise = ROUNDINGS * np.finfo(np.float64).eps * abs(function()) / step
+    # Said this way round, an error that is no number is one.
+    if errors.size and not errors.max() <= tolerance * largest + noise:
         worst = np.unravel_index(int(errors.argmax()), errors.shape)
         raise ValueError(
             f"{name}{list(map(int, worst))}: analytic {gradient[worst]:.9g}, "
-            f"numeric {numeric[worst]:.9g}, relative error {errors[worst]:.2g}"
+            f"numeric {numeric[worst]:.9g}, where the largest is {largest:.9g}"
         )
 
 

@@ -1,12 +1,14 @@
 """How weights begin: each initializer is a printable value that fills an array in place."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from pipeline.nn.arrays import Array
+from pipeline.nn.kinds import make
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Glorot:
 
 Initializer = Constant | Normal | Uniform | He | Glorot
 
-INITIALIZERS: dict[str, type[Initializer]] = {
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "constant": Constant,
     "normal": Normal,
     "uniform": Uniform,
@@ -77,8 +79,7 @@ INITIALIZERS: dict[str, type[Initializer]] = {
 
 def make_initializer(config: dict[str, Any]) -> Initializer:
     """Return the initializer that ``{"kind": "normal", "scale": 0.01}`` describes."""
-    values = dict(config)
-    return INITIALIZERS[values.pop("kind")](**values)
+    return make("initializer", INITIALIZERS, config)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

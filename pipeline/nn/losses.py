@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 
 def softmax(logits: Array) -> Array:
@@ -53,9 +53,12 @@ class Score:
     """Loss and accuracy of probabilities that come a part at a time: as of all at once, to the bit.
 
     labels: (N,) integers in [0, K). Of the probabilities, one number a row is kept.
+    It is read when all rows are in. Raises ValueError if there are none, or too many or too few.
     """
 
     def __init__(self, labels: Array) -> None:
+        if not len(labels):
+            raise ValueError("a score needs at least one row")
         self._labels = labels
         self._chosen: list[Array] = []
         self._rows = 0
@@ -64,6 +67,8 @@ class Score:
     def add(self, probabilities: Array) -> None:
         """Take in the probabilities (n, K) of the next n rows."""
         rows = len(probabilities)
+        if self._rows + rows > len(self._labels):
+            raise ValueError(f"expected {len(self._labels)} rows, got {self._rows + rows}")
         labels = self._labels[self._rows : self._rows + rows]
         self._chosen.append(probabilities[np.arange(rows), labels])
         self._right += int(np.count_nonzero(probabilities.argmax(axis=1) == labels))
@@ -72,6 +77,7 @@ class Score:
     @property
     def log_loss(self) -> float:
         """The mean cross-entropy; for it, a probability of 0 counts as the least above."""
+        self._require_all()
         chosen = np.concatenate(self._chosen)
         smallest = np.finfo(chosen.dtype).tiny
         return -float(np.log(np.maximum(chosen, smallest)).mean(dtype=np.float64))
@@ -79,4 +85,9 @@ class Score:
     @property
     def accuracy(self) -> float:
         """The share of rows whose most probable class, the first of equals, is right."""
+        self._require_all()
         return self._right / self._rows
+
+    def _require_all(self) -> None:
+        if self._rows < len(self._labels):
+            raise ValueError(f"expected {len(self._labels)} rows, got {self._rows}")

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
+from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
-from pipeline.nn.crop import Crop2D
-from pipeline.nn.initializers import Array
-from pipeline.nn.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Parameter, ReLU, Shape
+from pipeline.nn.kinds import make
+from pipeline.nn.layers import Dense, Dropout, Flatten, LeakyReLU, ReLU
 from pipeline.nn.losses import softmax
 from pipeline.nn.normalization import BatchNorm
-from pipeline.nn.pooling import AvgPool2D, GlobalAvgPool, MaxPool2D, Pooling
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.pooling import AvgPool2D, Crop2D, GlobalAvgPool, MaxPool2D, Pooling
 
 LAYERS: dict[str, type[Layer]] = {
     "flatten": Flatten,
@@ -58,7 +58,7 @@ class Network:
         self.config = [dict(layer) for layer in config]
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
-        self.layers = [_make_layer(layer) for layer in self.config]
+        self.layers = [make("layer", LAYERS, layer) for layer in self.config]
         shape = self.input_shape
         for number, (layer, values) in enumerate(zip(self.layers, self.config, strict=True), 1):
             try:
@@ -81,6 +81,7 @@ class Network:
         )
         largest = max([math.prod(self.input_shape), *(math.prod(s) for s in shapes)])
         self.rows_at_once = min(MOST_ROWS_AT_ONCE, max(1, MOST_VALUES_AT_ONCE // largest))
+        self._awaited: Shape | None = None
         vector = shared_zeros(sum(sizes.values()), self.dtype)
         self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
         self.vector = vector
@@ -109,12 +110,17 @@ class Network:
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        """Return logits (N, K) for inputs (N, *input_shape)."""
+        """Return logits (N, K) for inputs (N, *input_shape).
+
+        They are a buffer, valid until the next call: copy what is to stay.
+        """
+        self._awaited = None
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
         outputs = inputs
         for step in self._steps:
             outputs = step.forward(outputs, training=training, rng=rng)
+        self._awaited = outputs.shape if training else None
         return outputs
 
     def backward(self, grad_logits: Array) -> None:
@@ -122,7 +128,15 @@ class Network:
 
         The chain rule, from the last layer to the first one that has parameters; what lies
         before that one, and its own input, needs no gradient.
+        Raises ValueError unless it follows a forward pass in training, each one once.
         """
+        if self._awaited is None:
+            raise ValueError("a backward pass follows a forward pass in training, each one once")
+        if grad_logits.shape != self._awaited:
+            raise ValueError(
+                f"expected the gradient of logits {self._awaited}, got {grad_logits.shape}"
+            )
+        self._awaited = None
         gradient: Array | None = grad_logits
         for number in range(len(self._steps) - 1, self._first_trained - 1, -1):
             assert gradient is not None
@@ -177,11 +191,3 @@ def _arrange(layers: list[Layer]) -> list[Layer]:
 
 def _view(vector: Array, start: int, parameter: Parameter) -> Array:
     return vector[start : start + math.prod(parameter.shape)].reshape(parameter.shape)
-
-
-def _make_layer(config: dict[str, Any]) -> Layer:
-    values = dict(config)
-    kind = values.pop("kind")
-    if kind not in LAYERS:
-        raise ValueError(f"unknown layer {kind!r}; there are {', '.join(LAYERS)}")
-    return LAYERS[kind](**values)

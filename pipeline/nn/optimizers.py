@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.arrays import Array, shared_zeros
+from pipeline.nn.kinds import make
 
 
 class Optimizer:
@@ -149,5 +149,4 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adamw": AdamW}
 
 def make_optimizer(config: dict[str, Any]) -> Optimizer:
     """Return the optimizer that ``{"kind": "sgd", "learning_rate": 0.1}`` describes."""
-    values = dict(config)
-    return OPTIMIZERS[values.pop("kind")](**values)
+    return make("optimizer", OPTIMIZERS, config)

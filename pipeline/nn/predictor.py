@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import gather, shift
-from pipeline.nn.initializers import Array
 from pipeline.nn.network import Network
 from pipeline.nn.team import Team
 
@@ -38,7 +38,10 @@ class Predictor(Team):
         self._replicas = [network.replicate(own_statistics=False) for _ in range(workers)]
 
     def predict(self, rows: Array) -> Array:
-        """Return probabilities (len(rows), K) of these images, by the network as it is now."""
+        """Return probabilities (len(rows), K) of these images, by the network as it is now.
+
+        They are an array of the caller's own, as those of ``predict_in_turn`` are.
+        """
         probabilities = np.empty((len(rows), *self.network.output_shape), self.network.dtype)
         done = 0
         for found in self.predict_in_turn(rows):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 # Images resampled together: few enough that all that is in between stays in a core's own cache.
 IMAGES_AT_ONCE = 32

@@ -5,8 +5,11 @@ epoch is 0.5) and returns what the recipe's learning rate is multiplied by.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline.nn.kinds import make
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class OneCycle:
 
 Schedule = ConstantRate | StepDecay | ExponentialDecay | Cosine | OneCycle
 
-SCHEDULES: dict[str, type[Schedule]] = {
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "constant": ConstantRate,
     "step": StepDecay,
     "exponential": ExponentialDecay,
@@ -82,8 +85,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 def make_schedule(config: dict[str, Any]) -> Schedule:
     """Return the schedule that ``{"kind": "cosine", "final": 0.01}`` describes."""
-    values = dict(config)
-    return SCHEDULES[values.pop("kind")](**values)
+    return make("schedule", SCHEDULES, config)
 
 
 def _cosine(start: float, end: float, progress: float) -> float:

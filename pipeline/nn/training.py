@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import batch_rows, to_inputs
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import Score
 from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
-from pipeline.nn.parallel import Shards
 from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import ConstantRate, Schedule
-from pipeline.nn.team import shared_zeros
+from pipeline.nn.shards import Shards, count_groups
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class Settings:
     patience: stop after so many evaluations without a lower hold-out loss, and go back to the
     best weights (0: never).
     evaluate_every: evaluate after so many epochs, and after the last.
-    shards: parts of a batch that can run at the same time.
+    shards: among how many workers, at most, a batch can be shared; what batch normalization
+    measures, and the result with it, does not depend on it (``shards.count_groups``).
     augmentation: how the training images are distorted; each in a new way in each epoch.
     """
 
@@ -92,6 +92,8 @@ class Training:
     epoch: int = 0
 
     def __post_init__(self) -> None:
+        settings = self.settings
+        self._groups = count_groups(self.network, settings.batch_size, settings.shards)
         self.network.initialize(rng=np.random.default_rng((self.seed, 0)))
         self.optimizer.prepare(self.network.parameters)
         self._average = shared_zeros(self.network.parameter_count, self.network.dtype)
@@ -111,7 +113,7 @@ class Training:
         """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
 
         hold_out: None evaluates nothing, and yields as often; then patience must be 0.
-        workers: how many shards run at once; does not change the result.
+        workers: how many share a batch; does not change the result.
         until: end after this epoch, with the learning rates of the whole schedule until then.
         Raises FloatingPointError if the loss is no longer a finite number.
         """
@@ -131,7 +133,7 @@ class Training:
                 self.optimizer,
                 train.images,
                 train.labels,
-                shards=settings.shards,
+                groups=self._groups,
                 workers=workers,
                 smoothing=settings.smoothing,
                 average=self._average if settings.average_decay else None,

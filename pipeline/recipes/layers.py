@@ -100,9 +100,14 @@ class DropoutLayer(Section):
 
 
 class BatchNormLayer(Section):
-    """Mean 0 and variance 1 over the batch, then a learnt scale and shift."""
+    """Mean 0 and variance 1 over a group, then a learnt scale and shift.
+
+    group: images of a batch that are measured together (half a batch unless given); the batch
+    must be a whole number of them, and training.shards divide that number.
+    """
 
     kind: Literal["batch_norm"]
+    group: Count | None = None
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
     epsilon: Positive = 1e-5
 

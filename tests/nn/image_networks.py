@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn import Network, check_gradient
+from pipeline.nn.arrays import Array
 from pipeline.nn.blocks import Blocks
-from pipeline.nn.initializers import Array
 
 
 def make_image_network(
     layers: Sequence[dict[str, Any]],
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     *,
     images_at_once: int = 2,
     dtype: Any = np.float64,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn import Network
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 LAYERS: list[dict[str, Any]] = [
     {"kind": "flatten"},

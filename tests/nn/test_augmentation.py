@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Augmentation
+from pipeline.nn.arrays import Array
 from pipeline.nn.augmentation import affine, affine_basis, elastic_basis
-from pipeline.nn.initializers import Array
 
 SHAPE = (28, 28)
 NONE = np.zeros(1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.nn import batches
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import batch_rows, gather, to_inputs
-from pipeline.nn.initializers import Array
 
 
 @pytest.fixture

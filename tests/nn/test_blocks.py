@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
+from pipeline.nn.base import Layer
+from pipeline.nn.network import LAYERS as LAYERS_BY_KIND
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
 
 SHAPE = (6, 5, 1)
@@ -56,6 +58,59 @@ def random_images(count: int, shape: tuple[int, int, int] = SHAPE, seed: int = 3
 )
 def test_a_whole_networks_gradient_is_its_derivative(layers: list[dict[str, Any]]) -> None:
     check_all_gradients(make_image_network(layers, SHAPE), random_images(3))
+
+
+# ---- layers of one's own -----------------------------------------------------------------------
+class Own(Layer):
+    """What a layer says of itself is left at what it is, which is right for any."""
+
+    by_image = True
+
+
+class Tanh(Own):
+    """Its derivative is taken from its outputs."""
+
+    def forward(self, inputs: Array, **_: Any) -> Array:
+        self._outputs = np.tanh(inputs, out=self.outputs(inputs.shape, inputs.dtype))
+        return self._outputs
+
+    def backward(self, grad_output: Array, **_: Any) -> Array:
+        return grad_output * (1.0 - self._outputs**2)
+
+
+class Square(Own):
+    """Its derivative is taken from its inputs."""
+
+    def forward(self, inputs: Array, **_: Any) -> Array:
+        self._inputs = inputs
+        return np.square(inputs, out=self.outputs(inputs.shape, inputs.dtype))
+
+    def backward(self, grad_output: Array, **_: Any) -> Array:
+        return 2.0 * grad_output * self._inputs
+
+
+class Same(Own):
+    """Its outputs are the inputs themselves, of which the next layer knows nothing."""
+
+    def forward(self, inputs: Array, **_: Any) -> Array:
+        return inputs
+
+    def backward(self, grad_output: Array, **_: Any) -> Array:
+        return grad_output
+
+
+@pytest.mark.parametrize("own", [[Tanh], [Square], [Same, Square], [Tanh, Same]])
+def test_a_layer_of_ones_own_has_the_right_gradient_in_every_block(
+    own: list[type[Layer]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for layer in own:
+        monkeypatch.setitem(LAYERS_BY_KIND, layer.__name__, layer)
+    layers: list[dict[str, Any]] = [
+        {"kind": "conv2d", "filters": 2},
+        *({"kind": layer.__name__} for layer in own),
+        {"kind": "avg_pool2d"},
+    ]
+    check_all_gradients(make_image_network(layers, SHAPE, images_at_once=2), random_images(5))
 
 
 # ---- a rectifier before max pooling ------------------------------------------------------------

@@ -1,20 +1,23 @@
-"""Convolution beside a loop over its outputs, by both of its methods, and its derivatives."""
+"""Convolution beside the plain one: the layer, and each of its methods by itself."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.nn import Network
-from pipeline.nn.bands import BandConvolution
-from pipeline.nn.columns import ColumnConvolution
+from pipeline.nn import Network, plain
+from pipeline.nn.arrays import Array
 from pipeline.nn.conv import Conv2D, as_pair
-from pipeline.nn.initializers import Array
-from pipeline.nn.winograd import RowWinograd
-from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
+from pipeline.nn.kernels.bands import BandConvolution
+from pipeline.nn.kernels.columns import ColumnConvolution, Pair
+from pipeline.nn.kernels.winograd import KERNEL_ROWS, RowWinograd
+from tests.nn.image_networks import backward, forward, make_image_network
+from tests.nn.plain_twin import check_against_plain
 
 Shape = tuple[int, int, int]
 Case = tuple[Shape, dict[str, Any]]
+Method = ColumnConvolution | BandConvolution | RowWinograd
 
 # The methods divide the work by kernel, stride and channels: the tables have cases for each.
 CASES: list[Case] = [
@@ -52,23 +55,6 @@ CASES_FOR_BOTH: list[Case] = [
 ]
 
 
-def convolve(images: Array, weight: Array, bias: Array, settings: dict[str, Any]) -> Array:
-    """The definition, in float64: each output is the sum of what the kernel meets there."""
-    images, weight, bias = (array.astype(np.float64) for array in (images, weight, bias))
-    down, across = as_pair(settings.get("stride", 1))
-    top, left = as_pair(settings.get("padding", 0))
-    images = np.pad(images, ((0, 0), (top, top), (left, left), (0, 0)))
-    height, width = weight.shape[:2]
-    rows = [
-        [
-            np.tensordot(images[:, i : i + height, j : j + width], weight, axes=3) + bias
-            for j in range(0, images.shape[2] - width + 1, across)
-        ]
-        for i in range(0, images.shape[1] - height + 1, down)
-    ]
-    return np.asarray(np.array(rows).transpose(2, 0, 1, 3))
-
-
 def make_convolution(
     shape: Shape, settings: dict[str, Any], *, filters: int = 5, **others: Any
 ) -> Network:
@@ -80,41 +66,20 @@ def random_images(count: int, shape: Shape, seed: int = 3) -> Array:
 
 
 # ---- what it computes --------------------------------------------------------------------------
-@pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-13), (np.float32, 1e-5)])
+@pytest.mark.parametrize("images_at_once", [2, 3], ids=["blocks of 2", "blocks of 3"])
+@pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-12), (np.float32, 1e-5)])
 @pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
-def test_each_output_is_the_sum_of_what_the_kernel_meets(
-    shape: Shape, settings: dict[str, Any], dtype: Any, error: float
+def test_it_computes_what_the_plain_one_computes(
+    shape: Shape, settings: dict[str, Any], dtype: Any, error: float, images_at_once: int
 ) -> None:
-    network = make_convolution(shape, settings, dtype=dtype)
-    values = network.layers[0].values
-    images = random_images(5, shape).astype(dtype)
-    expected = convolve(images, values["weight"], values["bias"], settings)
-    outputs = forward(network, images)
-    assert outputs.dtype == dtype
-    assert outputs.shape == (5, *network.output_shape)
-    np.testing.assert_allclose(outputs, expected, rtol=0.0, atol=error * np.abs(expected).max())
-
-
-def test_the_kernel_is_not_turned_round() -> None:
-    network = make_convolution((3, 3, 1), {"kernel": 2}, filters=1)
-    network.layers[0].values["weight"][..., 0, 0] = [[1, 10], [100, 1000]]
-    network.layers[0].values["bias"][...] = 0.5
-    images = np.arange(1.0, 10.0).reshape(1, 3, 3, 1)
-    expected = [[5421.5, 6532.5], [8754.5, 9865.5]]
-    np.testing.assert_allclose(forward(network, images)[0, :, :, 0], expected)
-
-
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
-def test_float32_stays_float32(shape: Shape, settings: dict[str, Any]) -> None:
-    network = make_convolution(shape, settings, dtype=np.float32)
-    outputs = forward(network, random_images(3, shape).astype(np.float32))
-    grad_inputs, gradients = backward(network, outputs)
-    assert outputs.dtype == grad_inputs.dtype == gradients.dtype == np.float32
+    """Outputs and all gradients, of blocks of which the last may be smaller."""
+    network = make_convolution(shape, settings, dtype=dtype, images_at_once=images_at_once)
+    check_against_plain(network, random_images(5, shape).astype(dtype), error=error)
 
 
 # ---- the methods -------------------------------------------------------------------------------
 def run_method(
-    method: ColumnConvolution | BandConvolution | RowWinograd,
+    method: Method,
     blocks: list[Array],
     weight: Array,
     seed: int,
@@ -136,19 +101,49 @@ def run_method(
     return [*outputs, *grad_images, grad_weight, grad_bias]
 
 
-@pytest.mark.parametrize(("shape", "settings"), CASES_FOR_BOTH, ids=str)
-def test_both_methods_compute_the_same(shape: Shape, settings: dict[str, Any]) -> None:
-    kernel, padding = as_pair(settings["kernel"]), as_pair(settings.get("padding", 0))
-    columns = ColumnConvolution(shape, kernel=kernel, stride=(1, 1), padding=padding)
-    winograd = RowWinograd(shape, kernel_columns=kernel[1], filters=4, padding=padding)
+def run_plain(layer: plain.Conv2D, blocks: list[Array], seed: int) -> list[Array]:
+    """The same by the plain convolution: of all blocks in one go."""
+    rng = np.random.default_rng(seed)
+    layer.bias[...] = rng.normal(size=layer.bias.shape)
+    images = np.concatenate(blocks)
+    outputs = layer.forward(images)
+    weights = [rng.normal(size=(len(block), *outputs.shape[1:])) for block in blocks]
+    grad_images = layer.backward(np.concatenate(weights))
+    cuts = np.cumsum([len(block) for block in blocks])[:-1]
+    return [*np.split(outputs, cuts), *np.split(grad_images, cuts), *layer.gradients]
+
+
+def methods_for(shape: Shape, kernel: Pair, stride: Pair, padding: Pair) -> Iterator[Method]:
+    """Every method that is able to do this, whether or not a layer would choose it."""
+    columns = ColumnConvolution(shape, kernel=kernel, stride=stride, padding=padding)
+    yield columns
+    for together in (2, 4):
+        if columns.columns % together == 0:
+            yield BandConvolution(
+                shape, kernel=kernel, stride=stride, padding=padding, together=together
+            )
+    if kernel[0] == KERNEL_ROWS and stride == (1, 1):
+        yield RowWinograd(shape, kernel_columns=kernel[1], filters=4, padding=padding)
+
+
+@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
+def test_every_method_computes_what_the_plain_one_computes(
+    shape: Shape, settings: dict[str, Any]
+) -> None:
+    kernel = as_pair(settings["kernel"])
+    stride, padding = as_pair(settings.get("stride", 1)), as_pair(settings.get("padding", 0))
     weight = np.random.default_rng(4).normal(size=(*kernel, shape[2], 4))
-    # Once more with other images: nothing of the first time may be left in scratch memory.
-    for seed in (5, 6):
-        blocks = [random_images(3, shape, seed), random_images(2, shape, seed + 10)]
-        results = (run_method(method, blocks, weight, seed) for method in (columns, winograd))
-        for expected, result in zip(*results, strict=True):
-            scale = np.abs(expected).max()
-            np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
+    layer = plain.Conv2D(weight, np.zeros(4), stride=stride, padding=padding)
+    for method in methods_for(shape, kernel, stride, padding):
+        # Once more with other images: nothing of the first time may be left in scratch memory.
+        for seed in (5, 6):
+            blocks = [random_images(3, shape, seed), random_images(2, shape, seed + 10)]
+            results = run_plain(layer, blocks, seed), run_method(method, blocks, weight, seed)
+            for expected, result in zip(*results, strict=True):
+                scale = np.abs(expected).max()
+                np.testing.assert_allclose(
+                    result, expected, rtol=0.0, atol=1e-13 * scale, err_msg=str(method)
+                )
 
 
 def test_a_channel_that_was_added_is_one_like_any_other() -> None:
@@ -157,20 +152,6 @@ def test_a_channel_that_was_added_is_one_like_any_other() -> None:
     images = random_images(3, (6, 7, 1))
     added = images[..., 0].copy()[..., np.newaxis]
     np.testing.assert_array_equal(forward(network, added), forward(network, images))
-
-
-@pytest.mark.parametrize("together", [2, 4])
-def test_outputs_together_are_the_same_as_each_by_itself(together: int) -> None:
-    shape, kernel, padding = (5, 13, 2), (3, 2), (1, 2)
-    columns = ColumnConvolution(shape, kernel=kernel, stride=(2, 2), padding=padding)
-    bands = BandConvolution(shape, kernel=kernel, stride=(2, 2), padding=padding, together=together)
-    weight = np.random.default_rng(4).normal(size=(*kernel, shape[2], 4))
-    for seed in (5, 6):
-        blocks = [random_images(3, shape, seed), random_images(2, shape, seed + 10)]
-        results = (run_method(method, blocks, weight, seed) for method in (columns, bands))
-        for expected, result in zip(*results, strict=True):
-            scale = np.abs(expected).max()
-            np.testing.assert_allclose(result, expected, rtol=0.0, atol=1e-13 * scale)
 
 
 @pytest.mark.parametrize(
@@ -214,34 +195,6 @@ def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name:
         gradients.append((grad_weight, grad_bias))
     for with_images, without in zip(*gradients, strict=True):
         np.testing.assert_array_equal(with_images, without)
-
-
-# ---- derivatives -------------------------------------------------------------------------------
-@pytest.mark.parametrize("images_at_once", [2, 3], ids=["two blocks", "one block"])
-@pytest.mark.parametrize(
-    ("shape", "settings"),
-    [
-        ((5, 4, 1), {"kernel": 3}),
-        ((4, 6, 1), {"kernel": 3}),
-        ((3, 7, 2), {"kernel": [2, 3], "stride": 2, "padding": 1}),
-        ((5, 6, 2), {"kernel": 3, "stride": 2, "padding": 1}),
-        ((6, 5, 2), {"kernel": [3, 2], "stride": [2, 1]}),
-        ((5, 4, 2), {"kernel": [2, 3], "padding": [1, 0]}),
-        ((5, 5, 2), {"kernel": 5, "padding": 2}),
-        ((4, 3, 3), {"kernel": 1, "stride": [1, 2]}),
-        ((3, 3, 8), {"kernel": 3, "padding": 1}),
-        ((4, 3, 8), {"kernel": 3}),
-        ((5, 2, 8), {"kernel": [3, 2], "padding": 2}),
-        ((4, 2, 9), {"kernel": [3, 1], "padding": [1, 0]}),
-    ],
-    ids=str,
-)
-def test_the_gradients_are_the_derivatives(
-    shape: Shape, settings: dict[str, Any], images_at_once: int
-) -> None:
-    """Of three images: with blocks of two, the last block is smaller."""
-    network = make_convolution(shape, settings, filters=2, images_at_once=images_at_once)
-    check_all_gradients(network, random_images(3, shape))
 
 
 @pytest.mark.parametrize("images_at_once", [1, 2])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network, check_gradient, softmax_cross_entropy
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_network
 
 INPUT_SHAPE = (4, 3, 2)
@@ -106,3 +106,41 @@ def test_the_check_refuses_float32() -> None:
     array = np.ones(2, np.float32)
     with pytest.raises(ValueError, match="float64"):
         check_gradient(lambda: 0.0, array, array)
+
+
+SCALES = [1e-200, 1e-12, 1e-7, 1.0, 1e9, 1e200]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_check_fails_at_any_size_of_the_derivatives(scale: float) -> None:
+    array = np.array([1.0, 2.0, 3.0])
+    right = 2.0 * scale * array
+
+    def check(gradient: Array) -> None:
+        check_gradient(lambda: scale * float(np.sum(array**2)), array, gradient)
+
+    check(right)
+    slightly = right.copy()
+    slightly[1] *= 1.0 + 1e-5
+    for wrong in (0.0 * right, -right, 2.0 * right, slightly):
+        with pytest.raises(ValueError, match="analytic"):
+            check(wrong)
+
+
+def test_the_check_finds_a_gradient_of_zero_where_the_derivative_is_small() -> None:
+    """Beside a loss of the usual size."""
+    array = np.ones(3)
+    with pytest.raises(ValueError, match=r"analytic 0, numeric (2\.0000|1\.9999)\d*e-07"):
+        check_gradient(lambda: 2.0 + 1e-7 * float(np.sum(array**2)), array, np.zeros(3))
+
+
+def test_the_check_allows_for_what_differences_round_away() -> None:
+    array = np.linspace(0.1, 1.0, 50)
+    check_gradient(lambda: float(np.sum(array) - np.sum(array[::-1])) + 3.0, array, np.zeros(50))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_the_check_finds_what_is_no_number(wrong: float) -> None:
+    array = np.ones(3)
+    with pytest.raises(ValueError, match=r"array\[1\]: analytic (nan|inf)"):
+        check_gradient(lambda: float(array.sum()), array, np.array([1.0, wrong, 1.0]))

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.nn.initializers import Array, fans, make_initializer
+from pipeline.nn.arrays import Array
+from pipeline.nn.initializers import fans, make_initializer
 
 
 def draw(config: dict[str, object], shape: tuple[int, ...] = (400, 100), seed: int = 0) -> Array:

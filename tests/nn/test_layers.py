@@ -1,5 +1,6 @@
 """What the layers compute, beside values worked by hand and an independent library."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from pipeline.nn import Network
-from tests.nn.networks import make_network
+from pipeline.nn.arrays import Array
+from tests.nn.networks import LAYERS, make_network
 
 
 def single(config: dict[str, object], shape: tuple[int, ...], dtype: type = np.float32) -> Network:
@@ -24,7 +26,7 @@ def test_dense_adds_its_bias_to_the_product() -> None:
 
 def test_the_bias_gradient_is_one_sum_for_each_unit() -> None:
     network = single({"kind": "dense", "units": 2}, (3,))
-    network.forward(np.ones((2, 3), np.float32))
+    network.forward(np.ones((2, 3), np.float32), training=True)
     network.backward(np.array([[1, 10], [2, 20]], np.float32))
     np.testing.assert_array_equal(network.layers[0].gradients["bias"], [3, 30])
 
@@ -143,7 +145,8 @@ def test_probabilities_and_gradients_agree_with_scikit_learn() -> None:
 
     from pipeline.nn import softmax_cross_entropy
 
-    _, grad_logits = softmax_cross_entropy(network.forward(inputs), labels)
+    logits = network.forward(inputs, training=True)
+    _, grad_logits = softmax_cross_entropy(logits, labels)
     network.backward(grad_logits)
     peer.partial_fit(inputs, labels)
     take_over()
@@ -155,11 +158,43 @@ def test_a_wrong_input_shape_is_named() -> None:
         make_network().forward(np.zeros((2, 28, 28, 1), np.float32))
 
 
+@pytest.mark.parametrize("kind", ["dense", "image"])
+def test_a_backward_pass_follows_one_forward_pass_in_training(kind: str) -> None:
+    image_layers: list[dict[str, Any]] = [
+        {"kind": "conv2d", "filters": 2},
+        {"kind": "batch_norm"},
+        {"kind": "max_pool2d"},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10},
+    ]
+    network = make_network(LAYERS if kind == "dense" else image_layers)
+    inputs = np.random.default_rng(0).random((5, 6, 5, 1), np.float32)
+    gradient = np.ones((5, 10), np.float32)
+
+    def refused(match: str, grad_logits: Array = gradient) -> None:
+        before = network.gradients.copy()
+        with pytest.raises(ValueError, match=match):
+            network.backward(grad_logits)
+        np.testing.assert_array_equal(network.gradients, before)
+
+    def train() -> None:
+        network.forward(inputs, training=True, rng=np.random.default_rng(0))
+
+    refused("follows a forward pass in training")
+    train()
+    for wrong in (gradient[:4], gradient[:, :9], gradient[0], gradient[np.newaxis]):
+        refused(re.escape(f"logits (5, 10), got {wrong.shape}"), wrong)
+    network.backward(gradient)
+    refused("follows a forward pass in training")
+    train()
+    network.forward(inputs)
+    refused("follows a forward pass in training")
+    train()
+    with pytest.raises(ValueError, match="expected inputs"):
+        network.forward(inputs[0], training=True)
+    refused("follows a forward pass in training")
+
+
 def test_a_dense_layer_asks_for_flat_inputs() -> None:
     with pytest.raises(ValueError, match=r"layer 1 \(dense\).*flatten"):
         make_network([{"kind": "dense", "units": 3}])
-
-
-def test_an_unknown_layer_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown layer 'dens'"):
-        make_network([{"kind": "dens"}])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pipeline.nn import softmax, softmax_cross_entropy
+from pipeline.nn import Score, softmax, softmax_cross_entropy
 
 
 def test_even_logits_cost_the_logarithm_of_the_classes() -> None:
@@ -51,3 +51,22 @@ def test_labels_out_of_range_are_refused(labels: list[int]) -> None:
 def test_as_many_labels_as_logits() -> None:
     with pytest.raises(ValueError, match=r"\(2,\), got \(3,\)"):
         softmax_cross_entropy(np.zeros((2, 10)), np.array([0, 1, 2]))
+
+
+def test_a_score_of_no_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        Score(np.array([], np.uint8))
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_score_is_read_when_all_rows_are_in(rows: int) -> None:
+    score = Score(np.array([1, 0, 1]))
+    score.add(np.full((rows, 2), 0.5))
+    for name in ("log_loss", "accuracy"):
+        with pytest.raises(ValueError, match=f"expected 3 rows, got {rows}"):
+            getattr(score, name)
+    with pytest.raises(ValueError, match=f"expected 3 rows, got {rows + 4}"):
+        score.add(np.full((4, 2), 0.5))
+    score.add(np.full((3 - rows, 2), 0.5))
+    assert score.log_loss == pytest.approx(math.log(2))
+    assert score.accuracy == pytest.approx(1 / 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.nn import SGD, AdamW
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.optimizers import Optimizer
 
 

@@ -1,15 +1,14 @@
-"""Pooling beside a loop over its windows, its derivatives, and which pixel gets the gradient."""
+"""Pooling beside the plain one, also where several values are the largest; and cropping."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.nn import Network
-from pipeline.nn.conv import as_pair
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from tests.nn.image_networks import backward, check_all_gradients, forward, make_image_network
+from tests.nn.plain_twin import check_against_plain
 
 Shape = tuple[int, int, int]
 
@@ -25,22 +24,11 @@ CASES: list[tuple[Shape, dict[str, Any]]] = [
     ((5, 4, 2), {"size": 1, "stride": 2}),
     ((4, 4, 3), {"size": 4}),
 ]
-KINDS: dict[str, Callable[..., Any]] = {"max_pool2d": np.max, "avg_pool2d": np.mean}
+KINDS = ("max_pool2d", "avg_pool2d")
 
 
 def make_pooling(kind: str, shape: Shape, settings: dict[str, Any], **others: Any) -> Network:
     return make_image_network([{"kind": kind, **settings}], shape, **others)
-
-
-def windows(shape: Shape, settings: dict[str, Any]) -> Iterator[tuple[int, int, slice, slice]]:
-    """Each output's place, and the rows and the columns that it sees."""
-    size = as_pair(settings.get("size", 2))
-    stride = as_pair(settings.get("stride", size))
-    tops = range(0, shape[0] - size[0] + 1, stride[0])
-    lefts = range(0, shape[1] - size[1] + 1, stride[1])
-    for row, top in enumerate(tops):
-        for column, left in enumerate(lefts):
-            yield row, column, slice(top, top + size[0]), slice(left, left + size[1])
 
 
 def distinct_images(count: int, shape: Shape) -> Array:
@@ -51,94 +39,30 @@ def distinct_images(count: int, shape: Shape) -> Array:
 
 # ---- what it computes --------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_output_is_the_largest_or_the_mean_of_its_window(
+@pytest.mark.parametrize(
+    ("kind", "shape", "settings"),
+    [
+        *((kind, shape, settings) for kind in KINDS for shape, settings in CASES),
+        ("global_avg_pool", (5, 3, 4), {}),
+        ("global_avg_pool", (1, 1, 2), {}),
+    ],
+    ids=str,
+)
+def test_it_computes_what_the_plain_one_computes(
     kind: str, shape: Shape, settings: dict[str, Any], dtype: Any
 ) -> None:
     network = make_pooling(kind, shape, settings, dtype=dtype)
     images = distinct_images(5, shape).astype(dtype)
-    expected = np.full((5, *network.output_shape), np.nan)
-    for row, column, rows, columns in windows(shape, settings):
-        expected[:, row, column] = KINDS[kind](images[:, rows, columns], axis=(1, 2))
-    outputs = forward(network, images)
-    assert outputs.dtype == dtype
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    check_against_plain(network, images, error=1e-5 if dtype == np.float32 else 1e-13)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("shape", [(5, 3, 4), (1, 1, 2)])
-def test_global_pooling_is_the_mean_of_each_channel(shape: Shape, dtype: Any) -> None:
-    network = make_pooling("global_avg_pool", shape, {}, dtype=dtype)
-    images = distinct_images(5, shape).astype(dtype)
-    outputs = forward(network, images)
-    assert outputs.dtype == dtype
-    np.testing.assert_allclose(outputs, images.mean(axis=(1, 2), dtype=np.float64), rtol=1e-5)
-
-
-# ---- derivatives -------------------------------------------------------------------------------
-@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_gradient_is_the_derivative(kind: str, shape: Shape, settings: dict[str, Any]) -> None:
-    check_all_gradients(make_pooling(kind, shape, settings), distinct_images(3, shape))
-
-
-def test_the_gradient_of_global_pooling_is_the_derivative() -> None:
-    shape = (3, 4, 2)
-    check_all_gradients(make_pooling("global_avg_pool", shape, {}), distinct_images(3, shape))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_float32_stays_float32(kind: str) -> None:
-    network = make_pooling(kind, (7, 6, 2), {"size": 3, "stride": 2}, dtype=np.float32)
-    outputs = forward(network, distinct_images(3, (7, 6, 2)).astype(np.float32))
-    assert backward(network, outputs)[0].dtype == np.float32
-
-
-# ---- which pixel gets the gradient -------------------------------------------------------------
-@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
 @pytest.mark.parametrize("values", [1, 2, 3])
-def test_of_equal_largest_values_one_gets_the_whole_gradient(
+@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
+def test_of_equal_largest_values_the_first_gets_the_whole_gradient(
     shape: Shape, settings: dict[str, Any], values: int
 ) -> None:
-    """One output at a time, each with its own gradient: exactly one pixel of its window has it."""
-    network = make_pooling("max_pool2d", shape, settings)
     images = np.random.default_rng(4).integers(0, values, (3, *shape)).astype(np.float64)
-    outputs = forward(network, images)
-    for row, column, rows, columns in windows(shape, settings):
-        grad_outputs = np.zeros_like(outputs)
-        grad_outputs[:, row, column] = np.random.default_rng(5).uniform(1.0, 2.0, (3, shape[2]))
-        grad_images, _ = backward(network, grad_outputs)
-        won = grad_images != 0.0
-        np.testing.assert_array_equal(won[:, rows, columns].sum(axis=(1, 2)), 1)
-        assert won.sum() == won[:, rows, columns].sum()
-        np.testing.assert_array_equal(grad_images.sum(axis=(1, 2)), grad_outputs[:, row, column])
-        largest = np.broadcast_to(outputs[:, row, column][:, None, None], images.shape)
-        np.testing.assert_array_equal(images[won], largest[won])
-
-
-def test_of_equal_values_it_is_the_first() -> None:
-    network = make_pooling("max_pool2d", (4, 4, 1), {})
-    forward(network, np.ones((1, 4, 4, 1)))
-    grad_images, _ = backward(network, np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 2, 2, 1))
-    np.testing.assert_array_equal(
-        grad_images.reshape(4, 4), [[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]]
-    )
-
-
-@pytest.mark.parametrize(("shape", "settings"), CASES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_pixels_that_no_window_sees_get_no_gradient(
-    kind: str, shape: Shape, settings: dict[str, Any]
-) -> None:
-    network = make_pooling(kind, shape, settings)
-    seen = np.zeros(shape, np.bool_)
-    for _, _, rows, columns in windows(shape, settings):
-        seen[rows, columns] = True
-    outputs = forward(network, distinct_images(5, shape))
-    grad_images, _ = backward(network, np.ones_like(outputs))
-    np.testing.assert_array_equal(grad_images[:, ~seen], 0.0)
-    assert grad_images[:, seen].sum() == pytest.approx(outputs.size)
+    check_against_plain(make_pooling("max_pool2d", shape, settings), images, error=1e-13)
 
 
 # ---- memory that is used again -----------------------------------------------------------------
@@ -176,3 +100,43 @@ def test_a_window_that_is_larger_than_the_image(kind: str) -> None:
 def test_rows_instead_of_images(kind: str) -> None:
     with pytest.raises(ValueError, match=rf"^layer 2 \({kind}\): .*\(N, H, W, C\), got \(N, \*\(9"):
         Network([{"kind": "flatten"}, {"kind": kind}], (3, 3, 1))
+
+
+# ---- cropping ----------------------------------------------------------------------------------
+CROP_SHAPE = (6, 7, 2)
+
+
+def crop_images() -> Array:
+    return np.random.default_rng(0).normal(size=(3, *CROP_SHAPE))
+
+
+@pytest.mark.parametrize("pixels", [1, 2])
+def test_a_crop_keeps_the_middle(pixels: int) -> None:
+    network = make_image_network([{"kind": "crop2d", "pixels": pixels}], CROP_SHAPE)
+    inside = crop_images()[:, pixels : 6 - pixels, pixels : 7 - pixels]
+    np.testing.assert_array_equal(forward(network, crop_images()), inside)
+
+
+def test_the_border_that_is_cropped_gets_no_gradient() -> None:
+    network = make_image_network([{"kind": "crop2d", "pixels": 2}], CROP_SHAPE)
+    forward(network, crop_images())
+    grad_inputs, _ = backward(network, np.ones((3, 2, 3, 2)))
+    expected = np.zeros((3, *CROP_SHAPE))
+    expected[:, 2:4, 2:5] = 1.0
+    np.testing.assert_array_equal(grad_inputs, expected)
+
+
+def test_a_convolution_of_what_a_crop_leaves_has_the_right_derivatives() -> None:
+    layers = [
+        {"kind": "conv2d", "filters": 8, "padding": 1},
+        {"kind": "crop2d", "pixels": 1},
+        {"kind": "conv2d", "filters": 2, "kernel": 3},
+    ]
+    check_all_gradients(make_image_network(layers, CROP_SHAPE), crop_images())
+
+
+def test_a_crop_that_leaves_nothing() -> None:
+    with pytest.raises(ValueError, match="leaves nothing of 6x7 pixels"):
+        Network([{"kind": "crop2d", "pixels": 3}], CROP_SHAPE)
+    with pytest.raises(ValueError, match="at least 1 pixel"):
+        Network([{"kind": "crop2d", "pixels": 0}], CROP_SHAPE)

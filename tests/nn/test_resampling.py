@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 from pipeline.nn.resampling import IMAGES_AT_ONCE, resample
 
 

@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from pipeline.nn import team
-from pipeline.nn.team import Team, shared_zeros
+from pipeline.nn.arrays import shared_zeros
+from pipeline.nn.team import Team
 
 
 class Counter(Team):
@@ -92,6 +95,27 @@ def test_a_worker_that_was_killed_is_told() -> None:
 
 
 @pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("asked", [False, True], ids=["idle", "with a request that it never read"])
+def test_a_worker_that_was_killed_between_requests_is_told(number: int, asked: bool) -> None:
+    """The others have answered by then: what they say to the next request is no old answer."""
+    counter = Counter(3)
+    with counter as workers:
+        process = workers.ask("add", 1)[number][1]
+        os.kill(process, signal.SIGSTOP if asked else signal.SIGKILL)
+        if asked:
+            threading.Timer(0.2, os.kill, (process, signal.SIGKILL)).start()
+        else:
+            _wait_until(lambda: not _runs(process))
+        for _ in range(2):
+            with pytest.raises(MemoryError, match="a worker process was ended"):
+                workers.ask("add", 1)
+    expected = [3, 6, 9]
+    expected[number] = number + 1
+    np.testing.assert_array_equal(counter.shared, expected)
+
+
+@pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
 def test_workers_end_when_their_caller_is_killed() -> None:
     program = """
 import time
@@ -108,10 +132,14 @@ with Counter(3) as workers:
         caller.kill()
         caller.wait()
     assert len(processes) == 3
+    _wait_until(lambda: not any(_runs(process) for process in processes[1:]))
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
-    while any(_runs(process) for process in processes[1:]) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(_runs(process) for process in processes[1:])
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def _runs(process: int) -> bool:

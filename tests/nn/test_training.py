@@ -1,5 +1,6 @@
 """Training learns, and gives the same bits on any number of workers and after an interruption."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -18,8 +19,8 @@ from pipeline.nn import (
     Training,
     make_schedule,
 )
+from pipeline.nn.arrays import Array
 from pipeline.nn.batches import batch_rows, to_inputs
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import MOST_ROWS_AT_ONCE
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network
@@ -38,13 +39,22 @@ CONV_LAYERS: list[dict[str, Any]] = [
     {"kind": "dropout", "rate": 0.1},
     {"kind": "dense", "units": 10},
 ]
-NETWORKS = {"dense": LAYERS, "conv": CONV_LAYERS}
+
+
+def measuring(group: int | None, layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The layers, with batch normalization over groups of this size."""
+    return [
+        layer | {"group": group} if layer["kind"] == "batch_norm" else layer for layer in layers
+    ]
+
+
+NETWORKS = {"dense": measuring(8, LAYERS), "conv": measuring(8, CONV_LAYERS)}
 SETTINGS = Settings(
     epochs=4,
     batch_size=32,
     smoothing=0.1,
     average_decay=0.95,
-    shards=3,
+    shards=4,
     augmentation=Augmentation(shift_pixels=1.0, angle_degrees=5.0, elastic_pixels=0.2),
 )
 
@@ -64,7 +74,7 @@ def make_examples() -> tuple[Examples, Examples]:
 
 
 def make_training(
-    settings: Settings = SETTINGS, layers: list[dict[str, Any]] = LAYERS, seed: int = 0
+    settings: Settings = SETTINGS, layers: list[dict[str, Any]] = NETWORKS["dense"], seed: int = 0
 ) -> Training:
     optimizer = AdamW(learning_rate=0.02, weight_decay=0.01)
     network = make_network(layers)
@@ -104,6 +114,96 @@ def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> N
     fit(one)
     fit(many, workers=workers)
     np.testing.assert_array_equal(one.result, many.result)
+
+
+# 600 rows in batches of 64: the last one has 24, and in batches of 599 a single one, which leaves
+# groups of one image and groups of none.
+@pytest.mark.parametrize(
+    ("kind", "group", "batch", "shards"),
+    [
+        ("dense", 16, 64, [1, 2, 4]),
+        ("conv", 16, 64, [1, 2, 4]),
+        ("dense", 64, 64, [1]),
+        ("dense", None, 64, [1, 2]),
+        ("conv", None, 599, [1, 2]),
+        ("dense", None, None, [1, 2]),
+        ("plain", None, 64, [1, 2]),
+        ("plain", None, None, [1, 2]),
+    ],
+)
+def test_any_number_of_shards_that_the_groups_allow_gives_the_same_bits(
+    kind: str, group: int | None, batch: int | None, shards: list[int]
+) -> None:
+    """With all that has chance or statistics of its own: distortions, dropout, normalization."""
+    layers = {**NETWORKS, "plain": [*PLAIN_LAYERS[:2], {"kind": "dropout", "rate": 0.2}]}[kind]
+    results = []
+    for number in shards:
+        settings = dataclasses.replace(SETTINGS, batch_size=batch, epochs=2, shards=number)
+        training = make_training(settings, [*measuring(group, layers), *LAYERS[-1:]])
+        evaluations = fit(training, workers=number)
+        results.append([*training.result, *(result.training_loss for result in evaluations)])
+    assert all(np.isfinite(results[0]))
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize(("shards", "group", "count"), [(1, 8, 4), (2, 16, 2), (1, None, 2)])
+def test_batch_normalization_measures_a_group(shards: int, group: int | None, count: int) -> None:
+    """And the statistics that are kept are the running averages of the groups'."""
+    layers: list[dict[str, Any]] = [
+        {"kind": "flatten"},
+        {"kind": "batch_norm", "group": group},
+        {"kind": "dense", "units": 10},
+    ]
+    training = make_training(Settings(epochs=1, batch_size=32, shards=shards), layers)
+    (train, _), mean, variance = make_examples(), 0.0, 1.0
+    order, _ = np.random.SeedSequence((0, 1)).spawn(2)
+    for batch in batch_rows(train.rows, 32, rng=np.random.default_rng(order)):
+        groups = [
+            to_inputs(train.images[rows]).reshape(len(rows), -1)
+            for rows in np.array_split(batch, count)
+        ]
+        mean = 0.9 * mean + 0.1 * np.mean([inputs.mean(axis=0) for inputs in groups], axis=0)
+        variance = 0.9 * variance + 0.1 * np.mean([inputs.var(axis=0) for inputs in groups], axis=0)
+    fit(training)
+    kept = training.network.layers[1].values
+    np.testing.assert_allclose(kept["running_mean"], mean, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(kept["running_variance"], variance, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("group", "batch", "shards", "message"),
+    [
+        (64, 128, 4, "groups of 64, 2 to a batch, which 4 shards cannot"),
+        (32, 128, 3, "groups of 32, 4 to a batch, which 3 shards cannot"),
+        (128, 128, 2, "groups of 128, 1 to a batch, which 2 shards cannot"),
+        (None, 128, 4, "groups of half a batch, 2 to a batch, which 4 shards cannot"),
+        (48, 128, 1, "a batch of 128 images cannot be cut into groups of 48"),
+        (256, 128, 1, "a batch of 128 images cannot be cut into groups of 256"),
+        (64, None, 1, "a batch of all images cannot be cut into groups of 64"),
+        (2048, 4096, 2, "a group of 2048 images is more than the 1024 "),
+    ],
+)
+def test_groups_that_do_not_fit_batch_or_shards_are_refused(
+    group: int | None, batch: int | None, shards: int, message: str
+) -> None:
+    settings = Settings(epochs=1, batch_size=batch, shards=shards)
+    with pytest.raises(ValueError, match=message):
+        make_training(settings, measuring(group, LAYERS))
+
+
+def test_all_normalizations_measure_the_same_groups() -> None:
+    layers = [*LAYERS[:2], {"kind": "batch_norm", "group": 8}, *LAYERS[2:]]
+    with pytest.raises(ValueError, match="groups of one size, got 8, half a batch"):
+        make_training(SETTINGS, layers)
+    with pytest.raises(ValueError, match="at least 1 image, got 0"):
+        make_training(SETTINGS, measuring(0, LAYERS))
+
+
+def test_without_normalization_there_is_a_group_for_each_shard() -> None:
+    training = make_training(Settings(epochs=1, batch_size=32, shards=5), PLAIN_LAYERS[:2])
+    (result,) = fit(training, workers=5)
+    assert math.isfinite(result.training_loss)
 
 
 def test_training_images_are_distorted_and_held_out_ones_are_not() -> None:
@@ -159,8 +259,8 @@ def test_a_state_of_another_network_is_refused() -> None:
     ("kind", "batch"),
     [("dense", 1), ("dense", 2), ("dense", 50), ("dense", 3 * MOST_ROWS_AT_ONCE + 7), ("conv", 50)],
 )
-def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) -> None:
-    """However a batch is cut into shards and blocks, the step is that of its mean loss."""
+def test_groups_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) -> None:
+    """However a batch is cut into groups and blocks, the step is that of its mean loss."""
     images, labels = make_digits(batch)
     # Without what looks at the whole batch and without chance.
     layers = [layer for layer in NETWORKS[kind] if layer["kind"] not in ("batch_norm", "dropout")]
@@ -171,7 +271,7 @@ def test_shards_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) ->
     optimizer = SGD(learning_rate=1.0)
     optimizer.prepare(cut.parameters)
     optimizer.begin_step(1.0)
-    with Shards(cut, optimizer, images, labels, shards=3, workers=2) as shards:
+    with Shards(cut, optimizer, images, labels, groups=3, workers=2) as shards:
         shards.begin_epoch(np.random.SeedSequence(0))
         cut_loss = shards.step(np.arange(batch))
     assert cut_loss == pytest.approx(loss, rel=1e-5)

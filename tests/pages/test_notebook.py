@@ -41,7 +41,9 @@ def test_the_network_is_there_to_be_read_and_the_rest_is_hidden() -> None:
         if cell.cell_type == "code":
             written = re.findall(r"^(?:%%writefile|##### file:) (.+)$", cell.source, re.MULTILINE)
             (hidden if cell.metadata.get("_kg_hide-input") else shown).update(written)
-    network = {f"pipeline/nn/{path.name}" for path in (PACKAGE / "nn").glob("[!_]*.py")}
+    network = {
+        path.relative_to(PACKAGE.parent).as_posix() for path in (PACKAGE / "nn").rglob("[!_]*.py")
+    }
     assert shown == network | {"pipeline/recipes/smoke.toml"}
     assert {"pipeline/cli/__init__.py", "pipeline/py.typed", "pipeline/pages/notebook.md"} <= hidden
     assert not shown & hidden

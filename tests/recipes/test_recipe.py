@@ -292,6 +292,11 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
         ),
         ('{ kind = "glorot" }', '"glorot"', "network.layers.10.weight: should be a table"),
         ('{ kind = "batch_norm" }', "7", "network.layers.5: should be a table, got 7"),
+        (
+            '{ kind = "batch_norm" }',
+            '{ kind = "batch_norm", group = 0 }',
+            "network.layers.5.group: should be greater than or equal to 1, got 0",
+        ),
         ('{ kind = "leaky_relu" }', '{ kind = "tanh" }', "network.layers.9.kind: should be one of"),
         ("[schedule]", "[schedul]", "schedul: unknown key"),
         ("rate = 0.1", "rate = 1.0", "network.layers.6.rate: should be less than 1, got 1.0"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 Pair = tuple[int, int]
 

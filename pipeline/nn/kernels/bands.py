@@ -9,8 +9,8 @@ shifted by the stride, with zeros elsewhere: a band. More is multiplied and less
 
 import numpy as np
 
-from pipeline.nn.columns import ColumnConvolution, Pair
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
+from pipeline.nn.kernels.columns import ColumnConvolution, Pair
 
 
 class BandConvolution:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pipeline.nn.initializers import Array
+from pipeline.nn.arrays import Array
 
 KERNEL_ROWS = 3
 GROUP = 4  # rows of outputs that are computed together
@@ -175,10 +175,13 @@ class RowWinograd:
         if work.pads:
             self._inside(work.padded)[...] = images
             images = work.padded
-        return self._rows_of_groups(images)
+        return self._rows_of_groups(np.ascontiguousarray(images))
 
     def _rows_of_groups(self, images: Array) -> Array:
-        image, row, _, value = images.strides
+        """The rows of contiguous images; their strides may be of any value at a length of 1."""
+        value = images.itemsize
+        row = value * self.padded_width * self.channels
+        image = row * images.shape[1]
         return as_strided(
             images,
             (len(images), self.groups, SEEN, self.padded_width * self.channels),

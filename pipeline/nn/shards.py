@@ -1,24 +1,63 @@
-"""A batch in several shards at once, each through a replica of the network; then one step.
+"""A batch in groups, shared by workers, each group through a replica of the network; then one step.
 
 Elementwise NumPy uses one core, so threads inside a matrix product would leave the others idle
-for much of a step. Here each worker takes its shards through the whole network, with
-single-threaded BLAS (the caller sees to that), and the gradients are summed in a fixed order. How
-a batch is cut depends on the recipe alone and never on the machine: any number of workers gives
-the same bits.
+for much of a step. Here each worker takes its shard of the groups through the whole network, with
+single-threaded BLAS (the caller sees to that). A group is what is measured and computed together:
+it has its own chance and its own gradient, and these are summed in the groups' order. Who computes
+it makes no difference: any number of workers gives the same bits.
 """
 
 import numpy as np
 
+from pipeline.nn.arrays import Array, shared_zeros
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.batches import cut, gather
-from pipeline.nn.initializers import Array
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import Network
+from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.optimizers import Optimizer
-from pipeline.nn.team import Team, shared_zeros
+from pipeline.nn.team import Team
 
 # Values that an optimizer steps at once: few enough to stay in the cache through its operations.
 SPAN_VALUES = 65_536
+# Into so many groups a batch is cut where no setting says anything else.
+HALVES = 2
+
+
+def count_groups(network: Network, batch_size: int | None, shards: int) -> int:
+    """Return into how many groups a batch is cut; a smaller one, at the end, into as many.
+
+    Where batch normalization measures them, its setting alone says so; without it, a batch has
+    two groups, or one for each shard where there are more.
+    batch_size: None is all rows, however many.
+    Raises ValueError if the groups are not whole, or shards cannot share them evenly.
+    """
+    sizes = {layer.group for layer in network.layers if isinstance(layer, BatchNorm)}
+    if not sizes:
+        return max(HALVES, shards)
+    if len(sizes) > 1:
+        different = ", ".join(sorted(str(size or "half a batch") for size in sizes))
+        raise ValueError(f"all batch_norm layers measure groups of one size, got {different}")
+    (size,) = sizes
+    groups = HALVES if size is None else _count_whole(size, batch_size, network.rows_at_once)
+    if groups % shards:
+        raise ValueError(
+            f"batch_norm measures groups of {size or 'half a batch'}, {groups} to a batch, "
+            f"which {shards} shards cannot share evenly"
+        )
+    return groups
+
+
+def _count_whole(size: int, batch_size: int | None, rows_at_once: int) -> int:
+    if batch_size is None or batch_size % size:
+        batch = batch_size or "all"
+        raise ValueError(f"a batch of {batch} images cannot be cut into groups of {size}")
+    if size > rows_at_once:
+        raise ValueError(
+            f"a group of {size} images is more than the {rows_at_once} that go through this "
+            "network at once"
+        )
+    return batch_size // size
 
 
 class Shards(Team):
@@ -27,8 +66,8 @@ class Shards(Team):
     images, labels: (N, 28, 28) uint8, or inputs made of them already, and (N,).
     average: (P,) shared running average of the parameters, moved towards them at each step.
     augmentation: how images are distorted on their way into the network.
-    shards: into how many parts a batch is cut; part of the recipe, since it orders the sums.
-    workers: how many of them run at once; any number gives the same result.
+    groups: into how many a batch is cut, as even as can be (``count_groups``).
+    workers: how many share them; any number gives the same result.
     Used in a ``with`` block, which ends the workers.
     """
 
@@ -39,13 +78,13 @@ class Shards(Team):
         images: Array,
         labels: Array,
         *,
-        shards: int,
+        groups: int,
         workers: int,
         smoothing: float = 0.0,
         average: Array | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
-        super().__init__(min(workers, shards))
+        super().__init__(min(workers, groups))
         self.network = network
         self.optimizer = optimizer
         self.images = images
@@ -53,13 +92,13 @@ class Shards(Team):
         self.smoothing = smoothing
         self.average = average
         self.augmentation = augmentation
-        self.replicas = [network.replicate() for _ in range(shards)]
-        # Of shards with more rows than go through the network at once.
-        self._sums = [shared_zeros(network.parameter_count, network.dtype) for _ in range(shards)]
+        self.replicas = [network.replicate() for _ in range(groups)]
+        # Of groups with more rows than go through the network at once.
+        self._sums = [shared_zeros(network.parameter_count, network.dtype) for _ in range(groups)]
         self._rngs: list[np.random.Generator] = []
 
     def begin_epoch(self, sequence: np.random.SeedSequence) -> None:
-        """Take the source of the coming epoch's chance (distortions, dropout), for each shard."""
+        """Take the source of the coming epoch's chance (distortions, dropout), for each group."""
         self.ask("_begin_epoch", sequence.spawn(len(self.replicas)))
 
     def step(self, rows: Array, *, average_decay: float = 0.0) -> float:
@@ -67,13 +106,13 @@ class Shards(Team):
         losses = dict(pair for part in self.ask("_find_gradients", rows) for pair in part)
         optimizer = self.optimizer
         self.ask("_update", len(rows), optimizer.steps, optimizer.rate, average_decay)
-        return float(sum(losses[shard] for shard in range(len(self.replicas))))
+        return float(sum(losses[group] for group in range(len(self.replicas))))
 
     def merge_statistics(self) -> None:
         """Set the network's running statistics, and all replicas', to the replicas' mean.
 
-        A running average is linear in what is averaged: the mean over shards of their running
-        averages is the running average of the shards' mean.
+        A running average is linear in what is averaged: the mean over groups of their running
+        averages is the running average of the groups' mean.
         """
         statistics = self.network.statistics
         np.mean([replica.statistics for replica in self.replicas], axis=0, out=statistics)
@@ -85,19 +124,19 @@ class Shards(Team):
         self._rngs = [np.random.default_rng(sequence) for sequence in sequences]
 
     def _find_gradients(self, number: int, rows: Array) -> list[tuple[int, float]]:
-        """Leave the gradients of this worker's shards in place; return their shares of the loss."""
-        parts = cut(rows, len(self.replicas))
+        """Leave the gradients of this worker's groups in place; return their shares of the loss."""
+        groups = cut(rows, len(self.replicas))
         return [
-            (shard, self._shard_gradient(shard, parts[shard], len(rows)))
-            for shard in range(number, len(parts), self.size)
+            (group, self._group_gradient(group, groups[group], len(rows)))
+            for group in range(number, len(groups), self.size)
         ]
 
-    def _shard_gradient(self, shard: int, rows: Array, batch_size: int) -> float:
-        replica = self.replicas[shard]
+    def _group_gradient(self, group: int, rows: Array, batch_size: int) -> float:
+        replica = self.replicas[group]
         loss = 0.0
         for start in range(0, len(rows), self.network.rows_at_once):
             block = rows[start : start + self.network.rows_at_once]
-            rng = self._rngs[shard]
+            rng = self._rngs[group]
             inputs = gather(self.images, block)
             if self.augmentation is not None:
                 inputs = self.augmentation.distort(inputs, rng=rng)
@@ -111,15 +150,15 @@ class Shards(Team):
             loss += block_loss * share
             replica.backward(grad_logits)
             if start:
-                self._sums[shard] += replica.gradients
+                self._sums[group] += replica.gradients
             elif len(rows) > self.network.rows_at_once:
-                self._sums[shard][...] = replica.gradients
+                self._sums[group][...] = replica.gradients
         return loss
 
     def _update(
         self, number: int, batch_size: int, steps: int, rate: float, average_decay: float
     ) -> None:
-        """Sum the shards' gradients and step, on this worker's spans of the parameters."""
+        """Sum the groups' gradients and step, on this worker's spans of the parameters."""
         network, optimizer = self.network, self.optimizer
         optimizer.steps, optimizer.rate = steps, rate
         sizes = [len(part) for part in cut(np.arange(batch_size), len(self.replicas))]
