@@ -41,7 +41,6 @@ COMMANDS = (
     records.runs,
     tracing.trace,
     tracing.reproduce,
-    records.results,
 )
 
 

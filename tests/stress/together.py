@@ -95,7 +95,6 @@ BESIDE = (
     Pair(("submission", AGAIN), ("submit",), lock=CSV_LOCK),
     Pair(("blend", BLEND), ("train", AGAIN), lock=RUN_LOCK),
     Pair(("train", AGAIN), ("runs",), waits=False),
-    Pair(("train", AGAIN), ("results",), waits=False),
 )
 
 
@@ -173,7 +172,6 @@ def _prepare(folder: Path, built: Checkout | None) -> Checkout:
     recipe = RECIPE_FOLDER / "mlp.toml"
     plan = Plan(checkout.workspace, Source("kaggle", "kaggle"), recipe, None, (), RUN)
     Case(plan, Kaggle()).put_rows(28_000)
-    shutil.copy2(RECIPE_FOLDER.parents[1] / "README.md", folder / "README.md")
     return checkout
 
 
