@@ -17,10 +17,13 @@ VARIABLES = set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text("utf-
 
 
 def shell_text() -> str:
-    """Code blocks and inline code: what a reader may type."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    """Code blocks and inline code of all documents: what a reader may type."""
+    text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line.split("#")[0] for block in blocks for line in block.splitlines()]
-    return "\n".join([*lines, *re.findall(r"`([^`\n]+)`", README)])
+    return "\n".join(
+        [*lines, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))]
+    )
 
 
 def test_every_make_command_names_targets_and_variables_that_exist() -> None:
@@ -96,6 +99,12 @@ def test_messages_that_troubleshooting_explains_are_ours() -> None:
     for message in messages:
         for part in message.split("..."):
             assert any(part.strip() in text for text in texts), message
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= 200
+    for document in DOCUMENTS[1:]:
+        assert f"({document.relative_to(ROOT)})" in README
 
 
 def test_pictures_are_there() -> None:
