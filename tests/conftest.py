@@ -1,12 +1,14 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pipeline.kaggle import client
 from pipeline.kaggle.retry import Limits
@@ -74,16 +76,34 @@ def browser() -> Iterator["Browser"]:
         yield opened
 
 
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> tuple[Path, Any]:
+    """Return a folder and what ``make`` returned for it, made once for all test processes."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, kept = root / name, root / f"{name}.pickle"
+    with FileLock(root / f"{name}.lock"):
+        if not kept.exists():
+            folder.mkdir()
+            kept.write_bytes(pickle.dumps(make(folder)))
+    return folder, pickle.loads(kept.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The practice digits, downloaded and processed once. A test that writes copies it."""
-    folder = tmp_path_factory.mktemp("practice")
-    plan = make_plan(
-        source="practice", data=folder / "data", submissions=folder / "submissions", environment={}
-    )
-    download(plan)
-    preprocess(plan)
-    return plan.workspace
+
+    def make(folder: Path) -> Workspace:
+        data, submissions = folder / "data", folder / "submissions"
+        plan = make_plan(source="practice", data=data, submissions=submissions, environment={})
+        download(plan)
+        preprocess(plan)
+        return plan.workspace
+
+    workspace: Workspace = made_once(tmp_path_factory, "practice", make)[1]
+    return workspace
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +112,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
     It is at a path with spaces and other letters, and in the plainest of locales.
     """
-    return make_all_from_nothing(tmp_path_factory.mktemp("make") / "dígits and $more")
+    found: Built = made_once(
+        tmp_path_factory, "make", lambda folder: make_all_from_nothing(folder / "dígits and $more")
+    )[1]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -100,9 +123,12 @@ def competition_zip(
     practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A zip with as many rows as the competition's, of practice digits over and over again."""
-    path = tmp_path_factory.mktemp("competition") / "digit-recognizer.zip"
-    write_competition_zip(practice_workspace.raw("practice"), path)
-    return path
+
+    def make(folder: Path) -> None:
+        raw = practice_workspace.raw("practice")
+        write_competition_zip(raw, folder / "digit-recognizer.zip")
+
+    return made_once(tmp_path_factory, "competition", make)[0] / "digit-recognizer.zip"
 
 
 # Files whose tests wait for whole runs or servers.

@@ -106,7 +106,7 @@ def _check_names(workspace: Workspace, names: Sequence[str]) -> None:
     known = [folder.name for folder in workspace.all_runs()]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise PipelineError(f"The run {name} is there twice", remedy="Name each run once.")
+            raise PipelineError(f"The run {name} is named twice", remedy="Name each run once.")
         if name not in known:
             near = [other for other in known if name in other][:3]
             near = near or difflib.get_close_matches(name, known)
@@ -190,7 +190,8 @@ def _compared(
 def _nothing_in_common(runs: Sequence[TrainedRun]) -> PipelineError:
     splits = "; ".join(f"{run.folder.name}: {_split(run.training['split'])}" for run in runs)
     return PipelineError(
-        f"There is no digit that all of these runs held out, each was learnt by one ({splits})",
+        "There is no digit that all of these runs held out: each was learnt by one of them "
+        f"({splits})",
         remedy='Train them on the same split (SET="split.seed=0"), or compare ensembles of folds '
         "(FOLDS=5), which hold every digit out.",
     )

@@ -128,7 +128,7 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
     if workspace.submission_record(csv.stem).exists():
         return _Subject(csv.stem, csv, None)
     raise PipelineError(
-        f"{csv} is of no run here, nor in {workspace.ledger}", remedy="See: make runs"
+        f"{csv} belongs to no run here, and is not in {workspace.ledger}", remedy="See: make runs"
     )
 
 

@@ -72,7 +72,7 @@ def friendly_failures() -> Iterator[None]:
     except ImportError as error:
         _end(
             f"a package cannot be loaded ({error})",
-            f"There may be too little memory for it; or it is damaged. {HOW_TO_INSTALL}",
+            f"There may be too little memory for it, or it may be damaged. {HOW_TO_INSTALL}",
         )
     except OSError as error:
         _end(*explain(error))

@@ -110,7 +110,7 @@ def _map(path: Path, arrays: dict[str, Any]) -> npt.NDArray[np.uint8]:
         raise PipelineError(f"{path} is damaged: {error}", remedy=f"{REMEDY} FORCE=1") from None
     if array.shape != shape or array.dtype != np.uint8:
         raise PipelineError(
-            f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 {shape}",
+            f"{path} holds {array.dtype} {array.shape}, but its manifest says uint8 {shape}",
             remedy=f"{REMEDY} FORCE=1",
         )
     return array

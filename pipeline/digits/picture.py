@@ -75,8 +75,8 @@ def read_grey(stream: BinaryIO, name: str) -> Grey:
                 return _to_grey(ImageOps.exif_transpose(image))
         except UnidentifiedImageError:
             raise PipelineError(
-                f"{name} is no picture that can be read",
-                remedy="PNG, JPEG, GIF, BMP, WebP, TIFF and PPM can.",
+                f"{name} is not a picture that can be read",
+                remedy="These can be read: PNG, JPEG, GIF, BMP, WebP, TIFF and PPM.",
             ) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise _too_large(name) from None

@@ -187,7 +187,7 @@ def _colour_by_properties(root: ET.Element) -> None:
     def replace(found: re.Match[str]) -> str:
         colour = found.group().lower()
         if colour not in properties:
-            raise ValueError(f"the figure has the colour {colour}, which is none of the palette's")
+            raise ValueError(f"the figure has the colour {colour}, which is not in the palette")
         return properties[colour]
 
     for element in root.iter():

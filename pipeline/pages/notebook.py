@@ -165,13 +165,13 @@ def _refuse_fixed_places(recipe: Path) -> None:
 
 def _read(path: Path) -> str:
     if "\n" in str(path):
-        raise PipelineError(f"{str(path)!r}: a notebook cannot carry a name of several lines")
+        raise PipelineError(f"{str(path)!r}: a notebook cannot carry a file with such a name")
     try:
         str(path).encode()
         return path.read_bytes().decode()
     except UnicodeError:
         raise PipelineError(
-            f"{str(path)!a} or its name is no UTF-8 text: a notebook cannot carry it"
+            f"{str(path)!a} or its name is not UTF-8 text: a notebook cannot carry it"
         ) from None
 
 

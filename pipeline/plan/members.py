@@ -190,7 +190,7 @@ def _member_plan(plan: Plan, member: Member, fold: int | None) -> Plan:
 def _refuse_twice(runs: Sequence[str], where: str) -> None:
     for number, run in enumerate(runs):
         if run in runs[:number]:
-            raise PipelineError(f"{where}: the run {run} is there twice")
+            raise PipelineError(f"{where}: the run {run} is named twice")
 
 
 def seed_of(plan: Plan) -> tuple[int | None, int]:

@@ -131,7 +131,7 @@ def make_plan(
         if not recipe:
             blend = tuple(recorded.get("blend") or ())
         if blend and (seed is not None or overrides or folds):
-            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS mean nothing to it")
+            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS do not apply to it")
         source = source or recorded.get("source")
         recipe = recipe or recorded.get("recipe")
         if seed is None:

@@ -296,7 +296,7 @@ def recipe_of_record(path: Path) -> Recipe:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
         raise PipelineError(
-            f"{path} is no recipe that this version reads: "
+            f"{path} is not a recipe that this version can read: "
             f"{'; '.join(explain_faults(error, values)[:3])}",
             remedy="Check out the commit with which the run was trained, or train it again.",
         ) from None

@@ -112,7 +112,7 @@ def check_probabilities(probabilities: npt.NDArray[Any]) -> None:
         sums = probabilities.sum(axis=1, dtype=np.float64)
         is_distribution = (probabilities >= 0).all() and (np.abs(sums - 1) < ROUNDING).all()
     if not is_distribution:
-        raise ValueError("its probabilities are none")
+        raise ValueError("its rows are not probabilities")
 
 
 def load_probabilities(path: Path, rows: int, *, remedy: str) -> Probabilities:

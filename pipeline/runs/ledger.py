@@ -138,7 +138,7 @@ def _parse(row: str) -> LedgerLine:
     value = parse_json(row)
     row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
     if not isinstance(value, dict):
-        raise ValueError("it holds no JSON object")
+        raise ValueError("it is not a JSON object")
     return records.parse(value, LedgerLine)
 
 

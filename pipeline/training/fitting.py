@@ -201,10 +201,10 @@ def resume(
             return History()
         history: Array = state.pop("history")
         if history.ndim != 2 or history.shape[1] != len(COLUMNS) or not history.size:
-            raise ValueError("its history is none")
+            raise ValueError("its history is not a table of epochs")
         # The rest may be NaN: a training on all rows has none held out.
         if not np.isfinite(history[:, :2]).all():
-            raise ValueError("an epoch of its history is no number")
+            raise ValueError("its history holds something that is not a number")
         # Nothing is restored unless all of it is sound: a training that starts anew starts clean.
         training.restore(state)
     except (PipelineError, KeyError, ValueError):

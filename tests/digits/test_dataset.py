@@ -67,7 +67,7 @@ def test_an_array_cut_short(processed: ProcessedFolder) -> None:
 
 def test_an_array_of_other_data(processed: ProcessedFolder) -> None:
     np.save(processed.train_labels, np.zeros(2999, np.uint8))
-    with pytest.raises(PipelineError, match=r"holds uint8 \(2999,\), its manifest tells of uint8"):
+    with pytest.raises(PipelineError, match=r"holds uint8 \(2999,\), but its manifest says uint8"):
         dataset.load(processed)
     np.save(processed.train_labels, np.zeros(3000, np.int64))
     with pytest.raises(PipelineError, match=r"holds int64 \(3000,\)"):

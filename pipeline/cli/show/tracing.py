@@ -50,7 +50,7 @@ def show_reproduce(console: Console, result: ReproduceResult) -> None:
         same = result.labels.rows - result.labels.differing
         facts.append(("CSV", f"{same:,} of {result.labels.rows:,} labels are the same"))
     else:
-        facts.append(("CSV", "there is none of this run to compare with"))
+        facts.append(("CSV", "this run has no CSV to compare with"))
     facts.append(("training", f"{result.seconds:.1f} s"))
     if result.kept:
         facts.append(("kept in", str(result.kept)))
