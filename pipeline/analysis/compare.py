@@ -46,7 +46,7 @@ class CompareResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a run's files hold, all of them read while nobody else writes them."""
+    """What a run's files hold; all are read while no other process writes them."""
 
     plan: Plan
     run: TrainedRun
@@ -91,7 +91,7 @@ def compare(
 
 def page_name(names: Sequence[str]) -> str:
     """Return a name for the page of these runs, in this order; another one for all that differ."""
-    joined = "~".join(names)  # which stands in no run's name
+    joined = "~".join(names)  # which is in no run's name
     if len(joined.encode()) <= LONGEST_NAME:
         return joined
     return f"{len(names)}-runs-{short_hash(joined)}"

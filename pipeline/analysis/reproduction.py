@@ -89,7 +89,7 @@ def array_files(processed: ProcessedFolder, names: Mapping[str, str]) -> dict[st
 def check_split(processed: ProcessedFolder, training: Mapping[str, Any]) -> None:
     """Raise PipelineError if the split is drawn or saved otherwise than the one on record."""
     path = find_split(processed, training["split"]).path
-    if training["split"].get("sha256") not in (None, files.sha256(path)):  # older ones tell none
+    if training["split"].get("sha256") not in (None, files.sha256(path)):  # older ones say nothing
         raise PipelineError(
             f"{path} does not hold out the rows that {training['run']} held out",
             remedy="Delete it to draw it anew; scikit-learn then was "

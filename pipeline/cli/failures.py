@@ -16,7 +16,7 @@ from pipeline.system.errors import PipelineError
 from pipeline.system.machine_faults import NO_MEMORY, NO_THREADS, explain
 from pipeline.system.text import printable
 
-TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
+TRACEBACK = "DIGITS_TRACEBACK"  # if set, an unexpected error shows its traceback
 
 
 class Commands(click.Group):
@@ -41,7 +41,7 @@ class Commands(click.Group):
         return code
 
     def invoke(self, ctx: click.Context) -> Any:
-        # And inside of it, because click would take an interrupt for its own.
+        # And inside of click, because it would handle an interrupt in its own way.
         with friendly_failures():
             return super().invoke(ctx)
 

@@ -44,7 +44,7 @@ def make_variables(plan: Plan) -> dict[str, list[str]]:
 
 
 def escape(path: Path) -> str:
-    """Return a path as it stands in a rule. Raises PipelineError if it can't."""
+    """Return a path as a Makefile's rule writes it. Raises PipelineError if that cannot be done."""
     text = str(path)
     if found := UNUSABLE.search(text):
         raise PipelineError(

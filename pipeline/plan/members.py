@@ -21,7 +21,7 @@ from pipeline.plan.workspace import Workspace
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import expand, read_toml
 
-# SEED=n moves the seeds of a recipe's members by so much, so that no two ensembles share one.
+# SEED=n adds n times this to the seeds of a recipe's members, so that no two ensembles share one.
 SEED_STEP = 1000
 
 
@@ -160,7 +160,7 @@ def _read_member(path: Path, number: int, values: Any) -> Member:
 
 def _moved(member: Member, by: int) -> Member:
     own = member.seed if member.seed is not None else read_toml(member.recipe).get("seed", 0)
-    if type(own) is not int:  # which training will say of its recipe
+    if type(own) is not int:  # training will say so
         return member
     return Member(member.recipe, own + by, member.overrides)
 

@@ -12,7 +12,7 @@ from pipeline.recipes.values import Count, Section
 Number = int | float
 Choice = bool | int | float | str
 
-# Other rows held out, or another seed, would be luck found, not a better setting.
+# With other rows held out, or another seed, a search would find luck, not a better setting.
 NOT_SEARCHED = ("description", "seed", "split", "tune")
 
 

@@ -47,7 +47,7 @@ class SGDOptimizer(Section):
 
 
 class AdamWOptimizer(Section):
-    """Adam; weight_decay shrinks the weights directly, l2 by way of the gradient."""
+    """Adam; weight_decay shrinks the weights directly, l2 through the gradient."""
 
     kind: Literal["adamw"]
     learning_rate: Positive
@@ -68,7 +68,7 @@ class ConstantSchedule(Section):
 
 
 class StepSchedule(Section):
-    """Multiplied by decay after every so many epochs."""
+    """Multiplied by decay after every few epochs."""
 
     kind: Literal["step"]
     every_epochs: Count

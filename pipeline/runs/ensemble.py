@@ -40,7 +40,7 @@ class HeldOut:
         """Read what the stage validate wrote; PipelineError if it is missing or damaged."""
         try:
             arrays: dict[str, Any] = dict(load_arrays(path))
-            # A network's file says nothing of networks.
+            # The file of a single network does not mention networks.
             found = cls(**{"networks": np.ones(arrays["rows"].shape, np.int64)} | arrays)
             found._check()
             return found

@@ -20,7 +20,7 @@ from pipeline.system.errors import PipelineError
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
-# How often to look for a submission in Kaggle's list before it is taken not to be there.
+# How often to look for a submission in Kaggle's list before concluding that it is not there.
 LOOKS = 3
 
 Tell = Callable[[str], None]
@@ -68,7 +68,7 @@ def submit(
     csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
     _require_csv(plan, tell)
     with files.locked(ledger, waiting=tell):
-        # Until it is sent, so that what is sent is what was checked; a score takes longer.
+        # Held until it is sent, so that what is sent is what was checked, but not for the score.
         with files.locked(csv, plan.workspace.submission_record(plan.run), waiting=tell):
             record = _read_record(plan)
             earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
@@ -188,7 +188,7 @@ def _find_sent(
 def _allowance(plan: Plan, record: dict[str, Any], kaggle: Kaggle) -> int | None:
     """What will be left of today's submissions; raises PipelineError if this one may not go."""
     if plan.source.kind == "path":
-        # The user's own copy: the only sign at hand of whose test digits these are.
+        # The user's own copy: nothing else at hand says whose test digits these are.
         size = kaggle.competition_files().get("test.csv", 0)
         if size > 0 and size != record["test_csv"]["bytes"]:
             raise PipelineError(

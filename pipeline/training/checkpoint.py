@@ -32,12 +32,12 @@ def load_model(path: Path) -> Model:
     try:
         network = Network(config["layers"], tuple(config["input_shape"]))
         vector = arrays["vector"]
-        if vector.shape != network.vector.shape:  # one number would fit everywhere
+        if vector.shape != network.vector.shape:  # a single number would be broadcast
             raise ValueError(f"its vector is {vector.shape}, not {network.vector.shape}")
         if vector.dtype != network.dtype or not np.isfinite(vector).all():
             raise ValueError("its vector does not hold finite single-precision numbers")
         network.vector[...] = vector
-        return Model(network, config.get("views", 1))  # older files say none and meant one
+        return Model(network, config.get("views", 1))  # older files do not say, and meant one
     except (ArithmeticError, AttributeError, LookupError, MemoryError) as error:
         raise _damaged(path, error) from None
     except (RecursionError, TypeError, ValueError) as error:

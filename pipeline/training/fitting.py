@@ -91,7 +91,7 @@ class History:
 
 
 def epochs_of(recipe: Recipe, rows: int) -> int:
-    """Return how many epochs a training part of so many rows is gone through."""
+    """Return how many epochs a training on this many rows has."""
     values = recipe.training
     steps = 1 if values.batch_size == "all" else -(-rows // values.batch_size)
     return max(values.epochs, -(-values.least_steps // steps))
@@ -165,7 +165,7 @@ def fit(
     try:
         with (
             single_threaded_blas(),
-            # Its threads end here, and not when somebody lets go of an exception.
+            # Its threads end here, rather than when an exception that holds them is dropped.
             contextlib.closing(
                 training.fit(train, hold_out, workers=workers_for(training), until=until)
             ) as results,

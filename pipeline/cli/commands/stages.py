@@ -136,6 +136,6 @@ def blend(runs: tuple[str, ...], run: str | None, data: str, submissions: str) -
     train_stage(plan, tell=tell)
     measured = validate_stage(plan, tell=tell)
     written = submission_stage(plan, tell=tell)
-    # A blend is made to be looked at, so that it is shown also when it was there before.
+    # Shown also when it was there before: a blend is made to be looked at.
     show_validate(console(), replace(measured, unchanged=False))
     show_submission(console(), replace(written, unchanged=False))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.analysis.reproduction import HoldOutAgreement, ModelAgreement
     from pipeline.analysis.trace import Trace
 
-# For a link that holds, that does not, and that can't be told; (in plain letters, in colour).
+# For a link that holds, one that does not, and one that is not known: (the mark, its colour).
 MARKS = {True: ("✓", "ok", "green"), False: ("✗", "!!", "bold red"), None: ("·", "--", "dim")}
 
 

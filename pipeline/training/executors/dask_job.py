@@ -29,7 +29,7 @@ from pipeline.training.network_run import (
 if TYPE_CHECKING:
     from pipeline.nn import EpochResult
 
-# A worker that ended this often under one run was most likely ended by it.
+# After this many lost workers, the run itself is most likely what ends them.
 MOST_LOSSES = 3
 
 Tell = Callable[[str], None]
@@ -163,7 +163,7 @@ def find_jobs(plans: Sequence[Plan], *, force: bool, tell: Tell, locks: ExitStac
     Raises PipelineError if the arrays are missing or a recipe is wrong.
     """
     jobs = {}
-    # In one order for all commands, so that no two of them wait for each other.
+    # In the same order in all commands, so that no two of them wait for each other.
     for plan in sorted(plans, key=lambda plan: plan.run):
         lock = locks.enter_context(ExitStack())
         run = plan.workspace.run(plan.run)
