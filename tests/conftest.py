@@ -12,15 +12,18 @@ from filelock import FileLock
 
 from pipeline.kaggle import client
 from pipeline.kaggle.retry import Limits
-from pipeline.plan.plan import make_plan
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
+from pipeline.stages.submission import submission
+from pipeline.stages.train import train
+from pipeline.stages.validate import validate
 from tests.browser import open_browser
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import Built, make_all_from_nothing
-from tests.practice_case import write_competition_zip
+from tests.practice_case import copy_practice, plan_of, write_competition_zip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -104,6 +107,20 @@ def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
     workspace: Workspace = made_once(tmp_path_factory, "practice", make)[1]
     return workspace
+
+
+@pytest.fixture(scope="session")
+def practice_run(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A small run of the practice digits, validated, with its CSV. A test that writes copies it."""
+
+    def make(folder: Path) -> Plan:
+        plan = plan_of(copy_practice(practice_workspace, folder))
+        for stage in (train, validate, submission):
+            stage(plan)
+        return plan
+
+    plan: Plan = made_once(tmp_path_factory, "run", make)[1]
+    return plan
 
 
 @pytest.fixture(scope="session")
