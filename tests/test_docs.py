@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.plan.plan import RECIPE_FOLDER
+from tests.stress.__main__ import PARTS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "DATA_LICENSES.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -105,6 +106,22 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
     assert len(README.splitlines()) <= 200
     for document in DOCUMENTS[1:]:
         assert f"({document.relative_to(ROOT)})" in README
+
+
+def test_what_scripts_write_has_its_place() -> None:
+    pages = {
+        "README.md": ["results:recipes"],
+        "docs/notebooks.md": ["results:notebooks"],
+        "docs/speed.md": ["benchmark"],
+        "docs/scale.md": ["scale"],
+        "docs/several-machines.md": ["executors"],
+        "docs/how-it-learns.md": ["mistakes"],
+        "docs/reliability.md": [f"stress:{part}" for part in PARTS],
+    }
+    for page, names in pages.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for name in names:
+            assert len(re.findall(f"<!-- {name} -->\n.+?\n<!-- /{name} -->", text, re.DOTALL)) == 1
 
 
 def test_pictures_are_there() -> None:
