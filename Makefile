@@ -180,18 +180,16 @@ push: $(INSTALLED) ## Write the notebook and send it to Kaggle, where it runs
 	@$(DIGITS) notebook
 	@$(DIGITS) push
 
-.PHONY: runs trace reproduce results
+.PHONY: runs trace reproduce
 runs: $(INSTALLED) ## List runs and submissions
 	@$(DIGITS) runs
 trace: $(INSTALLED) ## Show what RUN (or a CSV, a submission's number, a score) was made of
 	@$(DIGITS) trace
 reproduce: $(INSTALLED) ## Train RUN again from its record, and compare the bits
 	@$(DIGITS) reproduce
-results: $(INSTALLED) ## Write the README's tables of results from the runs
-	@$(DIGITS) results
 
 # ---- working on the pipeline itself ----------------------------------------------------------
-.PHONY: test stress lint figures tour
+.PHONY: test stress lint results figures tour
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 stress: $(INSTALLED_STRESS) ## Try to break the pipeline, at length, and write docs/reliability.md
@@ -200,10 +198,12 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff check .
 	@$(INTERPRETER) -m ruff format --check .
 	@$(INTERPRETER) -m mypy
+results: $(INSTALLED) ## Write the documents' tables of results from the runs
+	@$(INTERPRETER) -m docs.make_results
 figures: $(INSTALLED) ## Make the pictures of the documents
-	@$(INTERPRETER) docs/make_figures.py
+	@$(INTERPRETER) -m docs.make_figures
 tour: $(INSTALLED_DEV) ## Take the README's pictures, with the browser on this machine
-	@$(INTERPRETER) docs/make_tour.py
+	@$(INTERPRETER) -m docs.make_tour
 
 # PyTorch is large, and nothing else needs it: it has an environment of its own.
 BENCH_VENV ?= .venv-bench

@@ -26,9 +26,10 @@ from rich.table import Table
 
 from benchmarks.peers import Peer
 from benchmarks.work import Work
+from docs.sections import write_section
 from pipeline.system.cores import available_cores
-from pipeline.system.files import write_text
 
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 # The dense network with PyTorch's AdamW as it comes and in its fastest form; the convolutional one
 # with the fastest form only, in both of PyTorch's memory layouts.
 DENSE = ["PyTorch", "PyTorch, fused AdamW", "scikit-learn"]
@@ -121,16 +122,12 @@ def show(results: list[dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def write_into_readme(results: list[dict[str, Any]]) -> None:
-    """Replace what stands between the README's marks of the benchmark."""
-    path = Path(__file__).parents[1] / "README.md"
+def write_into_page(results: list[dict[str, Any]]) -> None:
+    """Write the table into the page on speed."""
     lines = [COLUMNS, tuple("---" for _ in COLUMNS), *rows(results)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     machine = f"{available_cores()} cores, {platform.machine()}, NumPy {np.__version__}"
-    before, start, rest = path.read_text(encoding="utf-8").partition("<!-- benchmark -->\n")
-    _, end, after = rest.partition("<!-- /benchmark -->")
-    text = f"{before}{start}{machine}:\n\n{table}\n{end}{after}"
-    write_text(path, text)
+    write_section(PAGE, "benchmark", f"{machine}:\n\n{table}")
 
 
 def check_learning(results: list[dict[str, Any]]) -> list[str]:
@@ -156,7 +153,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="the works whose names begin with this")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/speed.md")
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
     arguments = parser.parse_args()
     console = Console(width=None if Console().is_terminal else 110)
@@ -170,8 +167,8 @@ def main() -> None:
     show(results, console)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if arguments.readme:
-        write_into_readme(results)
+    if arguments.write:
+        write_into_page(results)
     faults = check_learning(results)
     for fault in faults:
         console.print(fault)

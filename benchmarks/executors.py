@@ -1,7 +1,7 @@
 """What it costs to train as tasks of a dask cluster on this machine, beside training in turn.
 
     python -m benchmarks.executors            four seeds of the recipe quick, on practice digits
-    python -m benchmarks.executors --write    and put the table into docs/scale.md
+    python -m benchmarks.executors --write    and put the table into docs/several-machines.md
 
 Each round does the same command with both executors, one after the other and in alternating
 order, from an empty folder of runs to the last validation; start and end of the cluster count.
@@ -9,7 +9,6 @@ The table gives the median of the rounds' ratios and their range. All models mus
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
@@ -18,13 +17,14 @@ import time
 from pathlib import Path
 from statistics import median
 
+from docs.sections import write_section
 from pipeline.plan.plan import make_plan
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
 from pipeline.system import files
 from pipeline.system.cores import available_cores
 
-DOCUMENT = Path("docs/scale.md")
+DOCUMENT = Path("docs/several-machines.md")
 NAMES = ("local", "dask")
 
 
@@ -85,16 +85,6 @@ def table(found: list[dict[str, float]], recipe: str, seeds: int) -> str:
     )
 
 
-def write(text: str, document: Path = DOCUMENT) -> None:
-    """Put the table between its markers; they must be there."""
-    before = document.read_text(encoding="utf-8")
-    start, end = "<!-- executors -->", "<!-- /executors -->"
-    pattern = re.compile(f"{start}.*?{end}", re.DOTALL)
-    if len(pattern.findall(before)) != 1:
-        sys.exit(f"{document} must hold {start} and {end} once each, in this order.")
-    files.write_text(document, pattern.sub(lambda _: f"{start}\n{text}\n{end}", before))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -108,7 +98,7 @@ def main() -> None:
     text = table(found, arguments.recipe, arguments.seeds)
     print(text)
     if arguments.write:
-        write(text)
+        write_section(DOCUMENT, "executors", text)
 
 
 if __name__ == "__main__":

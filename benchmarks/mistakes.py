@@ -28,10 +28,10 @@ from benchmarks.notebook_mistakes import (
     Unshifted,
 )
 from benchmarks.work import digits
+from docs.sections import write_section
 from pipeline.nn.arrays import Array
 from pipeline.nn.gradcheck import numeric_gradient
 from pipeline.system.cores import single_threaded_blas
-from pipeline.system.files import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-it-learns.md"
 RATE = 0.1
@@ -172,14 +172,6 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write_into_page(text: str) -> None:
-    """Replace what stands between the page's marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, start, rest = page.partition("<!-- mistakes -->\n")
-    _, end, after = rest.partition("<!-- /mistakes -->")
-    write_text(PAGE, f"{before}{start}{text}\n{end}{after}")
-
-
 def load(arrays: Path | None) -> Digits:
     """Return the practice digits, or those of a folder that ``make preprocess`` wrote."""
     if arrays is None:
@@ -209,7 +201,7 @@ def main() -> None:
                 rows.append(row(case, outcomes))
                 print(" | ".join(rows[-1]), flush=True)
     if arguments.write:
-        write_into_page(table(rows))
+        write_section(PAGE, "mistakes", table(rows))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from docs.sections import write_section
 from pipeline.pages.figures import MARKERS, drawing, to_svg
 from pipeline.pages.palette import custom_properties, series, stand_in
 from pipeline.system.files import write_text
@@ -15,7 +16,6 @@ from pipeline.system.provenance import environment
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, FIGURE = DOCS / "scale.md", DOCS / "figures" / "scale.svg"
-BEGIN, END = "<!-- scale -->", "<!-- /scale -->"
 INFIMNIST_ROWS = 8_100_000
 FLAT = 1.2
 PICTURE = "Two charts: seconds of each stage rise with its rows, and its own memory stays level"
@@ -62,15 +62,9 @@ def write_page(sizes: Sequence[Size], *, page: Path, figure: Path) -> None:
 
     sizes: two or more, in rising order. Raises ValueError if the page has no such markers.
     """
-    text = page.read_text(encoding="utf-8")
-    section = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     picture = f"![{PICTURE}]({os.path.relpath(figure, page.parent)})"
-    inside = f"{BEGIN}\n{picture}\n\n{_section(sizes)}\n{END}"
-    written, count = section.subn(lambda _: inside, text)
-    if count != 1:
-        raise ValueError(f"{page} has no section {BEGIN} ... {END}")
+    write_section(page, "scale", f"{picture}\n\n{_section(sizes)}")
     write_text(figure, draw(sizes))
-    write_text(page, written)
 
 
 def by_stage(sizes: Sequence[Size]) -> dict[str, list[Point]]:

@@ -1,7 +1,7 @@
 """Make the pictures of the documents from the code's own values, into docs/figures.
 
-python docs/make_figures.py            all of them
-python docs/make_figures.py learning   those named
+python -m docs.make_figures            all of them
+python -m docs.make_figures learning   those named
 
 A picture is a function in FIGURES that returns a matplotlib Figure. Same code and libraries, same
 bytes: nothing in a file tells of the time or the machine.
@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import learning_figures
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from docs import learning_figures
 from pipeline.system.files import write_text
 
 FOLDER = Path(__file__).parent / "figures"

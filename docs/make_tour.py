@@ -1,6 +1,6 @@
 """Make the README's tour: pictures of what the commands print and write, into docs/figures.
 
-python docs/make_tour.py
+python -m docs.make_tour
 
 The pipeline runs on the practice digits in a folder of its own; the pages and the terminal's text
 are then shown by the Chromium or Chrome on this machine, whose fonts decide some of the looks.

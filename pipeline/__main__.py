@@ -7,7 +7,7 @@ from pipeline import HOW_TO_INSTALL
 from pipeline.system.errors import NO_MEMORY, explain
 
 if not sys.warnoptions:
-    # What libraries warn of is for those who program with them; -W or PYTHONWARNINGS shows it.
+    # Libraries' warnings are for programmers; -W or PYTHONWARNINGS shows them.
     warnings.simplefilter("ignore")
 
 try:

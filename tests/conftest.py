@@ -1,24 +1,29 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pipeline.kaggle import client
 from pipeline.kaggle.retry import Limits
-from pipeline.plan.plan import make_plan
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download
 from pipeline.stages.preprocess import preprocess
+from pipeline.stages.submission import submission
+from pipeline.stages.train import train
+from pipeline.stages.validate import validate
 from tests.browser import open_browser
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
 from tests.make_case import Built, make_all_from_nothing
-from tests.practice_case import write_competition_zip
+from tests.practice_case import copy_practice, plan_of, write_competition_zip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -74,16 +79,48 @@ def browser() -> Iterator["Browser"]:
         yield opened
 
 
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> tuple[Path, Any]:
+    """Return a folder and what ``make`` returned for it, made once for all test processes."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, kept = root / name, root / f"{name}.pickle"
+    with FileLock(root / f"{name}.lock"):
+        if not kept.exists():
+            folder.mkdir()
+            kept.write_bytes(pickle.dumps(make(folder)))
+    return folder, pickle.loads(kept.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def practice_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The practice digits, downloaded and processed once. A test that writes copies it."""
-    folder = tmp_path_factory.mktemp("practice")
-    plan = make_plan(
-        source="practice", data=folder / "data", submissions=folder / "submissions", environment={}
-    )
-    download(plan)
-    preprocess(plan)
-    return plan.workspace
+
+    def make(folder: Path) -> Workspace:
+        data, submissions = folder / "data", folder / "submissions"
+        plan = make_plan(source="practice", data=data, submissions=submissions, environment={})
+        download(plan)
+        preprocess(plan)
+        return plan.workspace
+
+    workspace: Workspace = made_once(tmp_path_factory, "practice", make)[1]
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def practice_run(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A small run of the practice digits, validated, with its CSV. A test that writes copies it."""
+
+    def make(folder: Path) -> Plan:
+        plan = plan_of(copy_practice(practice_workspace, folder))
+        for stage in (train, validate, submission):
+            stage(plan)
+        return plan
+
+    plan: Plan = made_once(tmp_path_factory, "run", make)[1]
+    return plan
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +129,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
     It is at a path with spaces and other letters, and in the plainest of locales.
     """
-    return make_all_from_nothing(tmp_path_factory.mktemp("make") / "dígits and $more")
+    found: Built = made_once(
+        tmp_path_factory, "make", lambda folder: make_all_from_nothing(folder / "dígits and $more")
+    )[1]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -100,9 +140,12 @@ def competition_zip(
     practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A zip with as many rows as the competition's, of practice digits over and over again."""
-    path = tmp_path_factory.mktemp("competition") / "digit-recognizer.zip"
-    write_competition_zip(practice_workspace.raw("practice"), path)
-    return path
+
+    def make(folder: Path) -> None:
+        raw = practice_workspace.raw("practice")
+        write_competition_zip(raw, folder / "digit-recognizer.zip")
+
+    return made_once(tmp_path_factory, "competition", make)[0] / "digit-recognizer.zip"
 
 
 # Files whose tests wait for whole runs or servers.

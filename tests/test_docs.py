@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.recipes.file import RECIPE_FOLDER
+from tests.stress.__main__ import PARTS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "DATA_LICENSES.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -17,10 +18,13 @@ VARIABLES = set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text("utf-
 
 
 def shell_text() -> str:
-    """Code blocks and inline code: what a reader may type."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    """Code blocks and inline code of all documents: what a reader may type."""
+    text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line.split("#")[0] for block in blocks for line in block.splitlines()]
-    return "\n".join([*lines, *re.findall(r"`([^`\n]+)`", README)])
+    return "\n".join(
+        [*lines, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))]
+    )
 
 
 def test_every_make_command_names_targets_and_variables_that_exist() -> None:
@@ -96,6 +100,28 @@ def test_messages_that_troubleshooting_explains_are_ours() -> None:
     for message in messages:
         for part in message.split("..."):
             assert any(part.strip() in text for text in texts), message
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= 200
+    for document in DOCUMENTS[1:]:
+        assert f"({document.relative_to(ROOT)})" in README
+
+
+def test_what_scripts_write_has_its_place() -> None:
+    pages = {
+        "README.md": ["results:recipes"],
+        "docs/notebooks.md": ["results:notebooks"],
+        "docs/speed.md": ["benchmark"],
+        "docs/scale.md": ["scale"],
+        "docs/several-machines.md": ["executors"],
+        "docs/how-it-learns.md": ["mistakes"],
+        "docs/reliability.md": [f"stress:{part}" for part in PARTS],
+    }
+    for page, names in pages.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for name in names:
+            assert len(re.findall(f"<!-- {name} -->\n.+?\n<!-- /{name} -->", text, re.DOTALL)) == 1
 
 
 def test_pictures_are_there() -> None:

@@ -1,14 +1,13 @@
 """The pictures of the documents: there, shown with a text, and made of the network's values."""
 
 import re
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from docs import learning_figures, make_figures
 from pipeline.nn import Network, softmax, softmax_cross_entropy
 from pipeline.nn.batches import to_inputs
 from tests.test_docs import DOCUMENTS, ROOT
@@ -16,23 +15,7 @@ from tests.test_docs import DOCUMENTS, ROOT
 DOCS = ROOT / "docs"
 
 
-@pytest.fixture
-def make_figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(DOCS)
-    import make_figures
-
-    return make_figures
-
-
-@pytest.fixture
-def learning_figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(DOCS)
-    import learning_figures
-
-    return learning_figures
-
-
-def test_every_figure_is_there_and_shown_with_a_text(make_figures: ModuleType) -> None:
+def test_every_figure_is_there_and_shown_with_a_text() -> None:
     shown = {
         (document.parent / target).resolve(): text
         for document in DOCUMENTS
@@ -48,7 +31,7 @@ def test_every_figure_is_there_and_shown_with_a_text(make_figures: ModuleType) -
     assert drawn - {"scale"} == set(make_figures.FIGURES)  # that one is made by make scale
 
 
-def test_the_same_figure_gives_the_same_bytes(make_figures: ModuleType) -> None:
+def test_the_same_figure_gives_the_same_bytes() -> None:
     def draw() -> Figure:
         figure = Figure(figsize=(2, 2))
         figure.add_subplot().plot([0, 1], [1 / 3, 2 / 3])
@@ -59,7 +42,7 @@ def test_the_same_figure_gives_the_same_bytes(make_figures: ModuleType) -> None:
     assert "<dc:date>" not in first
 
 
-def test_a_heat_map_covers_every_pixel_that_is_not_zero(learning_figures: ModuleType) -> None:
+def test_a_heat_map_covers_every_pixel_that_is_not_zero() -> None:
     values = np.array([[1.0, 1.0, 0.0, -1.0], [0.0, 0.5, 0.5, 1.0], [0.0, 0.0, 0.0, 0.0]])
     axes = Figure(figsize=(2, 2)).add_subplot()
     learning_figures.heat_map(axes, values, learning_figures.DIVERGING)
@@ -71,7 +54,7 @@ def test_a_heat_map_covers_every_pixel_that_is_not_zero(learning_figures: Module
     np.testing.assert_array_equal(covered, np.sign(values))
 
 
-def test_what_is_drawn_is_what_the_network_computes(learning_figures: ModuleType) -> None:
+def test_what_is_drawn_is_what_the_network_computes() -> None:
     layers: list[dict[str, Any]] = [
         {"kind": "flatten"},
         {"kind": "dense", "units": 10},

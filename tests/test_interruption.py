@@ -32,6 +32,13 @@ from tests.practice_case import (
 )
 
 TERMINATED = "\nTerminated. The same command goes on from here.\n"
+TINY = """
+description = "What trains in no time"
+split = { hold_out = 0.9, refit = true }
+network = { layers = [{ kind = "flatten" }, { kind = "dense", units = 10 }] }
+optimizer = { kind = "adamw", learning_rate = 0.01 }
+training = { epochs = 2, batch_size = "all", average_decay = 0.9 }
+"""
 EPOCHS = 12
 OVERRIDES = f"training.epochs={EPOCHS}"
 
@@ -207,9 +214,9 @@ def train_with(replace: KillingReplace, plan: Plan) -> None:
 
 def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Path) -> None:
     """At the instants that no chance would find."""
-    # In large batches an epoch takes the least time.
-    large = "training.batch_size=500"
-    plan = plan_of(workspace, overrides=f"training.epochs=2 split.refit=true {large}")
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(TINY, encoding="utf-8")
+    plan = plan_of(workspace, recipe=str(recipe))
     run = workspace.run(plan.run)
     counting = KillingReplace()
     train_with(counting, plan)
@@ -217,18 +224,19 @@ def test_killed_before_and_after_every_write(workspace: Workspace, tmp_path: Pat
     # The split, the request, the resolved recipe, 2 checkpoints and histories, the model, the
     # second network's 2 checkpoints and model, the record.
     assert counting.calls == 12
-    for call in range(1, counting.calls + 1):
-        for killing in (KillingReplace(before=call), KillingReplace(after=call)):
-            with pytest.raises(Killed):
-                train_with(killing, plan)
-            result = train(plan)
-            assert result.unchanged == (killing.after == counting.calls)
-            assert_same_model(reference, run)
-            assert losses(run) == losses(reference)
-            expected, found = arrays_of(reference.refit), arrays_of(run.refit)
-            assert np.array_equal(found["array.vector"], expected["array.vector"])
-            names = {path.name for path in run.folder.iterdir()}
-            assert names == {path.name for path in reference.folder.iterdir()}
+    # Before each; that is also after the one before it, so that only the last is tried both ways.
+    kills = [KillingReplace(before=call + 1) for call in range(counting.calls)]
+    for killing in (*kills, KillingReplace(after=counting.calls)):
+        with pytest.raises(Killed):
+            train_with(killing, plan)
+        result = train(plan)
+        assert result.unchanged == bool(killing.after)
+        assert_same_model(reference, run)
+        assert losses(run) == losses(reference)
+        expected, found = arrays_of(reference.refit), arrays_of(run.refit)
+        assert np.array_equal(found["array.vector"], expected["array.vector"])
+        names = {path.name for path in run.folder.iterdir()}
+        assert names == {path.name for path in reference.folder.iterdir()}
 
 
 def test_two_commands_at_once_train_once(workspace: Workspace, undisturbed: Plan) -> None:

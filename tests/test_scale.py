@@ -120,7 +120,7 @@ def test_the_page_has_tables_between_its_markers(page: Path, tmp_path: Path) -> 
     assert "grows by more than a fifth: train (1.30), x|y (1.30)." in text
     assert "| train | 8,100,000 | 4.5 h | 27097 MB |" in text
     assert "the CSV file would have 16.2 GB, the arrays 6.4 GB" in text
-    with pytest.raises(ValueError, match="has no section"):
+    with pytest.raises(ValueError, match="must hold the markers"):
         write_page(sizes, page=tmp_path / "scale.svg", figure=tmp_path / "other.svg")
 
 

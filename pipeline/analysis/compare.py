@@ -46,7 +46,7 @@ class CompareResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a run's files hold, all of them read while nobody else writes them."""
+    """What a run's files hold; all are read while no other process writes them."""
 
     plan: Plan
     run: TrainedRun
@@ -89,7 +89,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
 
 def page_name(names: Sequence[str]) -> str:
     """Return a name for the page of these runs, in this order; another one for all that differ."""
-    joined = "~".join(names)  # which stands in no run's name
+    joined = "~".join(names)  # which is in no run's name
     if len(joined.encode()) <= LONGEST_NAME:
         return joined
     return f"{len(names)}-runs-{short_hash(joined)}"
@@ -104,7 +104,7 @@ def _check_names(workspace: Workspace, names: Sequence[str]) -> None:
     known = [folder.name for folder in workspace.all_runs()]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise PipelineError(f"The run {name} is there twice", remedy="Name each run once.")
+            raise PipelineError(f"The run {name} is named twice", remedy="Name each run once.")
         if name not in known:
             near = [other for other in known if name in other][:3]
             near = near or difflib.get_close_matches(name, known)
@@ -188,7 +188,8 @@ def _compared(
 def _nothing_in_common(runs: Sequence[TrainedRun]) -> PipelineError:
     splits = "; ".join(f"{run.folder.name}: {_split(run.training['split'])}" for run in runs)
     return PipelineError(
-        f"There is no digit that all of these runs held out, each was learnt by one ({splits})",
+        "There is no digit that all of these runs held out: each was learnt by one of them "
+        f"({splits})",
         remedy='Train them on the same split (SET="split.seed=0"), or compare ensembles of folds '
         "(FOLDS=5), which hold every digit out.",
     )

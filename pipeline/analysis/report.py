@@ -26,7 +26,7 @@ from pipeline.system.reporter import reporter
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import History
 
-VIEWS = 1  # of labelled digits: the suspects among them are clear in one, and it is the quickest
+VIEWS = 1  # of labelled digits: one is enough to find suspects, and quickest
 COPIES = 7  # distorted ones of each digit
 MOST_PICTURES = 48  # of the first layer
 

@@ -79,7 +79,7 @@ def reproduce(
     scratch = workspace.scratch(run)
     with locks.locked(scratch.data):
         finished = scratch.run(run).reproduction
-        if finished.exists():  # kept by an earlier call, which is not to be gone on with
+        if finished.exists():  # kept by an earlier call; this one starts anew
             shutil.rmtree(scratch.data)
         models: list[ModelAgreement] = []
         making: dict[str, tuple[Any, Any]] = {}

@@ -122,7 +122,7 @@ def compare_hold_out(
     old = _held_out(run, processed, then, kept=True)
     new = _held_out(run, processed, now, kept=False)
     if not np.array_equal(old.rows, new.rows):
-        raise PipelineError(f"{run.folder.hold_out} is of other rows than those held out now")
+        raise PipelineError(f"{run.folder.hold_out} holds other rows than those held out now")
     before, after = (each.probabilities.argmax(axis=1) for each in (old, new))
     differs = (old.probabilities.view(np.uint32) != new.probabilities.view(np.uint32)).any(axis=1)
     return HoldOutAgreement(

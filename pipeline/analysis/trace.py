@@ -1,4 +1,4 @@
-"""The whole way from a score back to the digits: what stands behind a run, a CSV or a number."""
+"""The whole way from a score back to the digits: what a run, a CSV or a number comes from."""
 
 import shlex
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Su
 
 
 def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _Subject:
-    """By what the file holds, wherever it lies; one that was changed, by its name."""
+    """Found by its content, wherever it lies; a file that was changed, by its name."""
     if csv.is_file():
         checksum = files.sha256(csv)
         sent = [line for line in ledger if line.csv_sha256 == checksum]
@@ -126,7 +126,7 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
     if workspace.submission_record(csv.stem).exists():
         return _Subject(csv.stem, csv, None)
     raise PipelineError(
-        f"{csv} is of no run here, nor in {workspace.ledger}", remedy="See: make runs"
+        f"{csv} belongs to no run here, and is not in {workspace.ledger}", remedy="See: make runs"
     )
 
 

@@ -44,7 +44,6 @@ COMMANDS = (
     records.runs,
     tracing.trace,
     tracing.reproduce,
-    records.results,
 )
 
 

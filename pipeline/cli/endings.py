@@ -35,10 +35,10 @@ def end_as_asked(request: BaseException) -> None:
         with contextlib.suppress(OSError, ValueError):
             click.echo(f"\nTerminated. {_GOES_ON}", err=True)
             sys.stdout.flush()
-        # By the signal itself, so that whoever sent it sees that it was obeyed.
+        # End by the signal itself, so that the sender sees that it was obeyed.
         signal.signal(request.number, signal.SIG_DFL)
         os.kill(os.getpid(), request.number)
-    # Whoever is impatient presses twice; the process ends as it is.
+    # Somebody impatient pressed twice: the process ends as it is.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     click.echo(f"\nInterrupted. {_GOES_ON}", err=True)
     sys.exit(INTERRUPTED)

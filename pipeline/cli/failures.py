@@ -14,7 +14,7 @@ from pipeline.cli.endings import Terminated, end_as_asked, request_behind
 from pipeline.system.errors import NO_MEMORY, NO_THREADS, PipelineError, explain
 from pipeline.system.text import printable, without_password
 
-TRACEBACK = "DIGITS_TRACEBACK"  # set, it shows where an unexpected error came from
+TRACEBACK = "DIGITS_TRACEBACK"  # if set, an unexpected error shows its traceback
 
 
 class Commands(click.Group):
@@ -39,7 +39,7 @@ class Commands(click.Group):
         return code
 
     def invoke(self, ctx: click.Context) -> Any:
-        # And inside of it, because click would take an interrupt for its own.
+        # And inside of click, because it would handle an interrupt in its own way.
         with friendly_failures():
             return super().invoke(ctx)
 
@@ -70,7 +70,7 @@ def friendly_failures() -> Iterator[None]:
     except ImportError as error:
         _end(
             f"a package cannot be loaded ({error})",
-            f"There may be too little memory for it; or it is damaged. {HOW_TO_INSTALL}",
+            f"There may be too little memory for it, or it may be damaged. {HOW_TO_INSTALL}",
         )
     except OSError as error:
         _end(*explain(error))

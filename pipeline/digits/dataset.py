@@ -87,7 +87,7 @@ def _open(path: Path, manifest: dict[str, Any]) -> Bytes:
         raise PipelineError(f"{path} is damaged: {error}", remedy=REMEDY) from None
     if array.dtype != np.uint8 or list(array.shape) != recorded["shape"]:
         raise PipelineError(
-            f"{path} holds {array.dtype} {array.shape}, its manifest tells of uint8 "
+            f"{path} holds {array.dtype} {array.shape}, but its manifest says uint8 "
             f"{tuple(recorded['shape'])}",
             remedy=f"{REMEDY} FORCE=1",
         )

@@ -26,11 +26,11 @@ SOLID_INK = 0.35  # of the darkest: strokes
 FAINTEST_INK = 0.2  # of the darkest: the edges of strokes
 EDGE = 1 / 30  # of the digit's longer side: as broad as a stroke's edges are
 SHEET = 0.85  # of its rectangle is filled by a sheet of paper; a digit leaves more of it empty
-SHEET_EDGE = 0.05  # of its sides: so much is cut off, with what is left of the desk
+SHEET_EDGE = 0.05  # of its sides: this much is cut off, with any rest of the desk
 WINDOW = 0.4  # of the picture's longer side: wider than any stroke, so that none is taken for paper
 DARKEST_PAPER = 0.2  # as bright as paper is at least, where it is the brighter one
 EVEN = 0.15  # of the contrast: in even light, paper is as near as that to the extreme
-MOST_OF_BORDER = 0.6  # so much of it is at the extremes in even light
+MOST_OF_BORDER = 0.6  # in even light, at least this share of the border is at an extreme
 SMALLEST_DIGIT = 5  # pixels; what is smaller is a speck, too
 SMALLEST_PART = 0.03  # of the largest part's pixels; what is smaller is a speck
 LARGE_PART = 1 / 3  # of the largest; a smaller one is no reason to doubt what touches the border
@@ -67,10 +67,10 @@ def find_ink(grey: Grey) -> Grey | None:
     None if no part of the picture stands out enough.
     """
     bright = _bright_ink(grey)
-    # An opening leaves only what is wider than strokes are: the paper, with its light and shadows.
+    # An opening keeps only what is wider than strokes: the paper, with its light and shadows.
     window = _window(bright)
     paper = ndimage.grey_opening(bright, size=(window, window))
-    # Light multiplies: in a shadow, ink and paper differ by less. So it is a share of the paper's.
+    # Light multiplies: in a shadow, ink and paper differ by less. So ink is a share of the paper.
     ink = _without_noise((bright - paper) / np.maximum(1 - paper, DARKEST_PAPER))
     if ink is None:
         return None
@@ -128,8 +128,8 @@ def _bright_ink(grey: Grey) -> Grey:
     bright = np.mean(border >= smooth.max() - near)
     if dark + bright >= MOST_OF_BORDER:
         return grey if dark >= bright else 1 - grey
-    # Uneven light. Beside their surroundings, strokes differ more from the paper than the paper,
-    # which is more of them, differs from the mean; the two sides of a shadow, equally.
+    # Uneven light. Compared with their surroundings, strokes differ more from the mean than the
+    # paper does, because there is less of them; the two sides of a shadow differ equally.
     apart = smooth - ndimage.uniform_filter(smooth, _window(smooth))
     return grey if (apart**3).sum() >= 0 else 1 - grey
 

@@ -21,9 +21,9 @@ from pipeline.system.files import atomic_write
 # Of what Pillow reads, the kinds that hold pictures and start no other program.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 MOST_PIXELS = 80_000_000
-LONGEST_SIDE = 1_000  # larger pictures are made smaller first: a digit has enough pixels then too
+LONGEST_SIDE = 1_000  # larger pictures are made smaller first; that is still enough for a digit
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # grey in more than 256 levels
-SAME_GREY = 0.3  # visible pixels that differ by less are of one colour
+SAME_GREY = 0.3  # visible pixels that differ by less count as one colour
 FILLED = 0.6  # of its rectangle; strokes leave more of theirs empty
 OPAQUE = 0.5
 
@@ -65,7 +65,7 @@ def read_grey(stream: BinaryIO, name: str) -> Grey:
     Raises PipelineError if it is no picture, damaged or too large.
     """
     with warnings.catch_warnings():
-        # What Pillow warns of, a strange tag, say, is nothing to whoever wants a digit read.
+        # Pillow's warnings (a strange tag, say) do not matter to somebody who wants a digit read.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -75,8 +75,8 @@ def read_grey(stream: BinaryIO, name: str) -> Grey:
                 return _to_grey(ImageOps.exif_transpose(image))
         except UnidentifiedImageError:
             raise PipelineError(
-                f"{name} is no picture that can be read",
-                remedy="PNG, JPEG, GIF, BMP, WebP, TIFF and PPM can.",
+                f"{name} is not a picture that can be read",
+                remedy="These can be read: PNG, JPEG, GIF, BMP, WebP, TIFF and PPM.",
             ) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise _too_large(name) from None

@@ -6,5 +6,5 @@ digits, ``page`` fills the templates.
 
 import logging
 
-# It tells of its caches, which are no concern of those who read a page.
+# matplotlib reports on its caches, which does not concern readers of a page.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

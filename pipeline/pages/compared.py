@@ -12,7 +12,7 @@ from pipeline.runs.listing import Score
 from pipeline.runs.metrics import Accuracy
 from pipeline.training.fitting import History
 
-# So many digits that are not read alike are shown.
+# How many digits that are not read alike are shown.
 GALLERY = 40
 
 

@@ -26,7 +26,7 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 ET.register_namespace("", SVG)
 ET.register_namespace("xlink", XLINK)
-STYLE: Any = {  # matplotlib's type names some hundred keys, other ones in each version
+STYLE: Any = {  # matplotlib's own type lists hundreds of keys, which change with its version
     "axes.axisbelow": True,
     "axes.edgecolor": stand_in("quiet"),
     "axes.grid": True,
@@ -187,7 +187,7 @@ def _colour_by_properties(root: ET.Element) -> None:
     def replace(found: re.Match[str]) -> str:
         colour = found.group().lower()
         if colour not in properties:
-            raise ValueError(f"the figure has the colour {colour}, which is none of the palette's")
+            raise ValueError(f"the figure has the colour {colour}, which is not in the palette")
         return properties[colour]
 
     for element in root.iter():

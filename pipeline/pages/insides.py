@@ -77,7 +77,7 @@ def filters_of(network: FirstNetwork) -> Filters | None:
     layer = network.layer
     if layer is None:
         return None
-    # A few weights are far larger than the others, which would all be pale beside them.
+    # A few weights are far larger than the others; on their scale, all others would be pale.
     largest = float(np.quantile(np.abs(layer.pictures), STRONG)) or 1.0
     _, height, width = layer.pictures.shape
     return Filters(

@@ -14,7 +14,7 @@ from pipeline.runs.metrics import CLASSES, Accuracy, Metrics, accuracy_of
 HEATS = 4  # steps of colour in the table of confusions; the palette has one colour for each
 WORST_SHOWN = 24
 SUSPECTS_SHOWN = 30
-# A label is a suspect where the network gives it little, and another digit nearly everything.
+# A label is suspect if the network gives it little, and another digit nearly everything.
 SUSPECT_LABEL_BELOW = 0.1
 SUSPECT_OTHER_ABOVE = 0.9
 
@@ -169,7 +169,7 @@ def worst_errors(evidence: RunEvidence) -> Cases:
 
 
 def suspects(evidence: RunEvidence) -> Cases:
-    """Return rows of train.csv whose label the run contradicts clearly, the clearest first.
+    """Return the rows of train.csv whose label the run clearly contradicts, the clearest first.
 
     Of a network also rows that it learnt from: it was told the label, and still says otherwise.
     """

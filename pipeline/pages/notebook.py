@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parents[1]
 STORY = Path(__file__).with_suffix(".md")
 # Where a recipe of the user's own stands in the notebook's folder.
 OWN_RECIPES = "recipes"
-# Before each file of a hidden cell; no line of a file begins so.
+# Comes before each file in a hidden cell; no line of a file begins with it.
 MARK = "##### file: "
 BLOCK = re.compile(r"^```(python|carry)( hidden)?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 HIDDEN = {"_kg_hide-input": True}
@@ -70,7 +70,7 @@ def kernel_metadata(name: str, owner: str, code_file: str) -> dict[str, Any]:
     words = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
     room = LONGEST_TITLE - len(TITLE) - 1
     if words.replace(" ", "-") != name or len(words) > room:
-        # Cut, or with other characters, two names could become one.
+        # If names were cut or their characters replaced, two could become one.
         words = f"{words[: room - 7].strip()} {short_hash(name)}".strip()
     title = f"{TITLE} {words}"
     return {
@@ -157,7 +157,7 @@ def _recipe_texts(plan: Plan) -> dict[str, str]:
 
 
 def _refuse_fixed_places(recipe: RecipeFile) -> None:
-    """Members are found from where the recipe stands, which at Kaggle is another place."""
+    """Members are found from the recipe's folder, which is another one at Kaggle."""
     for member in recipe.values().get("ensemble", {}).get("members", []):
         if member["recipe"].endswith(".toml") and member["recipe"].startswith(("/", "~")):
             raise PipelineError(
@@ -168,13 +168,13 @@ def _refuse_fixed_places(recipe: RecipeFile) -> None:
 
 def _read(path: Path) -> str:
     if "\n" in str(path):
-        raise PipelineError(f"{str(path)!r}: a notebook cannot carry a name of several lines")
+        raise PipelineError(f"{str(path)!r}: a notebook cannot carry a file with such a name")
     try:
         str(path).encode()
         return path.read_bytes().decode()
     except UnicodeError:
         raise PipelineError(
-            f"{str(path)!a} or its name is no UTF-8 text: a notebook cannot carry it"
+            f"{str(path)!a} or its name is not UTF-8 text: a notebook cannot carry it"
         ) from None
 
 

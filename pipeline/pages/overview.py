@@ -103,7 +103,7 @@ def _facts(evidence: RunEvidence) -> list[tuple[str, str]]:
     facts = [
         ("Source", evidence.source),
         ("Recipe", training["recipe_name"]),
-        ("Seed", "none of its own" if seed is None else str(seed)),
+        ("Seed", "no seed of its own" if seed is None else str(seed)),
     ]
     if evidence.overrides:
         facts.append(("Changed in the recipe", " ".join(evidence.overrides)))

@@ -10,7 +10,7 @@ from pipeline.training.search.outcome import Outcome, Trial, setting_text
 
 CONTENTS = (
     ("summary", "Summary"),
-    ("progress", "How it went on"),
+    ("progress", "How the search went"),
     ("importance", "What mattered"),
     ("settings", "Setting by setting"),
     ("trials", "The best trials"),

@@ -18,7 +18,7 @@ from pipeline.recipes.file import RecipeFile, find_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import expand
 
-# SEED=n moves the seeds of a recipe's members by so much, so that no two ensembles share one.
+# SEED=n adds n times this to the seeds of a recipe's members, so that no two ensembles share one.
 SEED_STEP = 1000
 
 
@@ -159,7 +159,7 @@ def _read_member(path: Path, number: int, values: Any, found: dict[str, RecipeFi
 
 def _moved(member: Member, by: int) -> Member:
     own = member.seed if member.seed is not None else member.recipe.values().get("seed", 0)
-    if type(own) is not int:  # which training will say of its recipe
+    if type(own) is not int:  # training will say so
         return member
     return Member(member.recipe, own + by, member.overrides)
 
@@ -189,7 +189,7 @@ def _member_plan(plan: Plan, member: Member, fold: int | None) -> Plan:
 def _refuse_twice(runs: Sequence[str], where: str) -> None:
     for number, run in enumerate(runs):
         if run in runs[:number]:
-            raise PipelineError(f"{where}: the run {run} is there twice")
+            raise PipelineError(f"{where}: the run {run} is named twice")
 
 
 def seed_of(plan: Plan) -> tuple[int | None, int]:

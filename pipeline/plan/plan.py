@@ -92,7 +92,7 @@ def make_plan(
         if not recipe:
             blend = tuple(recorded.get("blend") or ())
         if blend and (seed is not None or overrides or folds):
-            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS mean nothing to it")
+            raise PipelineError(f"RUN={run} is a blend: SEED, SET and FOLDS do not apply to it")
         source = source or recorded.get("source")
         recipe = recipe or recorded.get("recipe")
         if seed is None:
@@ -211,7 +211,7 @@ def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> S
     ]
     competition = [item for item in downloaded if item[1].get("kind") == "competition"]
     if competition:
-        # Kaggle's own download before copies of it; of those, the one that came last.
+        # Kaggle's own download comes before copies of it; of several copies, the newest counts.
         name, manifest = max(
             competition,
             key=lambda item: (item[0] in NAMED_SOURCES, item[1].get("downloaded_at") or ""),
@@ -236,7 +236,7 @@ def run_name(
     folds: int | None = None,
     fold: int | None = None,
 ) -> str:
-    """Return the name of a run for which none was given: another one for all that differs."""
+    """Return a run's name if none was given; runs that differ in anything have other names."""
     parts = [source.name, _slug(recipe.name)]
     if not recipe.is_built_in:
         parts.append(short_hash(str(recipe)))

@@ -34,7 +34,7 @@ def seed_plans(plan: Plan, seeds: Sequence[int]) -> tuple[Plan, ...]:
     Raises PipelineError if the plan has a seed or a run's name of its own.
     """
     if plan.seed is not None:
-        raise PipelineError(f"SEED={plan.seed}: means nothing beside SEEDS")
+        raise PipelineError(f"SEED={plan.seed}: has no meaning beside SEEDS")
     if plan.run != _name(plan, None):
         raise PipelineError(f"RUN={plan.run}: the run of each seed has a name of its own")
     return tuple(replace(plan, seed=seed, run=_name(plan, seed)) for seed in seeds)

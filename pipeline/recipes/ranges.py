@@ -12,7 +12,7 @@ from pipeline.recipes.values import Count, Section
 Number = int | float
 Choice = bool | int | float | str
 
-# Other rows held out, or another seed, would be luck found, not a better setting.
+# With other rows held out, or another seed, a search would find luck, not a better setting.
 NOT_SEARCHED = ("description", "seed", "split", "tune")
 
 
@@ -36,7 +36,7 @@ class Range(Section):
             if bounds != (None, None) or self.step is not None or self.log:
                 raise ValueError("choices stand alone, without low, high, step and log")
             if len(set(map(repr, self.choices))) < len(self.choices):
-                raise ValueError("the same choice is there twice")
+                raise ValueError("the same choice is given twice")
         elif self.low is None or self.high is None:
             raise ValueError("give low and high, or choices")
         elif self.low >= self.high:
@@ -58,7 +58,7 @@ class Range(Section):
             known = repr(own) in map(repr, self.choices)
             return "" if known else f"the recipe's own value {own!r} is not among the choices"
         if isinstance(own, bool) or not isinstance(own, int | float):
-            return f"the recipe's own value {own!r} is no number; give choices"
+            return f"the recipe's own value {own!r} is not a number: give choices"
         numbers = [number for number in (self.low, self.high, self.step) if number is not None]
         if isinstance(own, int) and not all(isinstance(number, int) for number in numbers):
             return "should be whole numbers, as the setting is"

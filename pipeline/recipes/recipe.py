@@ -48,7 +48,7 @@ class SGDOptimizer(Section):
 
 
 class AdamWOptimizer(Section):
-    """Adam; weight_decay shrinks the weights directly, l2 by way of the gradient."""
+    """Adam; weight_decay shrinks the weights directly, l2 through the gradient."""
 
     kind: Literal["adamw"]
     learning_rate: Positive
@@ -69,7 +69,7 @@ class ConstantSchedule(Section):
 
 
 class StepSchedule(Section):
-    """Multiplied by decay after every so many epochs."""
+    """Multiplied by decay after every few epochs."""
 
     kind: Literal["step"]
     every_epochs: Count
@@ -297,7 +297,7 @@ def recipe_of_record(path: Path) -> Recipe:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
         raise PipelineError(
-            f"{path} is no recipe that this version reads: "
+            f"{path} is not a recipe that this version can read: "
             f"{'; '.join(explain_faults(error, values)[:3])}",
             remedy="Check out the commit with which the run was trained, or train it again.",
         ) from None

@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def _one_or_two_from(least: int) -> Callable[[Any], Any]:
-    """Return a check of what stands for rows and columns; it says in one line what is allowed."""
+    """Return a check of a size in rows and columns; it says in one line what is allowed."""
 
     def check(value: Any) -> Any:
         numbers = value if isinstance(value, list) and len(value) == 2 else [value]

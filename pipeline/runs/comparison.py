@@ -20,7 +20,7 @@ from pipeline.runs.paired_accuracy import (
     mcnemar,
 )
 
-SPOKEN_OF = 3  # pairs; of more, only those that differ get a sentence
+SPOKEN_OF = 3  # pairs; if there are more, only those that differ get a sentence
 
 
 @dataclass(frozen=True)

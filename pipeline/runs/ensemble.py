@@ -41,7 +41,7 @@ class HeldOut:
         """Read what the stage validate wrote; PipelineError if it is missing or damaged."""
         try:
             arrays: dict[str, Any] = dict(load_arrays(path))
-            # A network's file says nothing of networks.
+            # The file of a single network does not mention networks.
             found = cls(**{"networks": np.ones(arrays["rows"].shape, np.int64)} | arrays)
             found._check()
             return found
@@ -113,7 +113,7 @@ def check_probabilities(probabilities: npt.NDArray[Any]) -> None:
         sums = probabilities.sum(axis=1, dtype=np.float64)
         is_distribution = (probabilities >= 0).all() and (np.abs(sums - 1) < ROUNDING).all()
     if not is_distribution:
-        raise ValueError("its probabilities are none")
+        raise ValueError("its rows are not probabilities")
 
 
 def load_probabilities(path: Path, rows: int, *, remedy: str) -> Probabilities:

@@ -68,7 +68,7 @@ class LedgerLine(records.Record):
 
 
 def new_line(record: Mapping[str, Any], csv: Path, earlier: Sequence[LedgerLine]) -> LedgerLine:
-    """Return the line of a submission about to be sent, with a message of its own.
+    """Return the line of a submission about to be sent, with a message that no other has.
 
     record: that of the CSV.  earlier: the lines of the same CSV.
     """
@@ -136,9 +136,9 @@ def write_line(path: Path, line: LedgerLine) -> None:
 
 def _parse(row: str) -> LedgerLine:
     value = parse_json(row)
-    row.encode("utf-8")  # what is no UTF-8 can't be shown, nor written again
+    row.encode("utf-8")  # what is not UTF-8 can't be shown or written again
     if not isinstance(value, dict):
-        raise ValueError("it holds no JSON object")
+        raise ValueError("it is not a JSON object")
     return records.parse(value, LedgerLine)
 
 

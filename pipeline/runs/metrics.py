@@ -107,7 +107,7 @@ def measure(
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     calibration = np.zeros((2, CALIBRATION_BINS))
     errors: list[WrongAnswer] = []
-    # What is made of a part on the way is some hundred bytes a digit, too many to keep of each.
+    # On the way, a part takes some hundred bytes a digit: too much to keep for all of them.
     for start in range(0, len(labels), PART_ROWS):
         part = slice(start, start + PART_ROWS)
         exact = _distributions(probabilities[part])
@@ -115,7 +115,7 @@ def measure(
         confusion += metrics.confusion_matrix(labels[part], exact.argmax(axis=1), labels=digits)
         calibration += _calibration_sums(labels[part], exact)
         errors += worst_errors(labels[part], exact, rows=rows[part], count=worst)
-    # Each pair of label and prediction stands for as many digits as were read so.
+    # Each pair of label and prediction counts as many digits as were read that way.
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         *np.indices(confusion.shape).reshape(2, -1),
         labels=digits,

@@ -97,7 +97,7 @@ def models_of(training: dict[str, Any]) -> dict[str, str]:
 
 
 def predicted_by(record: dict[str, Any], training: dict[str, Any]) -> bool:
-    """Whether a CSV's record tells of the run's very models."""
+    """Whether a CSV's record names exactly the run's models."""
     inputs = record.get("inputs", {})
     models = models_of(training)
     return {name: inputs[name] for name in ("model", "refit") if name in inputs} == models

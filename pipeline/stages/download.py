@@ -84,7 +84,7 @@ def _inputs(source: Source, raw: RawFolder) -> dict[str, Any]:
     if source.path is None:
         return {"source": source.kind}
     if raw.manifest.exists() and not source.path.exists():
-        # The copy outlives the user's files: a zip may be deleted once it is taken in.
+        # Copied, so that the user may delete the zip afterwards.
         return dict(records.read(raw.manifest, RawManifest).get("inputs") or {})
     return {"source": source.kind, **local.identify(source.path)}
 

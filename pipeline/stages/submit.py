@@ -20,7 +20,7 @@ from pipeline.system.reporter import reporter
 SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
-# How often to look for a submission in Kaggle's list before it is taken not to be there.
+# How often to look for a submission in Kaggle's list before concluding that it is not there.
 LOOKS = 3
 
 
@@ -186,7 +186,7 @@ def _find_sent(
 def _allowance(plan: Plan, record: dict[str, Any], kaggle: Kaggle) -> int | None:
     """What will be left of today's submissions; raises PipelineError if this one may not go."""
     if plan.source.kind == "path":
-        # The user's own copy: the only sign at hand of whose test digits these are.
+        # The user's own copy: nothing else at hand says whose test digits these are.
         size = kaggle.competition_files().get("test.csv", 0)
         if size > 0 and size != record["test_csv"]["bytes"]:
             raise PipelineError(

@@ -32,12 +32,12 @@ def load_model(path: Path) -> Model:
     try:
         network = Network(config["layers"], tuple(config["input_shape"]))
         vector = arrays["vector"]
-        if vector.shape != network.vector.shape:  # one number would fit everywhere
+        if vector.shape != network.vector.shape:  # a single number would be broadcast
             raise ValueError(f"its vector is {vector.shape}, not {network.vector.shape}")
         if vector.dtype != network.dtype or not np.isfinite(vector).all():
-            raise ValueError("its vector is not of finite single-precision numbers")
+            raise ValueError("its vector does not hold finite single-precision numbers")
         network.vector[...] = vector
-        return Model(network, config.get("views", 1))  # older files say none and meant one
+        return Model(network, config.get("views", 1))  # older files do not say, and meant one
     except (ArithmeticError, AttributeError, LookupError, MemoryError) as error:
         raise _damaged(path, error) from None
     except (RecursionError, TypeError, ValueError) as error:
@@ -76,7 +76,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     except (KeyError, ValueError) as error:
         raise _damaged(path, error) from None
     if not isinstance(config, dict):
-        raise _damaged(path, ValueError("its configuration is no object"))
+        raise _damaged(path, ValueError("its configuration is not an object"))
     return config, arrays
 
 

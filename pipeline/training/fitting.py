@@ -91,7 +91,7 @@ class History:
 
 
 def epochs_of(recipe: Recipe, rows: int) -> int:
-    """Return how many epochs a training part of so many rows is gone through."""
+    """Return how many epochs a training on this many rows has."""
     values = recipe.training
     steps = 1 if values.batch_size == "all" else -(-rows // values.batch_size)
     return max(values.epochs, -(-values.least_steps // steps))
@@ -157,7 +157,7 @@ def fit(
     try:
         with (
             single_threaded_blas(),
-            # Its threads end here, and not when somebody lets go of an exception.
+            # Its threads end here, rather than when an exception that holds them is dropped.
             contextlib.closing(
                 training.fit(train, hold_out, workers=workers_for(training), until=until)
             ) as results,
@@ -192,10 +192,10 @@ def resume(
             return History()
         history: Array = state.pop("history")
         if history.ndim != 2 or history.shape[1] != len(COLUMNS) or not history.size:
-            raise ValueError("it holds no history")
+            raise ValueError("its history is not a table of epochs")
         # The rest may be NaN: a training on all rows has none held out.
         if not np.isfinite(history[:, :2]).all():
-            raise ValueError("an epoch of its history is no number")
+            raise ValueError("its history holds something that is not a number")
         # Nothing is restored unless all of it is sound: a training that starts anew starts clean.
         training.restore(state)
     except (PipelineError, KeyError, ValueError):

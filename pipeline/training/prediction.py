@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # Raised when the views change: what was made with another version is made again.
 VERSION = 1
 
-# By how many pixels (down, right) each view shows the digit shifted: as it is first.
+# By how many pixels (down, right) each view shifts the digit; the first leaves it as it is.
 _BESIDE = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 _DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 SHIFTS = {1: _BESIDE[:1], 5: _BESIDE, 9: _BESIDE + _DIAGONAL}

@@ -105,7 +105,7 @@ def test_a_comparison_needs_two_runs(made: Workspace) -> None:
         with pytest.raises(PipelineError, match="at least two runs") as failure:
             compare(made, runs)
         assert "make compare RUNS=" in failure.value.remedy
-    with pytest.raises(PipelineError, match=f"{FIRST} is there twice"):
+    with pytest.raises(PipelineError, match=f"{FIRST} is named twice"):
         compare(made, [FIRST, SECOND, FIRST])
     assert pages(made) == []
 

@@ -3,8 +3,10 @@
 import statistics
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.analysis.seeds import seeds
+from pipeline.cli import main
 from pipeline.plan.plan import Plan
 from pipeline.plan.seeds import seed_plans
 from pipeline.plan.workspace import Workspace
@@ -13,7 +15,7 @@ from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
 from tests.listeners import heard_by
-from tests.practice_case import copy_practice, digits, plan_of
+from tests.practice_case import copy_practice, plan_of
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,10 @@ def test_ensembles_have_seeds_too(plan: Plan) -> None:
 
 def test_as_a_command(plan: Plan) -> None:
     workspace = plan.workspace
-    done = digits(
-        *("seeds", "--source", "practice", "--recipe", "smoke", "--seeds", "2"),
-        *("--set", " ".join(plan.overrides), "--data", workspace.data),
-        *("--submissions", workspace.submissions),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    arguments = ["seeds", "--source", "practice", "--recipe", "smoke", "--seeds", "2"]
+    arguments += ["--set", " ".join(plan.overrides), "--data", str(workspace.data)]
+    done = CliRunner().invoke(main, [*arguments, "--submissions", str(workspace.submissions)])
+    assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     found = next(number for number, line in enumerate(lines) if line.startswith("seeds: smoke"))
     assert " ± " in lines[found]

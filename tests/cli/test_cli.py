@@ -287,7 +287,7 @@ def test_a_folder_that_may_not_be_written(run: Callable[..., Result], tmp_path: 
         (
             ImportError("x.so: failed to map"),
             "Error: a package cannot be loaded (x.so: failed to map)\n"
-            f"There may be too little memory for it; or it is damaged. {HOW_TO_INSTALL}\n",
+            f"There may be too little memory for it, or it may be damaged. {HOW_TO_INSTALL}\n",
             1,
         ),
         (KeyboardInterrupt(), "\nInterrupted. The same command goes on from here.\n", 130),

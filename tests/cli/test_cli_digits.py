@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from pipeline.digits.picture import write_png
 from pipeline.plan.plan import Plan
-from pipeline.plan.workspace import Workspace
-from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from tests.practice_case import command, copy_practice, digits, environment, plan_of
 
@@ -20,27 +18,29 @@ OPTIONS = ("--source", "practice", "--recipe", "smoke")
 
 
 @pytest.fixture(scope="module")
-def plan(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A run of one second, validated."""
-    plan = plan_of(copy_practice(practice_workspace, tmp_path_factory.mktemp("cli")))
-    train(plan)
-    validate(plan)
-    return plan
+def plan(practice_run: Plan, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return plan_of(copy_practice(practice_run.workspace, tmp_path_factory.mktemp("cli")))
 
 
-def run(plan: Plan, name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """In the plainest of locales."""
-    data = ("--data", plan.workspace.data)
-    return digits(name, *OPTIONS, *data, *arguments, LC_ALL="C", PYTHONIOENCODING="ascii")
+def run(plan: Plan, name: str, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [name, *words(plan), *map(str, arguments)])
+
+
+def words(plan: Plan) -> list[str]:
+    return [*OPTIONS, "--data", str(plan.workspace.data)]
 
 
 def test_a_digit_that_was_looked_at_and_saved_is_read_alike(plan: Plan, tmp_path: Path) -> None:
     saved = tmp_path / "digit.png"
-    shown = run(plan, "look", "7", "--test", "--save", saved)
+    shown = digits(
+        *("look", *words(plan), "7", "--test", "--save", str(saved)),
+        LC_ALL="C",  # the plainest of locales
+        PYTHONIOENCODING="ascii",
+    )
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("look: row 7 of test.csv, ImageId 8\n")
     read = run(plan, "predict", saved, saved, "--json")
-    assert (read.returncode, read.stderr) == (0, "")
+    assert (read.exit_code, read.stderr) == (0, "")
     first, second = (json.loads(line) for line in read.stdout.splitlines())
     assert first == second
     assert first["file"] == str(saved)
@@ -52,7 +52,7 @@ def test_a_digit_that_was_looked_at_and_saved_is_read_alike(plan: Plan, tmp_path
 def test_errors_are_shown(plan: Plan) -> None:
     found = validate(plan).metrics.worst_errors
     shown = run(plan, "errors", "--count", "3")
-    assert (shown.returncode, shown.stderr) == (0, "")
+    assert (shown.exit_code, shown.stderr) == (0, "")
     for answer in found[:3]:
         assert f"row {answer.row}: {answer.label} read as {answer.prediction}" in shown.stdout
     assert shown.stdout.count("read as") == 3
@@ -63,7 +63,7 @@ def test_a_picture_that_cannot_be_read_stops_no_other(plan: Plan, tmp_path: Path
     write_png(good, np.load(plan.workspace.processed("practice").test_images)[0])
     bad.write_bytes(b"no picture")
     done = run(plan, "predict", tmp_path / "none.png", bad, good, tmp_path)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout.startswith(f"{good}: reads ")
     assert done.stdout.count(": reads ") == 1
     messages = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
@@ -80,7 +80,7 @@ def test_a_picture_from_standard_input(plan: Plan, tmp_path: Path) -> None:
     write_png(path, np.load(plan.workspace.processed("practice").test_images)[0])
     with path.open("rb") as stream:
         done = subprocess.run(
-            command("predict", *OPTIONS, "--data", plan.workspace.data, "-", "--json"),
+            command("predict", *words(plan), "-", "--json"),
             env=environment(),
             stdin=stream,
             capture_output=True,
@@ -118,7 +118,7 @@ def test_what_make_exports_is_taken(
 )
 def test_what_cannot_be_shown(plan: Plan, name: str, arguments: list[str], text: str) -> None:
     done = run(plan, name, *arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(text)
     assert len(done.stderr.splitlines()) <= 2
 
@@ -129,5 +129,5 @@ def test_what_cannot_be_shown(plan: Plan, name: str, arguments: list[str], text:
 )
 def test_usage(plan: Plan, name: str, arguments: list[str]) -> None:
     done = run(plan, name, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: ")

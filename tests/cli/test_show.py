@@ -12,13 +12,11 @@ import pytest
 from rich.console import Console
 
 from pipeline.analysis.check import CheckResult
-from pipeline.analysis.results import ResultRow, ResultsResult
 from pipeline.cli import show
 from pipeline.nn import EpochResult
 from pipeline.runs.ensemble import MemberMetrics
 from pipeline.runs.listing import RunRow, Score
 from pipeline.runs.metrics import Accuracy, Metrics, accuracy_of, measure
-from pipeline.runs.spread import Spread
 from pipeline.stages.download import DownloadResult
 from pipeline.stages.preprocess import PreprocessResult
 from pipeline.stages.submission import SubmissionResult
@@ -288,19 +286,6 @@ def test_check_says_how_many_rows_were_right() -> None:
     text = plain(lambda console: show.show_check(console, practice))
     assert text.count("\n") == 2
     assert "Kaggle would refuse it" in text
-
-
-def test_results_counts_rows_and_names_what_was_left() -> None:
-    one = Spread(0.9, None, 0.9, 0.9, 1)
-    row = ResultRow("mlp", "practice", one, None, 1.0, 80, 20, (2,))
-    tables: dict[str, list[ResultRow]] = {"notebooks": [], "recipes": [row]}
-    result = ResultsResult(False, Path("README.md"), tables, ["mlp"])
-    assert plain(lambda console: show.show_results(console, result)) == (
-        "results: README.md and the recipes' claims are written\n"
-        "  notebooks  no runs yet; left as it was\n"
-        "  recipes    1 rows\n"
-        "  claims     mlp\n"
-    )
 
 
 def test_runs_are_one_line_each_when_piped() -> None:

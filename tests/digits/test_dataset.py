@@ -92,7 +92,7 @@ def record_anew(processed: ProcessedFolder) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(2999, np.uint8), r"holds uint8 \(2999,\), its manifest tells of uint8 \(3000,\)"),
+        (np.zeros(2999, np.uint8), r"\(2999,\), but its manifest says uint8 \(3000,\)"),
         (np.full(3000, 10, np.uint8), "does not hold images of digits with their labels"),
         (np.zeros(3000, np.int64), "holds int64"),
         (np.array([{}] * 3000, dtype=object), "is damaged"),

@@ -108,9 +108,9 @@ def whole_png() -> bytes:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", "is no picture"),
-        (b"hello", "is no picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no picture"),
+        (b"", "is not a picture"),
+        (b"hello", "is not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
         (whole_png()[:900], "is damaged: "),
         (file_of(Image.new("L", (50, 40), 200)).getvalue(), "shows no digit"),
         (file_of(Image.new("RGBA", (50, 40), (9, 9, 9, 0))).getvalue(), "shows no digit"),

@@ -36,7 +36,7 @@ def test_colours_are_those_of_the_page() -> None:
 def test_a_foreign_colour_is_an_error() -> None:
     with drawing("a line") as (figure, axes):
         axes.plot([1, 2], color="#123456")
-    with pytest.raises(ValueError, match="#123456, which is none of the palette's"):
+    with pytest.raises(ValueError, match="#123456, which is not in the palette"):
         to_svg(figure, title="Title", description="Description")
 
 

@@ -31,7 +31,7 @@ from tests.practice_case import REPOSITORY, assert_same_model
 SETTINGS: dict[str, Any] = {
     "recipe": "smoke",
     "seed": 3,
-    "overrides": "training.epochs=1 split.hold_out=1000",
+    "overrides": "training.epochs=1 split.hold_out=40000",
 }
 
 
@@ -88,7 +88,7 @@ def test_it_carries_the_repository_and_ends_with_the_pipeline_s_own_submission(
     accuracy = validate(direct).metrics.accuracy
     assert_same_model(made.run(run), made.run("direct"))
     assert files.read_json(made.run(run).validation)["accuracy"]["value"] == accuracy.value
-    expected = f"hold-out accuracy {accuracy.value:.6f}: {accuracy.correct} of 1,000 digits\n"
+    expected = f"hold-out accuracy {accuracy.value:.6f}: {accuracy.correct:,} of 40,000 digits\n"
     assert expected in text
     csv = (place.working / "submission.csv").read_bytes()
     assert csv == submission(direct).csv.read_bytes()

@@ -142,7 +142,7 @@ def test_all_recipes_of_an_ensemble(plan_of: Callable[..., Plan], recipe: Path) 
         (
             ', seed = 1, set = ["training.epochs=2", "split.seed=3"]',
             "",
-            "practice-mlp is there twice",
+            "practice-mlp is named twice",
         ),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_blend_is_brought_back_by_its_name(
     blend = plan_blend(workspace, [plan.run for plan in runs])
     record_request(blend)
     assert plan_of(source=None, run=blend.run) == blend
-    with pytest.raises(PipelineError, match="SEED, SET and FOLDS mean nothing"):
+    with pytest.raises(PipelineError, match="SEED, SET and FOLDS do not apply"):
         plan_of(run=blend.run, seed=1)
 
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_blended(
     for names, message in (
         ([], "at least two runs"),
         ([first], "at least two runs"),
-        ([first, first], "is there twice"),
+        ([first, first], "is named twice"),
         ([first, "none"], "There is no run none"),
         ([first, "../x"], "not usable as the name of a folder"),
         ([first, other.run], "only runs of one source"),

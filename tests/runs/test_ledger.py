@@ -54,7 +54,7 @@ def test_a_last_line_cut_short_is_passed_over_and_then_replaced(path: Path) -> N
     ("row", "complaint"),
     [
         ('{"sent_at": ', "line 2 is damaged: not JSON"),
-        ("[1]", "line 2 is damaged: it holds no JSON object"),
+        ("[1]", "line 2 is damaged: it is not a JSON object"),
         ('{"sent_at": "x"}', "line 2 is damaged: run: missing key"),
     ],
 )

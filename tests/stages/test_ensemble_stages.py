@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.analysis.results import collect
+from docs.make_results import collect
 from pipeline.digits import dataset
 from pipeline.kaggle.submission_csv import read_submission
 from pipeline.plan.members import members_of, plan_blend

@@ -1,14 +1,14 @@
-"""Run the stress tests and write what came of them into docs/reliability.md.
+"""Run the stress tests, and write what came of them into docs/reliability.md.
 
     python -m tests.stress [PART ...] [--seed N]
 
-Without a PART all of them run. Ends with exit code 1 if anything did not hold.
+Without a PART all of them run. The page gets what each came to; build/stress gets every row.
+Ends with exit code 1 if anything did not hold.
 """
 
 import argparse
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from docs.sections import write_section
+from pipeline.system.files import write_text
 from tests.practice_case import REPOSITORY
 from tests.stress.conditions import conditions
 from tests.stress.kaggle import kaggle
@@ -26,6 +28,7 @@ from tests.stress.table import Part
 from tests.stress.together import together
 
 DOCUMENT = REPOSITORY / "docs" / "reliability.md"
+ROWS = REPOSITORY / "build" / "stress"
 PARTS: dict[str, Part] = {
     "killed": killed,
     "kaggle": kaggle,
@@ -60,24 +63,14 @@ def main() -> None:
             f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
             f"NumPy {np.__version__}."
         )
-        write_section(name, f"{table.markdown()}\n\n{made}")
+        write_section(DOCUMENT, f"stress:{name}", f"{table.outcome()}\n\n{made}")
+        write_text(ROWS / f"{name}.md", f"{table.markdown()}\n\n{made}\n")
         print(f"  {table.summary}", flush=True)
         for failure in table.failures:
             print(f"  did not hold: {failure}", flush=True)
         failed += len(table.failures)
-    print(f"Written to {DOCUMENT.relative_to(REPOSITORY)}.")
+    print(f"Written to {DOCUMENT.relative_to(REPOSITORY)}, and row by row to {ROWS}.")
     sys.exit(failed > 0)
-
-
-def write_section(name: str, text: str, document: Path = DOCUMENT) -> None:
-    """Put the text between the markers of the part's section."""
-    begin, end = f"<!-- stress:{name} -->", f"<!-- /stress:{name} -->"
-    whole = document.read_text(encoding="utf-8")
-    section = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    written, count = section.subn(lambda _: f"{begin}\n{text}\n{end}", whole)
-    if count != 1:
-        sys.exit(f"{document} has no section {begin} ... {end}")
-    document.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ from typing import TypeVar
 
 from tests.stress.condition_cases import all_cases
 from tests.stress.condition_sweeps import can_mount, refused_changes, signals, small_disk
-from tests.stress.machine import COMMANDS, IN_A_CHECKOUT, WRITING, Machine
+from tests.stress.machine import COMMANDS, WRITING, Machine
 from tests.stress.table import Table
 from tests.stress.trial import Case, Tried, attempt, can_be_tried
 from tests.stress.warm import Warm
 
-# A warm process runs the code that it was started with; these change theirs.
-SWEPT = tuple(name for name in WRITING if name not in IN_A_CHECKOUT)
 FREE_KILOBYTES = (0, 8, 64, 512, 3_000)
 SIGNALS = 4  # for each command
 # All of it takes an hour: each run draws a share of the cases by its seed, of each condition some.
@@ -39,15 +37,17 @@ def conditions(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table
     possible = [case for case in cases if can_be_tried(case)]
     jobs: list[Job] = [_attempt(machine, case) for case in possible]
     for fault, every in (("ENOSPC", 2), ("EDQUOT", 5), ("EIO", 3), ("EROFS", 7)):
-        jobs += [_sweep(machine, command, fault, every) for command in _drawn(SWEPT, chance)]
-    jobs += [_signals(machine, command, seed) for command in _drawn(SWEPT, chance)]
+        jobs += [_sweep(machine, command, fault, every) for command in _drawn(WRITING, chance)]
+    jobs += [_signals(machine, command, seed) for command in _drawn(WRITING, chance)]
     if can_mount():
         jobs += [
             _on_a_small_disk(machine, command, size)
-            for command in _drawn(SWEPT, chance)
+            for command in _drawn(WRITING, chance)
             for size in FREE_KILOBYTES
         ]
-    skipped = len(cases) - len(possible) + (0 if can_mount() else len(SWEPT) * len(FREE_KILOBYTES))
+    skipped = (
+        len(cases) - len(possible) + (0 if can_mount() else len(WRITING) * len(FREE_KILOBYTES))
+    )
     return table_of(run_all(jobs, folder, tell), skipped=skipped)
 
 

@@ -24,7 +24,6 @@ from pipeline.runs.ledger import read_ledger
 from pipeline.system import files
 from tests.kaggle_api import TOKEN
 from tests.kaggle_server import KaggleServer
-from tests.make_case import copy_code
 from tests.practice_case import REPOSITORY, copy_quickly, environment, temporaries
 
 SECONDS = 600
@@ -42,7 +41,6 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "predict": ("predict", "picture.png"),
     "notebook": ("notebook",),
     "reproduce": ("reproduce", RUN),
-    "results": ("results",),
     "runs": ("runs",),
     "trace": ("trace", RUN),
     "check": ("check", f"submissions/{RUN}.csv", "--rows", "2000"),
@@ -57,11 +55,8 @@ WRITING = (
     "look",
     "notebook",
     "reproduce",
-    "results",
     "submit",
 )
-# Those whose code of their own they change: the recipes' opening lines.
-IN_A_CHECKOUT = ("results",)
 
 _VOLATILE = {
     *("seconds", "images_per_second", "finished_at", "downloaded_at", "sent_at", "written_at"),
@@ -153,7 +148,6 @@ class Machine:
         for name in ("validate", "submission", "summary"):
             machine._do(work, name, "--seed", "1")
         machine._do(work, "look", "3", "--save", "picture.png")
-        shutil.copy2(REPOSITORY / "README.md", work / "README.md")
         _put_competition_csv(work)
         machine._keep("done", work)
         return machine
@@ -172,8 +166,6 @@ class Machine:
         linked: large files may be those of the snapshot, because nothing changes them in place.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if command in IN_A_CHECKOUT:
-            copy_code(folder)
         copy = copy_quickly if linked else shutil.copy2
         snapshot = self.before.get(command, self.before["done"])
         shutil.copytree(snapshot, folder, copy_function=copy, dirs_exist_ok=True)
@@ -184,8 +176,7 @@ class Machine:
         if command not in self.after:
             folder = self.start(command, self.folder / "after" / command)
             with kaggle_for(command) as variables:
-                start = run if command in IN_A_CHECKOUT else self.run
-                done = start(folder, COMMANDS[command], None, **variables)
+                done = self.run(folder, COMMANDS[command], None, **variables)
             assert done.code == 0, done.err
             self.after[command] = state(folder)
         return self.after[command]

@@ -19,13 +19,17 @@ class Table:
     rows: Sequence[Sequence[str]]
     failures: Sequence[str] = field(default=())
 
-    def markdown(self) -> str:
-        """The summary, the table, and the failures as a list."""
-        lines = [self.summary, "", _line(self.columns), _line(["---"] * len(self.columns))]
-        lines += [_line(row) for row in self.rows]
+    def outcome(self) -> str:
+        """The summary, and the failures as a list."""
+        lines = [self.summary]
         if self.failures:
             lines += ["", "Did not hold:", "", *(f"- {failure}" for failure in self.failures)]
         return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """The outcome, and the table."""
+        lines = [_line(self.columns), _line(["---"] * len(self.columns))]
+        return "\n".join([self.outcome(), "", *lines, *(_line(row) for row in self.rows)])
 
 
 class Part(Protocol):

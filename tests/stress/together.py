@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.plan.plan import Plan, Source
-from pipeline.recipes.file import RECIPE_FOLDER, find_recipe
+from pipeline.recipes.file import find_recipe
 from pipeline.system.locks import UNKNOWN
 from tests.kaggle_api import TOKEN, Kaggle
 from tests.kaggle_server import KaggleServer
@@ -96,7 +96,6 @@ BESIDE = (
     Pair(("submission", AGAIN), ("submit",), lock=CSV_LOCK),
     Pair(("blend", BLEND), ("train", AGAIN), lock=RUN_LOCK),
     Pair(("train", AGAIN), ("runs",), waits=False),
-    Pair(("train", AGAIN), ("results",), waits=False),
 )
 
 
@@ -174,7 +173,6 @@ def _prepare(folder: Path, built: Checkout | None) -> Checkout:
     recipe = find_recipe("mlp")
     plan = Plan(checkout.workspace, Source("kaggle", "kaggle"), recipe, None, (), RUN)
     Case(plan, Kaggle()).put_rows(28_000)
-    shutil.copy2(RECIPE_FOLDER.parents[1] / "README.md", folder / "README.md")
     return checkout
 
 

@@ -22,12 +22,12 @@ DIGIT = click.IntRange(0, 9)
 @click.command()
 @run_options
 @click.argument("index", type=click.IntRange(min=0), envvar="DIGITS_INDEX")
-@click.option("--test", is_flag=True, help="A row of test.csv instead; its ImageId is one more.")
+@click.option("--test", is_flag=True, help="A row of test.csv instead (ImageId minus 1).")
 @click.option(
     "--save",
     type=click.Path(readable=False, path_type=Path),
     metavar="FILE.png",
-    help="Write the digit, too.",
+    help="Also write the digit to this PNG file.",
 )
 def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
     """Show a digit of the data, and what the run reads in it.
@@ -47,10 +47,10 @@ def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
 @click.command()
 @run_options
 @click.option(
-    "--count", type=click.IntRange(min=1), default=8, show_default=True, help="So many at most."
+    "--count", type=click.IntRange(min=1), default=8, show_default=True, help="At most so many."
 )
-@click.option("--label", type=DIGIT, help="Only digits that are this one.")
-@click.option("--as", "read_as", type=DIGIT, help="Only digits that were read as this one.")
+@click.option("--label", type=DIGIT, help="Only digits with this label.")
+@click.option("--as", "read_as", type=DIGIT, help="Only digits that were misread as this one.")
 def errors(plan: Plan, *, count: int, label: int | None, read_as: int | None) -> None:
     """Show the held-out digits that the run misreads."""
     from pipeline.analysis.look import errors as run_errors

@@ -30,22 +30,3 @@ def runs(data: str, submissions: str) -> None:
     from pipeline.runs.listing import list_runs
 
     show_runs(console(), list_runs(Workspace(Path(data), Path(submissions))))
-
-
-@click.command()
-@workspace_options
-@click.option(
-    "--readme",
-    type=click.Path(readable=False, path_type=Path),
-    default=Path("README.md"),
-    show_default=True,
-    help="The file with the tables.",
-)
-def results(data: str, submissions: str, readme: Path) -> None:
-    """Write the README's tables of results from the runs."""
-    from pipeline.analysis.results import results as run_stage
-    from pipeline.cli.show import show_results
-    from pipeline.plan.workspace import Workspace
-
-    workspace = Workspace(Path(data), Path(submissions))
-    show_results(console(), run_stage(workspace, readme=readme))

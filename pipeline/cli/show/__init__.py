@@ -9,7 +9,6 @@ from pipeline.cli.show.digits import show_errors, show_look, show_picture
 from pipeline.cli.show.on_kaggle import show_notebook, show_push
 from pipeline.cli.show.outcome import (
     show_check,
-    show_results,
     show_runs,
     show_submission,
     show_submit,
@@ -40,7 +39,6 @@ __all__ = [
     "show_push",
     "show_report",
     "show_reproduce",
-    "show_results",
     "show_runs",
     "show_seeds",
     "show_submission",

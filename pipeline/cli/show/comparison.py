@@ -46,7 +46,7 @@ def show_compare(console: Console, result: CompareResult) -> None:
         console,
         [
             ("not read alike", f"{len(result.comparison.disagreements):,} digits"),
-            ("read right by none", f"{result.comparison.all_wrong:,} digits"),
+            ("read right by no run", f"{result.comparison.all_wrong:,} digits"),
             ("page", f"{result.path} ({result.size / 1000:,.0f} kB)"),
         ],
     )

@@ -24,7 +24,7 @@ SHADES = " .:-=+*#%@"
 GAP = 3
 WIDEST_BAR = 30
 SMALLEST_BAR = 10
-PLAIN_LINE = 80  # what is not a terminal gets as many digits side by side as fit here
+PLAIN_LINE = 80  # where there is no terminal: digits stand side by side up to this width
 
 
 def show_look(console: Console, result: LookResult, *, saved: Path | None = None) -> None:

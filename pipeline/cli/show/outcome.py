@@ -23,7 +23,6 @@ from pipeline.cli.show.validation import interval
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
     from pipeline.analysis.check import CheckResult
-    from pipeline.analysis.results import ResultsResult
     from pipeline.runs.listing import RunRow
     from pipeline.stages.submission import SubmissionResult
     from pipeline.stages.submit import SubmitResult
@@ -82,22 +81,6 @@ def show_check(console: Console, result: CheckResult) -> None:
     show_headline(console, "check", f"{result.csv}: {result.rows:,} rows, nothing wrong")
     if not result.competition:
         show_line(console, f"  It has the rows of its own test.csv, {NOT_FOR_KAGGLE}.")
-
-
-def show_results(console: Console, result: ResultsResult) -> None:
-    """Print how many rows each table has now."""
-    if result.unchanged:
-        show_line(console, f"results: the tables of {result.readme} are up to date")
-        return
-    show_headline(console, "results", f"{result.readme} and the recipes' claims are written")
-    show_facts(
-        console,
-        [
-            (name, f"{len(rows)} rows" if rows else "no runs yet; left as it was")
-            for name, rows in result.tables.items()
-        ]
-        + [("claims", ", ".join(result.claims) or "as they were")],
-    )
 
 
 def show_runs(console: Console, rows: Sequence[RunRow]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.analysis.reproduction import HoldOutAgreement, ModelAgreement
     from pipeline.analysis.trace import Trace
 
-# For a link that holds, that does not, and that can't be told; (in plain letters, in colour).
+# For a link that holds, one that does not, and one that is not known: (the mark, its colour).
 MARKS = {True: ("✓", "ok", "green"), False: ("✗", "!!", "bold red"), None: ("·", "--", "dim")}
 
 
@@ -50,7 +50,7 @@ def show_reproduce(console: Console, result: ReproduceResult) -> None:
         same = result.labels.rows - result.labels.differing
         facts.append(("CSV", f"{same:,} of {result.labels.rows:,} labels are the same"))
     else:
-        facts.append(("CSV", "there is none of this run to compare with"))
+        facts.append(("CSV", "this run has no CSV to compare with"))
     facts.append(("training", f"{result.seconds:.1f} s"))
     if result.kept:
         facts.append(("kept in", str(result.kept)))

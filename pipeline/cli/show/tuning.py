@@ -64,7 +64,7 @@ def show_tune(console: Console, result: TuneResult) -> None:
     source = shlex.quote(result.source)
     command = f"make all SOURCE={source} RECIPE={shlex.quote(recipe)}"
     show_line(console, "  The best of many on the same digits is likely a little too good.")
-    show_line(console, "  What it is worth, another seed tells, and better still folds:")
+    show_line(console, "  Another seed shows what it is worth; folds show it better:")
     show_line(console, f"    {command} SEED={outcome.seed + 1}")
     show_line(console, f"    {command} FOLDS=5")
 

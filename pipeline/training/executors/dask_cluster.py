@@ -25,12 +25,12 @@ CONNECT_SECONDS = 5
 # A worker that hangs longer than this in an answer is asked again later.
 ANSWER_SECONDS = 30
 WAIT_SECONDS = 60
-# Of a message: large files go in pieces, which no machine on the way has to hold as a whole.
+# The size of a message: large files go in pieces, so that no machine has to hold a whole one.
 PIECE_BYTES = 16 * 2**20
 
 # How workers of our own differ from dask's defaults. A daemon may have no children, and its
-# training would have threads instead. The profiler takes its samples while training waits. Memory
-# that is given back to the system at once, which is taken again at once, costs a third of the time.
+# training would have threads instead. The profiler makes training wait while it takes samples.
+# Giving memory back to the system at once, only to take it again, costs a third of the time.
 WORKER_SETTINGS = {
     "distributed.worker.daemon": False,
     "distributed.worker.profile.enabled": False,
@@ -50,7 +50,7 @@ async def connected(
     workers, cores: of a cluster of our own, and how many cores each worker has.
     Raises PipelineError if nobody answers at the address.
     """
-    # What dask has to say about workers that end is said by the executor, in a line.
+    # When workers end, the executor says so in a line; dask would say it at length.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,7 +111,7 @@ async def _own_cluster(workers: int, cores: int, folder: str) -> AsyncIterator[A
 
 
 def label(worker: str) -> str:
-    """Return a worker's address as it is told: host and port."""
+    """Return a worker's address as users are told it: host and port."""
     return urlsplit(worker).netloc or worker
 
 

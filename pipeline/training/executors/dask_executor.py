@@ -27,7 +27,7 @@ from pipeline.training.executors.dask_job import Job, find_jobs
 from pipeline.training.executors.dask_worker import Outcome
 from pipeline.training.network_run import Trained
 
-# A lost worker costs so much more than what it did since its last checkpoint.
+# What a lost worker costs, beyond its work since the last checkpoint.
 ASK_SECONDS = 1.0
 
 
@@ -52,7 +52,7 @@ class DaskExecutor:
 
 
 def layout(tasks: int, cores: int, shards: int) -> tuple[int, int]:
-    """Return how many workers a machine of so many cores is to have, and the cores of each.
+    """Return how many workers to start on this many cores, and the cores of each.
 
     A training uses as many cores as it has shards, at most. Fewer cores each are used better, so
     that of equals the most workers win; but none should be idle while the last run ends.

@@ -27,7 +27,7 @@ from pipeline.training.network_run import (
     resolve_recipe,
 )
 
-# A worker that ended this often under one run was most likely ended by it.
+# After this many lost workers, the run itself is most likely what ends them.
 MOST_LOSSES = 3
 
 
@@ -164,7 +164,7 @@ def find_jobs(
     Raises PipelineError if the arrays are missing or a recipe is wrong.
     """
     trained, jobs = {}, {}
-    # In one order for all commands, so that no two of them wait for each other.
+    # In the same order in all commands, so that no two of them wait for each other.
     for plan in sorted(plans, key=lambda plan: plan.run):
         lock = held.enter_context(ExitStack())
         run = plan.workspace.run(plan.run)

@@ -33,7 +33,7 @@ from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training.network_run import train_network
 
-# A client that did not ask for so long is gone: it asks once a second.
+# A client that has not asked for this long is gone: it asks once a second.
 PATIENCE_SECONDS = 60.0
 
 
@@ -120,10 +120,10 @@ def _checksum_of_code() -> str:
     return digest.hexdigest()[:12]
 
 
-# Of the code that is loaded, not of what may be installed while a worker runs.
+# Of the code that is loaded, whatever is installed while the worker runs.
 _CODE = _checksum_of_code()
 _tasks: dict[str, Task] = {}
-# A process has one setting for the threads of its BLAS, so that it trains one run at a time.
+# The threads of BLAS are one setting of the whole process, so it trains one run at a time.
 _training = threading.Lock()
 
 

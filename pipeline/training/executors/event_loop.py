@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
 
-# Ctrl-C is asyncio's own affair: it does the same with it.
+# asyncio does the same for Ctrl-C by itself.
 _REQUESTS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from pipeline.system.errors import PipelineError
 
 EXAMPLE = "Example: STORAGE=postgresql://user:password@host/digits"
-# How long a statement waits for another process that writes to the same SQLite file.
+# How long a statement waits while another process writes to the same SQLite file.
 LOCKED_SECONDS = 60
-# A process tells so often that its trial is alive; silent for the longer time, it is dead.
+# How often a process says that its trial is alive, and after how much silence it counts as dead.
 HEARTBEAT_SECONDS = 10
 SILENT_SECONDS = 60
 _HIDDEN = "***"
@@ -26,7 +26,7 @@ _HIDDEN = "***"
 
 class _Storage(RDBStorage):
     def record_heartbeat(self, trial_id: int) -> None:
-        # In a thread of its own, where nobody could mend it; the next one may get through.
+        # This thread has nobody to tell of a failure; the next heartbeat may get through.
         with contextlib.suppress(Exception):
             super().record_heartbeat(trial_id)
 
@@ -102,11 +102,11 @@ class Place:
             ) from None
 
     def _connect(self) -> sqlite3.Connection:
-        # By its path, because an address would take ? and % in it apart.
+        # By its path: in an address, ? and % would mean something else.
         assert self._path is not None
         found = sqlite3.connect(self._path, timeout=LOCKED_SECONDS, check_same_thread=False)
-        # With a log of its own, a write waits for no reader, and for the disk only now and then;
-        # whoever is killed leaves it whole.
+        # With a write-ahead log, a write waits for no reader, and rarely for the disk; a process
+        # that is killed leaves the file whole.
         found.execute("PRAGMA journal_mode=WAL")
         found.execute("PRAGMA synchronous=NORMAL")
         return found

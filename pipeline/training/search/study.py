@@ -34,7 +34,7 @@ from pipeline.training.search.trial import Digits
 TENTHS = 10
 # In the first three tenths the learning rate is still on its way up, which says little.
 LEAST_TENTHS = 3
-# So many trials are trained to their end before any is pruned, and compared with at each tenth.
+# This many trials are trained to their end before any is pruned: the others are compared with them.
 LEAST_TRIALS = 5
 POLL_SECONDS = 1.0
 _TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
@@ -96,12 +96,12 @@ class Search:
         return [place for place in range(self.trials) if place not in taken]
 
     def _release_dead(self) -> None:
-        """Give the places of trials free whose process died."""
+        """Free the places of trials whose process died."""
         optuna.storages.fail_stale_trials(self.study)
         long_ago = datetime.now() - timedelta(seconds=SILENT_SECONDS)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             worker = trial.user_attrs.get("worker")
-            # Without one, it died before it had written anything down.
+            # Without one, it died before it wrote anything down.
             never_began = worker is None and (trial.datetime_start or long_ago) <= long_ago
             if never_began or (worker is not None and _is_dead(worker)):
                 with contextlib.suppress(UpdateFinishedTrialError):  # by another process, just now
@@ -179,7 +179,7 @@ class Search:
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss on the held-out digits became {loss}")
         except (FloatingPointError, MemoryError, ValueError) as error:
-            # Pruned, and not failed, for the sampler: it is to keep away from there.
+            # Pruned rather than failed, so that the sampler keeps away from there.
             trial.set_user_attr("failed", str(error).partition("\n")[0] or type(error).__name__)
             raise optuna.TrialPruned from None
         _note(trial, loss, accuracy, 1.0)
@@ -263,7 +263,7 @@ def _is_dead(worker: str) -> bool:
     node, _, number = worker.rpartition(" ")
     if node != platform.node():
         return False
-    if int(number) == os.getpid():  # of an earlier one with our number: we have no trial just now
+    if int(number) == os.getpid():  # of an earlier process with our number: we have no trial now
         return True
     try:
         os.kill(int(number), 0)

@@ -4,11 +4,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.system.errors import PipelineError
 from pipeline.training.executors import make_executor
 from tests.make_case import copy_code
-from tests.practice_case import digits
 
 
 def test_the_default_is_local_and_an_address_means_dask() -> None:
@@ -43,8 +44,8 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_command_line_says_it_in_a_line() -> None:
-    done = digits("train", DIGITS_EXECUTOR="ray")
-    assert (done.returncode, done.stdout) == (1, "")
+    done = CliRunner().invoke(main, ["train"], env={"DIGITS_EXECUTOR": "ray"})
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines()[0] == "Error: EXECUTOR=ray: no such executor"
 
 

@@ -168,7 +168,7 @@ def test_what_the_terminal_shows(tmp_path: Path) -> None:
         "  page    data/tuning/my study/tuning.html\n"
         "  trials  postgresql://me:***@host/digits\n"
         "  The best of many on the same digits is likely a little too good.\n"
-        "  What it is worth, another seed tells, and better still folds:\n"
+        "  Another seed shows what it is worth; folds show it better:\n"
         "    make all SOURCE=practice RECIPE='data/tuning/my study/tuned.toml' SEED=4\n"
         "    make all SOURCE=practice RECIPE='data/tuning/my study/tuned.toml' FOLDS=5\n"
     )

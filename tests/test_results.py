@@ -1,35 +1,28 @@
+"""The tables of results, and the markers between which a script writes."""
+
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.analysis.results import ResultRow, collect, notebook_table, recipe_table, results
+from docs import make_results
+from docs.make_results import (
+    ResultRow,
+    collect,
+    notebook_table,
+    recipe_table,
+    write_claims,
+)
+from docs.sections import write_section
 from pipeline.plan.plan import Source
 from pipeline.runs.spread import Spread, spread
-from pipeline.system.errors import PipelineError
 from tests.run_files import Digits, change_json, make_digits, make_run, write_score
-
-MARKED = """# Title
-<!-- results:notebooks -->
-<!-- /results:notebooks -->
-between
-<!-- results:recipes -->
-old table
-<!-- /results:recipes -->
-the end
-"""
 
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Digits:
     return make_digits(tmp_path)
-
-
-@pytest.fixture
-def readme(tmp_path: Path) -> Path:
-    path = tmp_path / "README.md"
-    path.write_text(MARKED, encoding="utf-8")
-    return path
 
 
 def only(digits: Digits) -> ResultRow:
@@ -94,17 +87,14 @@ def test_of_one_seed_only_the_newest_run_counts(digits: Digits) -> None:
     "settings", [{"overrides": "training.epochs=5"}, {"recipe_text": "/home/me/mlp.toml"}]
 )
 def test_overrides_and_recipes_of_the_user_stay_out(
-    digits: Digits, readme: Path, settings: dict[str, Any]
+    digits: Digits, settings: dict[str, Any]
 ) -> None:
     make_run(digits, **settings)
     assert collect(digits.workspace) == []
-    with pytest.raises(PipelineError, match="no finished runs of built-in recipes"):
-        results(digits.workspace, readme=readme, recipes=readme.parent)
-    assert readme.read_text(encoding="utf-8") == MARKED
 
 
-@pytest.mark.parametrize("name", ["../../elsewhere", "a | b", "<b>", "[a](b)", "", "a\nb"])
-def test_names_that_are_no_recipes_stay_out(digits: Digits, name: str) -> None:
+@pytest.mark.parametrize("name", ["../../elsewhere", "a | b", "mlp | b", "mlp, 5 folds | b", ""])
+def test_names_of_no_built_in_recipe_stay_out(digits: Digits, name: str) -> None:
     plan = make_run(digits)
     change_json(plan.workspace.run(plan.run).training, recipe_name=name)
     assert collect(digits.workspace) == []
@@ -133,60 +123,31 @@ def test_kinds_of_digits_are_apart_and_notebooks_come_in_their_order(
     ]
 
 
-def test_tables_stand_between_their_markers_and_nothing_else_moves(
-    digits: Digits, readme: Path
-) -> None:
-    make_run(digits, name="m", recipe="mlp", accuracy=0.98)
-    make_run(digits, name="n", recipe="notebook-100", accuracy=0.85)
-    result = results(digits.workspace, readme=readme, recipes=readme.parent)
-    text = readme.read_text(encoding="utf-8")
-    notebooks = notebook_table(result.tables["notebooks"])
-    recipes = recipe_table(result.tables["recipes"])
-    assert text == (
-        "# Title\n<!-- results:notebooks -->\n"
-        + notebooks
-        + "\n<!-- /results:notebooks -->\nbetween\n<!-- results:recipes -->\n"
-        + recipes
-        + "\n<!-- /results:recipes -->\nthe end\n"
-    )
-    assert not result.unchanged
-    assert results(digits.workspace, readme=readme, recipes=readme.parent).unchanged
-    assert readme.read_text(encoding="utf-8") == text
-
-
-def test_recipes_open_with_what_was_measured(digits: Digits, readme: Path, tmp_path: Path) -> None:
+def test_recipes_open_with_what_was_measured(digits: Digits, tmp_path: Path) -> None:
     recipe = tmp_path / "mlp.toml"
     recipe.write_text('description = "first line"\nrest = 1\n', encoding="utf-8")
     for seed, accuracy in enumerate([0.9, 0.8, 1.0]):
         make_run(digits, name=f"run{seed}", seed=seed, accuracy=accuracy, seconds=10.0, cores=2)
-    found = results(digits.workspace, readme=readme, recipes=tmp_path)
-    assert found.claims == ["mlp"]
+    assert write_claims(collect(digits.workspace), tmp_path) == ["mlp"]
     assert recipe.read_text(encoding="utf-8") == (
         "# Measured: 0.9000 ± 0.1000 of 20 held-out competition digits over 3 seeds; "
         '10 s on 2 cores\ndescription = "first line"\nrest = 1\n'
     )
-    again = results(digits.workspace, readme=readme, recipes=tmp_path)
-    assert again.unchanged
-    assert again.claims == []
+    assert write_claims(collect(digits.workspace), tmp_path) == []
     # A new measurement takes the place of the line, and nothing else moves.
     make_run(digits, name="run3", seed=3, accuracy=0.9, seconds=10.0, cores=2)
-    results(digits.workspace, readme=readme, recipes=tmp_path)
+    write_claims(collect(digits.workspace), tmp_path)
     first, *others = recipe.read_text(encoding="utf-8").splitlines()
     assert "over 4 seeds" in first
     assert others == ['description = "first line"', "rest = 1"]
 
 
-def test_a_table_without_runs_stays_as_it_was(digits: Digits, readme: Path) -> None:
-    make_run(digits, recipe="notebook-10")
-    result = results(digits.workspace, readme=readme, recipes=readme.parent)
-    assert result.tables["recipes"] == []
-    assert "\nold table\n" in readme.read_text(encoding="utf-8")
-
-
 def test_markdown_of_a_notebook(digits: Digits) -> None:
     for seed, accuracy in enumerate([0.84, 0.86]):
         make_run(digits, name=f"run{seed}", recipe="notebook-class", seed=seed, accuracy=accuracy)
-    assert notebook_table(collect(digits.workspace)).splitlines() == [
+    rows = collect(digits.workspace)
+    assert recipe_table(rows) == ""
+    assert notebook_table(rows).splitlines() == [
         "| recipe | digits | reported by the notebook | hold-out accuracy | min to max | seeds "
         "| test score | training | cores | trained on / held out |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -195,27 +156,53 @@ def test_markdown_of_a_notebook(digits: Digits) -> None:
     ]
 
 
+def test_the_script_writes_both_pages_and_leaves_a_table_without_runs(
+    digits: Digits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pages = {"README.md": "recipes", "docs/notebooks.md": "notebooks"}
+    for page, name in pages.items():
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        (tmp_path / page).write_text(f"<!-- results:{name} -->\nold\n<!-- /results:{name} -->\n")
+    monkeypatch.setattr(make_results, "ROOT", tmp_path)
+    monkeypatch.setattr(make_results, "write_claims", lambda _: [])
+    monkeypatch.setattr(sys, "argv", ["make_results", "--data", str(digits.workspace.data)])
+    with pytest.raises(SystemExit, match="no finished runs of built-in recipes"):
+        make_results.main()
+    make_run(digits, recipe="notebook-10")
+    make_results.main()
+    assert "README.md: as it was\ndocs/notebooks.md: written\n" in capsys.readouterr().out
+    assert "\nold\n" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| `notebook-10` |" in (tmp_path / "docs/notebooks.md").read_text(encoding="utf-8")
+
+
+# ---- the markers between which all tables stand -------------------------------------------------
+MARKED = "# Title\n<!-- a -->\nold\n<!-- /a -->\nbetween\n<!-- b --><!-- /b -->\nthe end\n"
+
+
+def test_a_section_is_replaced_and_nothing_else_moves(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(MARKED, encoding="utf-8")
+    assert write_section(page, "a", r"new \1")
+    assert page.read_text(encoding="utf-8") == MARKED.replace("old", r"new \1")
+    assert not write_section(page, "a", r"new \1")
+
+
 @pytest.mark.parametrize(
     "broken",
     [
-        MARKED.replace("<!-- /results:recipes -->", ""),
-        MARKED.replace("<!-- results:recipes -->", "<!-- result:recipes -->"),
-        MARKED + "<!-- results:recipes --><!-- /results:recipes -->",
-        MARKED.replace("between", "<!-- results:recipes --> between"),
-        MARKED.replace("<!-- results:recipes -->", "x").replace(
-            "<!-- /results:recipes -->", "<!-- /results:recipes --><!-- results:recipes -->"
-        ),
+        MARKED.replace("<!-- /a -->", ""),
+        MARKED.replace("<!-- a -->", "<!-- aa -->"),
+        MARKED + "<!-- a --><!-- /a -->",
+        MARKED.replace("between", "<!-- a --> between"),
+        "<!-- /a --><!-- a -->",
     ],
 )
-def test_markers_must_be_there_once_and_in_order(digits: Digits, readme: Path, broken: str) -> None:
-    make_run(digits)
-    readme.write_text(broken, encoding="utf-8")
-    with pytest.raises(PipelineError, match="must hold the markers <!-- results:recipes -->"):
-        results(digits.workspace, readme=readme, recipes=readme.parent)
-    assert readme.read_text(encoding="utf-8") == broken
-
-
-def test_a_missing_readme_is_one_line(digits: Digits, tmp_path: Path) -> None:
-    make_run(digits)
-    with pytest.raises(PipelineError, match=r"none.md: there is no such file"):
-        results(digits.workspace, readme=tmp_path / "none.md", recipes=tmp_path)
+def test_markers_must_be_there_once_and_in_order(tmp_path: Path, broken: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(broken, encoding="utf-8")
+    with pytest.raises(ValueError, match="must hold the markers <!-- a -->"):
+        write_section(page, "a", "new")
+    assert page.read_text(encoding="utf-8") == broken

@@ -1,15 +1,22 @@
-"""Stage results: the README's tables and the recipes' claims, from run files and never typed."""
+"""Write the tables of results and the recipes' claims, from the records of runs.
 
+python -m docs.make_results   into README.md, docs/notebooks.md and pipeline/recipes
+"""
+
+import argparse
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from docs.sections import write_section
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs.ledger import read_ledger
@@ -19,8 +26,7 @@ from pipeline.runs.spread import Spread, spread
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
 
-README = Path("README.md")
-
+ROOT = Path(__file__).parents[1]
 # What each notebook reported for its own network, in the order of the table.
 REPORTED = {
     "notebook-10": "0.90 (on the training part)",
@@ -33,8 +39,7 @@ REPORTED = {
 KINDS = ("competition", "mnist-csv", "practice")
 # How the line begins with which a recipe opens once it has been measured.
 CLAIM = "# Measured: "
-# A built-in recipe's, or of its folds: it becomes a file's name and a piece of Markdown.
-NAME = re.compile(r"\w[\w.-]*(, \d+ folds)?")
+BUILT_IN = {path.stem for path in RECIPE_FOLDER.glob("*.toml")}
 
 
 @dataclass(frozen=True)
@@ -57,52 +62,12 @@ class ResultRow:
     networks: int = 1
 
 
-@dataclass(frozen=True)
-class ResultsResult:
-    """tables: the rows of each table; one without rows was left as it stood in the file.
-
-    claims: the recipes whose opening line was written anew.
-    """
-
-    unchanged: bool
-    readme: Path
-    tables: Mapping[str, Sequence[ResultRow]]
-    claims: Sequence[str]
-
-
-def results(
-    workspace: Workspace, *, readme: Path = README, recipes: Path = RECIPE_FOLDER
-) -> ResultsResult:
-    """Write both tables into ``readme``, between their markers, and each recipe's opening line.
-
-    Only runs of built-in recipes without overrides count.  Of each recipe and kind of digits,
-    the runs are those with the recipe and the data of the newest one, one for each seed.
-    Raises PipelineError if there are no such runs, or a marker is missing.
-    """
-    rows = collect(workspace)
-    if not rows:
-        raise PipelineError(
-            f"There are no finished runs of built-in recipes in {workspace.data}",
-            remedy="Run: make all",
-        )
-    tables = {
-        "notebooks": [row for row in rows if row.recipe in REPORTED],
-        "recipes": [row for row in rows if row.recipe not in REPORTED],
-    }
-    try:
-        before = readme.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PipelineError(f"{readme}: there is no such file") from None
-    text = _replace(before, "notebooks", notebook_table(tables["notebooks"]), readme)
-    text = _replace(text, "recipes", recipe_table(tables["recipes"]), readme)
-    if text != before:
-        files.write_text(readme, text)
-    claims = [row.recipe for row in _best_known(rows) if _write_claim(recipes, row)]
-    return ResultsResult(text == before and not claims, readme, tables, claims)
-
-
 def collect(workspace: Workspace) -> list[ResultRow]:
-    """Return the rows of all tables, notebooks first, in the order in which they are shown."""
+    """Return the rows of both tables, notebooks first, in the order in which they are shown.
+
+    Only runs of built-in recipes without overrides count. Of each recipe and kind of digits,
+    these are the runs with the recipe and the data of the newest one, one for each seed.
+    """
     ledger = read_ledger(workspace.ledger)
     runs = pd.DataFrame(
         [
@@ -110,14 +75,13 @@ def collect(workspace: Workspace) -> list[ResultRow]:
             for folder in workspace.all_runs()
             if _is_plain(folder)
             for training in [read_training(folder)]
-            if NAME.fullmatch(training["recipe_name"])
+            if _is_built_in(training["recipe_name"])
             for accuracy in [known_accuracy(folder, training)]
             if accuracy is not None
         ]
     )
     if runs.empty:
         return []
-    # Of runs of one recipe name and kind, those equal to the newest; one for each seed.
     runs = runs.sort_values("finished_at", kind="stable")
     newest = runs.groupby(["recipe", "kind"])["identity"].transform("last")
     runs = runs[runs["identity"] == newest].drop_duplicates(["recipe", "kind", "seed"], keep="last")
@@ -127,48 +91,48 @@ def collect(workspace: Workspace) -> list[ResultRow]:
 
 def notebook_table(rows: Sequence[ResultRow]) -> str:
     """Return the Markdown of the notebooks' networks beside what was reported; "" if no rows."""
-    return _markdown(rows, [("reported by the notebook", lambda row: REPORTED[row.recipe])])
+    found = [row for row in rows if row.recipe in REPORTED]
+    return _markdown(found, ("reported by the notebook", lambda row: REPORTED[row.recipe]))
 
 
 def recipe_table(rows: Sequence[ResultRow]) -> str:
     """Return the Markdown of all other recipes; "" if there are no rows."""
-    return _markdown(rows, [("members", lambda row: str(row.networks))])
+    found = [row for row in rows if row.recipe not in REPORTED]
+    return _markdown(found, ("networks", lambda row: str(row.networks)))
 
 
-def claim(row: ResultRow) -> str:
-    """Return what a recipe says of itself, as a comment of one line."""
-    found = row.hold_out
-    seeds = "one seed" if found.count == 1 else f"{found.count} seeds"
-    cores = "1 core" if row.cores == (1,) else f"{', '.join(map(str, row.cores))} cores"
-    return (
-        f"{CLAIM}{found.text} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
-        f"{row.seconds:.0f} s on {cores}"
-    )
+def write_claims(rows: Sequence[ResultRow], recipes: Path = RECIPE_FOLDER) -> list[str]:
+    """Let each recipe open with what was measured; return the names of those that have changed.
 
-
-def _best_known(rows: Sequence[ResultRow]) -> list[ResultRow]:
-    """One row for each recipe: of the kinds of digits that it was tried on, the first in KINDS."""
+    Of the kinds of digits that a recipe was tried on, the first in KINDS counts.
+    """
     first: dict[str, ResultRow] = {}
     for row in rows:  # which are in that order
         first.setdefault(row.recipe, row)
-    return list(first.values())
+    return [row.recipe for row in first.values() if _write_claim(recipes, row)]
 
 
 def _write_claim(recipes: Path, row: ResultRow) -> bool:
-    """Let the recipe open with its claim; return whether the file has changed."""
     path = recipes / f"{row.recipe}.toml"
-    if not path.exists():  # the folds of one, or a recipe that is no longer there
+    if not path.exists():  # the folds of one
         return False
+    found = row.hold_out
+    seeds = "one seed" if found.count == 1 else f"{found.count} seeds"
+    cores = "1 core" if row.cores == (1,) else f"{', '.join(map(str, row.cores))} cores"
+    claim = (
+        f"{CLAIM}{found.text} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
+        f"{row.seconds:.0f} s on {cores}"
+    )
     before = path.read_text(encoding="utf-8")
-    text = before.split("\n", 1)[1] if before.startswith(CLAIM) else before
-    text = f"{claim(row)}\n{text}"
+    rest = before.split("\n", 1)[1] if before.startswith(CLAIM) else before
+    text = f"{claim}\n{rest}"
     if text != before:
         files.write_text(path, text)
     return text != before
 
 
 def _is_plain(folder: RunFolder) -> bool:
-    """Whether the run's recipe is a built-in one as it stands, but for the seed.
+    """Whether the run was asked for by a recipe's name, with no override but the seed.
 
     A single fold is not: it is a part of an ensemble, which is.
     """
@@ -177,6 +141,11 @@ def _is_plain(folder: RunFolder) -> bool:
         return False
     recipe = request.get("recipe")
     return isinstance(recipe, str) and not recipe.endswith(".toml") and not request.get("set")
+
+
+def _is_built_in(name: str) -> bool:
+    """Whether it names a built-in recipe, or its folds: "mlp" or "mlp, 5 folds"."""
+    return re.sub(r", \d+ folds$", "", name) in BUILT_IN
 
 
 def _facts(training: dict[str, Any], accuracy: float, score: Score | None) -> dict[str, Any]:
@@ -225,13 +194,11 @@ def _order(row: ResultRow) -> tuple[int, str, int]:
     return place, row.recipe, KINDS.index(row.kind)
 
 
-def _markdown(
-    rows: Sequence[ResultRow], extra: Sequence[tuple[str, Callable[[ResultRow], str]]]
-) -> str:
+def _markdown(rows: Sequence[ResultRow], extra: tuple[str, Callable[[ResultRow], str]]) -> str:
     columns: list[tuple[str, Callable[[ResultRow], str]]] = [
         ("recipe", lambda row: f"`{row.recipe}`"),
         ("digits", lambda row: row.kind),
-        *extra,
+        extra,
         ("hold-out accuracy", lambda row: row.hold_out.text),
         ("min to max", lambda row: f"{row.hold_out.low:.4f} to {row.hold_out.high:.4f}"),
         ("seeds", lambda row: str(row.hold_out.count)),
@@ -247,13 +214,29 @@ def _markdown(
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _replace(text: str, name: str, table: str, readme: Path) -> str:
-    """Put the table between its markers; without rows, what stands there stays."""
-    start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
-    found = re.findall(f"{re.escape(start)}.*?{re.escape(end)}", text, flags=re.DOTALL)
-    if len(found) != 1 or text.count(start) != 1 or text.count(end) != 1:
-        raise PipelineError(
-            f"{readme} must hold the markers {start} and {end} once each, in this order",
-            remedy="Put them where the table is to stand.",
-        )
-    return text.replace(found[0], f"{start}\n{table}\n{end}") if table else text
+def main() -> None:
+    """Write what the runs tell; a table without runs stays as it is."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    data, submissions = (os.environ.get(f"DIGITS_{name}") for name in ("DATA", "SUBMISSIONS"))
+    parser.add_argument("--data", type=Path, default=Path(data or "data"))
+    parser.add_argument("--submissions", type=Path, default=Path(submissions or "submissions"))
+    given = parser.parse_args()
+    try:
+        rows = collect(Workspace(given.data, given.submissions))
+    except PipelineError as error:
+        sys.exit(f"Error: {error}")
+    if not rows:
+        sys.exit(f"Error: there are no finished runs of built-in recipes in {given.data}")
+    for page, name, table in (
+        (ROOT / "README.md", "recipes", recipe_table(rows)),
+        (ROOT / "docs" / "notebooks.md", "notebooks", notebook_table(rows)),
+    ):
+        written = bool(table) and write_section(page, f"results:{name}", table)
+        print(f"{page.relative_to(ROOT)}: {'written' if written else 'as it was'}")
+    print(f"claims of recipes: {', '.join(write_claims(rows)) or 'as they were'}")
+
+
+if __name__ == "__main__":
+    main()
