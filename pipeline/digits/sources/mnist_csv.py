@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.digits.header import LONGEST_LINE_BYTES, UTF8_MARK, read_header, shortened
+from pipeline.digits.csv_reader import read_header, read_lines, shortened
 from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, Fetched, Tell
 from pipeline.kaggle import client
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.system import archive
 from pipeline.system.errors import PipelineError
+from pipeline.system.formats import UTF8_MARK
 
 DATASET = "oddrationale/mnist-in-csv"
 TRAIN, TEST = "mnist_train.csv", "mnist_test.csv"
@@ -52,8 +53,8 @@ def _split_labels(labelled: Path, unlabelled: Path, name: str) -> list[int]:
     with labelled.open("rb") as source, unlabelled.open("wb") as target:
         header, _ = read_header(source, name, labelled=True)
         target.write(header.removeprefix(UTF8_MARK).partition(b",")[2])
-        while line := source.readline(LONGEST_LINE_BYTES):
-            where = f"{name}, line {len(labels) + 2:,}"
+        for number, line in enumerate(read_lines(source), start=2):
+            where = f"{name}, line {number:,}"
             label, comma, pixels = line.partition(b",")
             digit = label.strip(b'"')
             if not comma:

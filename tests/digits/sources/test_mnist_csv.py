@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digits.header import MNIST_PIXELS
+from pipeline.digits.csv_reader import MNIST_PIXELS
 from pipeline.digits.sources import Tell, mnist_csv
 from pipeline.kaggle import client
 from pipeline.system.errors import PipelineError
@@ -79,5 +79,5 @@ def test_a_row_without_its_label(tmp_path: Path, line: str, fault: str) -> None:
 
 def test_a_file_that_has_no_labels_at_all(tmp_path: Path) -> None:
     lines = csv_files.lines(3, labelled=False)
-    with pytest.raises(PipelineError, match=r"^mnist_test.csv, line 1: the column 'label' is miss"):
+    with pytest.raises(PipelineError, match=r"^mnist_test.csv, line 1: column 1 is 'pixel0' ins"):
         arranged(tmp_path, "\n".join(lines).encode())
