@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.kaggle import client
-from pipeline.kaggle.retry import Limits
+from pipeline.kaggle.limits import Limits
 from pipeline.plan.plan import make_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download

@@ -3,7 +3,6 @@
 A file is read line by line, and given on in blocks of some hundred rows, so memory is bounded.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice, zip_longest
@@ -13,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.system.csv_lines import fields_of, open_csv, read_lines, require_values, shown
 from pipeline.system.errors import PipelineError
-from pipeline.system.formats import UTF8_MARK, kind_of
+from pipeline.system.formats import UTF8_MARK
 
 SIDE_PIXELS = 28
 PIXELS = SIDE_PIXELS * SIDE_PIXELS
@@ -23,8 +23,6 @@ KAGGLE_PIXELS = [f"pixel{number}" for number in range(PIXELS)]
 MNIST_PIXELS = [f"{row}x{column}" for row in range(1, 29) for column in range(1, 29)]
 
 BLOCK_ROWS = 256
-# A row of 785 numbers has at most 3,140 bytes, a header 7,000; quotes add a third.
-LONGEST_LINE_BYTES = 1 << 16
 
 # Each pixel's value in its usual spelling.
 _NUMBERS = {str(number): number for number in range(256)}
@@ -41,7 +39,7 @@ def read_blocks(
     Raises PipelineError naming file, line and column, when it comes to what is not as it must be.
     """
     is_empty = True
-    with _open(path) as stream:
+    with open_csv(path, str(path)) as stream:
         header, columns = read_header(stream, str(path), labelled=labelled)
         saw(header)
         lines = enumerate(read_lines(stream), start=2)
@@ -64,7 +62,7 @@ def count_rows(path: Path, *, labelled: bool, name: str) -> int:
     name: what messages call the file.
     Raises PipelineError if the header is not as it must be or nothing follows it.
     """
-    with _open(path) as stream:
+    with open_csv(path, name) as stream:
         read_header(stream, name, labelled=labelled)
         rows = sum(1 for _ in read_lines(stream))
     if not rows:
@@ -79,88 +77,44 @@ def read_header(stream: BinaryIO, name: str, *, labelled: bool) -> tuple[bytes, 
     name: what messages call the file.
     Raises PipelineError naming the file and the first column that is not as it must be.
     """
-    start = stream.read(LONGEST_LINE_BYTES)
-    if kind := kind_of(start):
-        raise PipelineError(f"{name} is {kind}{'' if kind == 'empty' else ', not CSV'}")
-    stream.seek(0)
-    line = stream.readline(LONGEST_LINE_BYTES)
-    columns = _fields(line.removeprefix(UTF8_MARK), f"{name}, line 1")
+    line = next(read_lines(stream))
+    columns = fields_of(line.removeprefix(UTF8_MARK), f"{name}, line 1")
     pixels = MNIST_PIXELS if MNIST_PIXELS[0] in columns else KAGGLE_PIXELS
     expected = [LABEL, *pixels] if labelled else pixels
     for place, (found, wanted) in enumerate(zip_longest(columns, expected), start=1):
         if found is None:
             raise PipelineError(f"{name}, line 1: the column {wanted!r} is missing")
         if wanted is None:
-            raise PipelineError(f"{name}, line 1: a column too many, {shortened(found)}")
+            raise PipelineError(f"{name}, line 1: a column too many, {shown(found)}")
         if found != wanted:
             raise PipelineError(
-                f"{name}, line 1: column {place} is {shortened(found)} instead of {wanted!r}"
+                f"{name}, line 1: column {place} is {shown(found)} instead of {wanted!r}"
             )
     return line, columns
 
 
-def read_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines with their ends; of one that is too long for a row, pieces."""
-    return iter(lambda: stream.readline(LONGEST_LINE_BYTES), b"")
-
-
-def shortened(text: str) -> str:
-    """Return the text as a message shows it: in quotes, escaped, and cut if long."""
-    return repr(text if len(text) <= 40 else f"{text[:40]}...")
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise PipelineError(f"{path} cannot be read: {error.strerror}") from None
-
-
 def _row(line: bytes, columns: list[str], where: str) -> bytes:
     """The numbers of a row. They are looked at closely only if one is not in its usual spelling."""
-    values = _fields(line, where)
+    values = fields_of(line, where)
     try:
         row = bytes(map(_NUMBERS.__getitem__, values))
     except KeyError:
         row = b""
     if len(row) == len(columns) and (columns[0] != LABEL or row[0] <= 9):
         return row
-    if values == [""]:
-        raise PipelineError(f"{where}: the line is blank")
-    if len(values) != len(columns):
-        is_cut = not line.endswith(b"\n") and len(values) < len(columns)
-        hint = "; the file ends in the middle of this row" if is_cut else ""
-        found = "1 value" if len(values) == 1 else f"{len(values)} values"
-        raise PipelineError(f"{where}: {found} instead of {len(columns)}{hint}")
+    is_cut = not line.endswith(b"\n") and len(values) < len(columns)
+    hint = "; the file ends in the middle of this row" if is_cut else ""
+    require_values(values, len(columns), where, hint)
     return bytes(_number(*pair, where) for pair in zip(values, columns, strict=True))
-
-
-def _fields(line: bytes, where: str) -> list[str]:
-    text = line.decode("utf-8", "backslashreplace").removesuffix("\n").removesuffix("\r")
-    if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
-        raise PipelineError(
-            f"{where}: longer than {LONGEST_LINE_BYTES:,} bytes, so no row of digits: "
-            f"{shortened(text)}"
-        )
-    if "\r" in text:
-        raise PipelineError(f"{where}: a carriage return without a line feed; use LF or CRLF")
-    if '"' not in text:
-        return text.split(",")
-    try:
-        return next(csv.reader([text], strict=True))
-    except csv.Error:
-        raise PipelineError(f"{where}: a quote that does not enclose a whole value") from None
 
 
 def _number(value: str, column: str, where: str) -> int:
     if not re.fullmatch(r"-?[0-9]+", value):
         what = "is not a whole number" if value else "is not a whole number but empty"
-        raise PipelineError(f"{where}, column {column}: {shortened(value)} {what}")
+        raise PipelineError(f"{where}, column {column}: {shown(value)} {what}")
     # Leading zeros do no harm. Python would refuse to convert some thousand digits.
     number = _NUMBERS.get(value.lstrip("0") or "0")
     largest = 9 if column == LABEL else 255
     if number is None or number > largest:
-        raise PipelineError(
-            f"{where}, column {column}: {shortened(value)} is outside 0 to {largest}"
-        )
+        raise PipelineError(f"{where}, column {column}: {shown(value)} is outside 0 to {largest}")
     return number

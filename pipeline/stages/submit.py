@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.kaggle.answers import Submission, SubmissionLimits
-from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
-from pipeline.kaggle.errors import UnclearSubmissionError
+from pipeline.kaggle.client import SUBMISSIONS_PAGE, Kaggle
+from pipeline.kaggle.errors import UnclearError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
 from pipeline.plan.plan import Plan
 from pipeline.runs import submission_records
@@ -17,7 +17,6 @@ from pipeline.runs.metrics import Accuracy
 from pipeline.system import files, records
 from pipeline.system.errors import PipelineError
 
-SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
 # How often to look for a submission in Kaggle's list before it is taken not to be there.
@@ -226,7 +225,7 @@ def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
     write_line(ledger, line)
     try:
         ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
-    except UnclearSubmissionError as error:
+    except UnclearError as error:
         ref = _look_after(error, line, kaggle, known, again=_command(plan))
     except PipelineError as error:
         write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))
