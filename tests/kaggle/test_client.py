@@ -1,4 +1,4 @@
-"""The real kaggle package against the stand-in: what works, and what is repeated until it does."""
+"""The real kaggle package against the stand-in: what works."""
 
 import os
 import subprocess
@@ -7,31 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kaggle.client import Kaggle, download_competition, download_dataset
-from pipeline.kaggle.errors import UnclearSubmissionError
-from pipeline.system.errors import PipelineError
-from tests.kaggle_api import (
-    KEY,
-    TOKEN,
-    USERNAME,
-    Answer,
-    Failure,
-    Reset,
-    Stall,
-    Status,
-    Truncated,
-    corrupt,
-    zip_bytes,
-)
+from pipeline.kaggle.client import Kaggle
+from tests.kaggle_api import KEY, SECRETS, TOKEN, USERNAME, Reset, zip_bytes
 from tests.kaggle_server import KaggleServer
 
 MNIST = "oddrationale/mnist-in-csv"
-
-
-@pytest.fixture
-def told() -> list[str]:
-    """What is told in mid-work."""
-    return []
 
 
 @pytest.fixture
@@ -41,11 +21,8 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-# ---- what works -------------------------------------------------------------------------------
-
-
 def test_the_competition_is_downloaded_whole(kaggle_server: KaggleServer, tmp_path: Path) -> None:
-    path = download_competition(tmp_path / "into", print)
+    path = Kaggle(print).download_competition(tmp_path / "into")
     assert path == tmp_path / "into" / "digit-recognizer.zip"
     assert path.read_bytes() == zip_bytes()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -57,7 +34,7 @@ def test_a_data_set_is_downloaded_in_silence(
     kaggle_server: KaggleServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kaggle_server.kaggle.datasets[MNIST] = zip_bytes("1,2,3\n")
-    path = download_dataset(MNIST, tmp_path / "into", print)
+    path = Kaggle(print).download_dataset(MNIST, tmp_path / "into")
     assert path == tmp_path / "into" / "mnist-in-csv.zip"
     assert path.read_bytes() == zip_bytes("1,2,3\n")
     assert capsys.readouterr() == ("", "")
@@ -127,7 +104,7 @@ def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
 ) -> None:
     # The package makes a folder in the home when it is imported, and VERBOSE lets it print headers.
     script = (
-        "import logging, sys; from pipeline.kaggle_client import Kaggle;"
+        "import logging, sys; from pipeline.kaggle.client import Kaggle;"
         "left = Kaggle(print).submission_limits().allowed_now;"
         "assert not logging.root.handlers; print(left, sys.stdin.closed)"
     )
@@ -149,92 +126,35 @@ def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
     assert (done.stdout, done.stderr) == ("10 False\n", "")
 
 
-# ---- what is repeated -------------------------------------------------------------------------
-
-PASSING: list[tuple[str, Failure]] = [
-    ("IntrospectToken", Status(503)),
-    ("DownloadDataFiles", Status(500, "Internal error")),
-    ("DownloadDataFiles", Status(429, "Slow down", nested=True)),
-    ("DownloadDataFiles", Status(429, "Slow down", retry_after="1")),
-    ("DownloadDataFiles", Reset()),
-    ("DownloadDataFiles", Stall()),
-    ("GET", Status(502)),
-    ("GET", Reset()),
-    ("GET", Stall()),
-    ("GET", Truncated(announced=True)),
-    ("GET", Truncated(announced=False)),
-    ("GET", Answer(corrupt(zip_bytes()), "application/zip")),
-    ("GET", Answer(b"<!doctype html><title>Log in</title>", "text/html")),
-]
-
-
-@pytest.mark.parametrize(("method", "failure"), PASSING, ids=repr)
-def test_a_download_is_repeated_from_the_start(
-    kaggle_server: KaggleServer, tmp_path: Path, told: list[str], method: str, failure: Failure
-) -> None:
-    kaggle_server.kaggle.fail(method, failure, times=1)
-    path = download_competition(tmp_path / "into", told.append)
-    assert path.read_bytes() == zip_bytes()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert kaggle_server.kaggle.count(method) == 2
-    assert len(told) == 1
-    assert "trying again in" in told[0]
-
-
 def test_what_lies_there_already_is_never_taken_for_the_download(
     kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
     stale = tmp_path / "into" / "digit-recognizer.zip"
     stale.parent.mkdir()
     stale.write_bytes(b"x" * 10**6)
-    (stale.parent / "digit-recognizer.zip.kaggle-partial").write_text('{"validator": "one"}')
-    assert download_competition(stale.parent, print).read_bytes() == zip_bytes()
+    told: list[str] = []
+    kaggle_server.kaggle.fail("GET", Reset(), times=1)
+    assert Kaggle(told.append).download_competition(stale.parent).read_bytes() == zip_bytes()
+    assert [file.name for file in stale.parent.iterdir()] == [stale.name]
+    assert ["trying again in" in line for line in told] == [True]
 
 
-UPLOADS: list[tuple[str, Failure]] = [
-    ("StartSubmissionUpload", Status(503, "Later")),
-    ("StartSubmissionUpload", Reset()),
-    ("PUT", Status(503)),
-    ("PUT", Stall()),
-    ("PUT", Reset()),
-]
-
-
-@pytest.mark.parametrize(("method", "failure"), UPLOADS, ids=repr)
-def test_an_upload_is_repeated_but_makes_one_submission(
-    kaggle_server: KaggleServer, csv: Path, method: str, failure: Failure
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_credentials_that_others_can_read_are_told_of(
+    kaggle_server: KaggleServer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: int,
+    warned: bool,
 ) -> None:
-    kaggle_server.kaggle.fail(method, failure, times=1)
-    assert Kaggle(print).submit(csv, "hello") == 1001
-    assert kaggle_server.kaggle.count(method) == 2
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
-
-
-UNCLEAR: list[Failure] = [
-    Reset(),
-    Reset(after_work=True),
-    Stall(after_work=True),
-    Status(500, "Internal error"),
-    Status(503),
-    Answer(b"<html>", "text/html"),
-    Answer(b'{"message": "Could not submit to competition"}'),
-]
-
-
-@pytest.mark.parametrize("failure", UNCLEAR, ids=repr)
-def test_what_makes_a_submission_is_never_repeated(
-    kaggle_server: KaggleServer, csv: Path, failure: Failure
-) -> None:
-    kaggle_server.kaggle.fail("CreateSubmission", failure, times=1)
-    with pytest.raises(UnclearSubmissionError):
-        Kaggle(print).submit(csv, "hello")
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
-
-
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 429])
-def test_a_refused_submission_is_clear(kaggle_server: KaggleServer, csv: Path, code: int) -> None:
-    kaggle_server.kaggle.fail("CreateSubmission", Status(code, "No"), times=1)
-    with pytest.raises(PipelineError) as caught:
-        Kaggle(print).submit(csv, "hello")
-    assert not isinstance(caught.value, UnclearSubmissionError)
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    file = home / ".kaggle" / "access_token"
+    file.parent.mkdir()
+    file.write_text(TOKEN)
+    file.chmod(mode)
+    told: list[str] = []
+    Kaggle(told.append)
+    assert [f"chmod 600 {file}" in line for line in told] == [True] * warned
+    assert not any(secret in line for line in told for secret in SECRETS)
+    assert file.stat().st_mode & 0o777 == mode

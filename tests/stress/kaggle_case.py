@@ -33,7 +33,8 @@ from tests.kaggle_server import KaggleServer
 from tests.practice_case import REPOSITORY, environment
 
 RUN = "kaggle-mlp"
-COMMANDS: dict[str, list[str]] = {
+Command = Literal["download", "submit", "push"]
+COMMANDS: dict[Command, list[str]] = {
     "download": ["download", "--source", "kaggle", "--force"],
     "submit": ["submit", "--run", RUN, "--timeout", "1.5"],
     "push": ["push", "--source", "practice", "--recipe", "smoke"],
@@ -79,7 +80,7 @@ class Case:
     """
 
     fault: str
-    command: Literal["download", "submit", "push"]
+    command: Command
     at: str
     failure: Failure | None
     says: str
@@ -214,7 +215,7 @@ def run_case(case: Case, prepared: Path, run: Run) -> Outcome:
 
 
 def _run(
-    command: str, folder: Path, server: KaggleServer, variables: Mapping[str, str], run: Run
+    command: Command, folder: Path, server: KaggleServer, variables: Mapping[str, str], run: Run
 ) -> Done:
     """Run a command with the stand-in for a proxy, a token, and nothing of this environment."""
     proxy = f"http://someone:{PROXY_PASSWORD}@127.0.0.1:{server.server_port}"

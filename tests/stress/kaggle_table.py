@@ -18,7 +18,7 @@ from tests.kaggle_api import (
     corrupt,
     zip_bytes,
 )
-from tests.stress.kaggle_case import Case
+from tests.stress.kaggle_case import Case, Command
 from tests.stress.zips import HOSTILE
 
 EVIL = "http://evil.test/elsewhere"
@@ -95,7 +95,7 @@ def all_cases() -> list[Case]:
     return [case for part in (*parts, _submissions, _scores, _pushes) for case in part()]
 
 
-def _rows(command: str, at: str, rows: Rows, **expected: Any) -> list[Case]:
+def _rows(command: Command, at: str, rows: Rows, **expected: Any) -> list[Case]:
     """A case for each row; a row's name tells if the trouble passes: after once, or twice."""
     cases = []
     for fault, (failure, says, asked) in rows.items():
@@ -465,17 +465,23 @@ def _submissions() -> list[Case]:
         ),
         **{f"{code} to another host": (redirect(code), "Error: ", 1) for code in (302, 307)},
     }
+    made = "but the submission is made"
     lost: Rows = {
-        f"{what}, but the submission is made": (failure, SUBMITTED, 1)
-        for what, failure in {
-            "a reset": Reset(after_work=True),
-            "a stall": Stall(after_work=True),
-            "500": Raw(http("500 Oops"), after_work=True),
-            "504": Raw(http("504 Gateway"), after_work=True),
-            "cut-off JSON": Raw(http("200 OK", b'{"ref": 10'), after_work=True),
-            "no number": Raw(http("200 OK", b"{}"), after_work=True),
-            "307 elsewhere": Raw(http("307 Moved", Location=EVIL), after_work=True),
-        }.items()
+        f"a reset, {made}": (Reset(after_work=True), SUBMITTED, 1),
+        f"a stall, {made}": (Stall(after_work=True), SUBMITTED, 1),
+        **{
+            f"{status[:3]}, {made}": (Raw(http(status), after_work=True), SUBMITTED, 1)
+            for status in ("500 Oops", "504 Gateway")
+        },
+        **{
+            f"{body.decode()}, {made}": (Raw(http("200 OK", body), after_work=True), SUBMITTED, 1)
+            for body in (b'{"ref": 10', b"{}")
+        },
+        f"307 elsewhere, {made}": (
+            Raw(http("307 Moved", Location=EVIL), after_work=True),
+            SUBMITTED,
+            1,
+        ),
     }
     return [
         *_rows("submit", CREATE, refused, ledger=("ERROR",)),

@@ -1,35 +1,26 @@
 """MNIST as CSV through the API, and its test labels out of sight."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from pipeline.digits.csv_reader import MNIST_PIXELS
-from pipeline.digits.sources import Tell, mnist_csv
-from pipeline.kaggle import client
+from pipeline.digits.sources import mnist_csv
 from pipeline.system.errors import PipelineError
 from tests import csv_files
+from tests.kaggle_server import KaggleServer
+from tests.stress import zips
 
 NAMES = {"train.csv": "mnist_train.csv", "test.csv": "mnist_test.csv"}
 
 
 def test_the_data_set_is_downloaded_and_laid_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
-    asked = []
-
-    def download(slug: str, into: Path, tell: Tell) -> Path:
-        asked.append(slug)
-        with zipfile.ZipFile(into / "mnist-in-csv.zip", "w") as target:
-            for name in ("mnist_train.csv", "mnist_test.csv"):
-                lines = csv_files.lines(12, labelled=True, pixels=MNIST_PIXELS)
-                target.writestr(name, "\n".join(lines))
-        return into / "mnist-in-csv.zip"
-
-    monkeypatch.setattr(client, "download_dataset", download)
+    text = "\n".join(csv_files.lines(12, labelled=True, pixels=MNIST_PIXELS)).encode()
+    packed = zips.packed({"mnist_train.csv": text, "mnist_test.csv": text})
+    kaggle_server.kaggle.datasets["oddrationale/mnist-in-csv"] = packed
     fetched = mnist_csv.fetch(tmp_path, tell=print)
-    assert asked == ["oddrationale/mnist-in-csv"]
     assert fetched.kind == "mnist-csv"
     assert fetched.origin == "https://www.kaggle.com/datasets/oddrationale/mnist-in-csv"
     assert fetched.name("test.csv") == "oddrationale/mnist-in-csv: mnist_test.csv"

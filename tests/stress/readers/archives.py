@@ -9,10 +9,7 @@ from pathlib import Path
 from random import Random
 
 from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, local
-from pipeline.kaggle.errors import DamagedDownloadError
-from pipeline.kaggle.guard import only_sound_zip
 from pipeline.system import archive
-from pipeline.system.errors import PipelineError
 from tests.stress.mutations import NUMBERS, change_bytes, change_member, pack
 
 WANTED = (TRAIN, TEST)
@@ -104,10 +101,7 @@ class KaggleZip(CompetitionZip):
 
     def read(self, data: bytes) -> dict[str, bytes]:
         self.path.write_bytes(data)
-        try:
-            only_sound_zip(self.path.parent)
-        except DamagedDownloadError as error:
-            raise PipelineError(str(error)) from None
+        archive.check_whole(self.path)
         return {}
 
     def check(self, data: bytes, found: dict[str, bytes]) -> None:
