@@ -106,8 +106,8 @@ class Kaggle:
         """
         doing = "sending the submission"
         token = self._call(doing, lambda: self._api.upload(csv))
-        answer = self.once(
-            doing, lambda api: api.create_submission(token, message), unless=lambda _: True
+        answer = self._call(
+            doing, lambda: self._api.create_submission(token, message), unless=lambda _: True
         )
         if not isinstance(answer.ref, int) or not answer.ref:
             said = self.quote(str(answer.message or ""))
@@ -117,26 +117,13 @@ class Kaggle:
             )
         return answer.ref
 
-    def once(
-        self,
-        doing: str,
-        request: Callable[[Any], T],
-        about: errors.Subject = errors.THE_COMPETITION,
-        *,
-        unless: Callable[[BaseException], bool] = errors.may_have_arrived,
-    ) -> T:
-        """Make a request that must not be made twice, and return its answer.
+    def once(self, doing: str, request: Callable[[Any], T], about: errors.Subject) -> T:
+        """Make a request that must not be done twice, and return its answer.
 
-        request: takes the package's API.  unless: after which failures it is not repeated.
+        It is repeated only where Kaggle did certainly not do it.  request: takes the package's API.
         Raises UnclearError if it may have been done, although it failed.
         """
-        try:
-            return self._repeat(doing, lambda: request(self._api), unless)
-        except (Exception, SystemExit) as error:
-            explained = errors.explain(error, replace(self._request, doing=doing, about=about))
-            if errors.may_have_arrived(error):
-                raise errors.UnclearError(explained.message, remedy=explained.remedy) from None
-            raise explained from None
+        return self._call(doing, lambda: request(self._api), about, errors.may_have_arrived)
 
     def submission(self, ref: int) -> Submission:
         """Return how a submission stands."""
@@ -229,21 +216,21 @@ class Kaggle:
         doing: str,
         function: Callable[[], T],
         about: errors.Subject = errors.THE_COMPETITION,
+        unless: Callable[[BaseException], bool] | None = None,
     ) -> T:
-        """Call what may be repeated, and raise its failure as PipelineError."""
-        try:
-            return self._repeat(doing, function)
-        except (Exception, SystemExit) as error:
-            raise errors.explain(error, replace(self._request, doing=doing, about=about)) from None
+        """Call it until it succeeds, and raise its failure as PipelineError.
 
-    def _repeat(
-        self,
-        doing: str,
-        function: Callable[[], T],
-        unless: Callable[[BaseException], bool] = lambda _: False,
-    ) -> T:
+        unless: given if nothing may be done twice: after which failures it is not repeated.
+        """
+
         def attempt() -> T:
             with silence():
                 return function()
 
-        return repeat(attempt, LIMITS, tell=self._tell, doing=doing, unless=unless)
+        try:
+            return repeat(attempt, LIMITS, tell=self._tell, doing=doing, unless=unless)
+        except (Exception, SystemExit) as error:
+            explained = errors.explain(error, replace(self._request, doing=doing, about=about))
+            if unless and errors.may_have_arrived(error):
+                raise errors.UnclearError(explained.message, remedy=explained.remedy) from None
+            raise explained from None

@@ -56,7 +56,7 @@ def repeat(
     *,
     tell: Callable[[str], None],
     doing: str,
-    unless: Callable[[BaseException], bool] = lambda _: False,
+    unless: Callable[[BaseException], bool] | None = None,
 ) -> T:
     """Call ``function`` until it succeeds, fails for good, or the attempts are used up.
 
@@ -74,8 +74,9 @@ def repeat(
         return doubling(state) if asked is None else asked
 
     def may_repeat(error: BaseException) -> bool:
-        asked = retry_after_seconds(error) or 0
-        return is_transient(error) and asked <= limits.longest_pause_seconds and not unless(error)
+        if not is_transient(error) or (unless and unless(error)):
+            return False
+        return (retry_after_seconds(error) or 0) <= limits.longest_pause_seconds
 
     def announce(state: tenacity.RetryCallState) -> None:
         tell(f"No luck {doing} yet; trying again in {state.upcoming_sleep:.0f} s.")

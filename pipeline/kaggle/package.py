@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -71,48 +72,50 @@ def load_api(limits: Limits) -> Any:
             bound(http_client._session, limits)
             return client
 
-        def download_competition(self, into: Path) -> None:
-            request = types.ApiDownloadDataFilesRequest()
-            request.competition_name = COMPETITION
+        def ask(self, request: Any, method: str, **values: object) -> Any:
+            for name, value in values.items():
+                setattr(request, name, value)
             with self.build_kaggle_client() as client:
-                competitions = client.competitions.competition_api_client
-                save(competitions.download_data_files(request), into, limits)
+                return attrgetter(method)(client)(request)
+
+        def download_competition(self, into: Path) -> None:
+            method = "competitions.competition_api_client.download_data_files"
+            request = types.ApiDownloadDataFilesRequest()
+            save(self.ask(request, method, competition_name=COMPETITION), into, limits)
 
         def download_dataset(self, slug: str, into: Path) -> None:
+            method = "datasets.dataset_api_client.download_dataset"
+            owner, _, name = slug.partition("/")
             request = ApiDownloadDatasetRequest()
-            request.owner_slug, _, request.dataset_slug = slug.partition("/")
-            with self.build_kaggle_client() as client:
-                datasets = client.datasets.dataset_api_client
-                save(datasets.download_dataset(request), into, limits)
+            save(self.ask(request, method, owner_slug=owner, dataset_slug=name), into, limits)
 
         def upload(self, path: Path) -> str:
             """Send a file, which nobody sees yet, and return what it is called at Kaggle."""
-            request, state = types.ApiStartSubmissionUploadRequest(), path.stat()
-            request.competition_name = COMPETITION
-            request.file_name = path.name
-            request.content_length = state.st_size
-            request.last_modified_epoch_seconds = int(state.st_mtime)
-            with self.build_kaggle_client() as client:
-                competitions = client.competitions.competition_api_client
-                place = competitions.start_submission_upload(request)
+            place = self.ask(
+                types.ApiStartSubmissionUploadRequest(),
+                "competitions.competition_api_client.start_submission_upload",
+                competition_name=COMPETITION,
+                file_name=path.name,
+                content_length=path.stat().st_size,
+                last_modified_epoch_seconds=int(path.stat().st_mtime),
+            )
             with requests.Session() as session, path.open("rb") as stream:
                 bound(session, limits)
                 session.put(place.create_url, data=stream)
             return str(place.token)
 
         def create_submission(self, token: str, message: str) -> Any:
-            request = types.ApiCreateSubmissionRequest()
-            request.competition_name = COMPETITION
-            request.blob_file_tokens = token
-            request.submission_description = message
-            with self.build_kaggle_client() as client:
-                return client.competitions.competition_api_client.create_submission(request)
+            return self.ask(
+                types.ApiCreateSubmissionRequest(),
+                "competitions.competition_api_client.create_submission",
+                competition_name=COMPETITION,
+                blob_file_tokens=token,
+                submission_description=message,
+            )
 
         def get_submission(self, ref: int) -> Any:
-            request = types.ApiGetSubmissionRequest()
-            request.ref = ref
-            with self.build_kaggle_client() as client:
-                return client.competitions.competition_api_client.get_submission(request)
+            method = "competitions.competition_api_client.get_submission"
+            return self.ask(types.ApiGetSubmissionRequest(), method, ref=ref)
 
     return BoundedApi()
 
