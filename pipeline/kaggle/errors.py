@@ -75,10 +75,9 @@ def is_transient(error: BaseException) -> bool:
         # A signed address of the storage runs out after some minutes; a new attempt gets a new one.
         ran_out = code == 403 and _method(error) in ("GET", "PUT")
         return ran_out or code in (408, 429, 500, 502, 503, 504)
-    passing = (DamagedDownloadError, failures.ConnectionError, failures.Timeout)
-    return isinstance(error, (*passing, failures.ChunkedEncodingError)) and not isinstance(
-        error, failures.SSLError
-    )
+    broken = (failures.ConnectionError, failures.Timeout, failures.ChunkedEncodingError)
+    passing = isinstance(error, (DamagedDownloadError, *broken))
+    return passing and not isinstance(error, failures.SSLError)
 
 
 def may_have_arrived(error: BaseException) -> bool:
@@ -95,7 +94,7 @@ def retry_after_seconds(error: BaseException) -> float | None:
     """Return how long the server asks to wait, from seconds or an HTTP date, or None."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
