@@ -170,10 +170,10 @@ def within(seconds: float, function: Callable[[], T], request: requests.Prepared
 
 
 def _read(response: requests.Response) -> bytes:
-    content = b""
+    content = bytearray()
     for chunk in response.iter_content(1 << 16):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             response.close()
             raise requests.RequestException("The answer is too long", request=response.request)
-    return content
+    return bytes(content)
