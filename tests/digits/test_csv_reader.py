@@ -168,7 +168,7 @@ def fault(path: Path, data: bytes, *, labelled: bool = True) -> str:
         ),
         (
             b"label," * 20_000,
-            "FILE, line 1: longer than 65,536 bytes, so no row of digits: 'label,",
+            "FILE, line 1: longer than 65,536 bytes, so no row: 'label,",
         ),
         (
             line(TRAIN).replace(b"\n", b"\r1,2\r"),
@@ -268,7 +268,7 @@ def test_a_number_that_is_none(tmp_path: Path, text: str, fault_of_it: str) -> N
         (ROW + b"\r\r\n", "line 2: a carriage return without a line feed; use LF or CRLF"),
         (
             ROW + b"\n" + b"7" * 70_000 + b"\n",
-            f"line 3: longer than 65,536 bytes, so no row of digits: '{'7' * 40}...'",
+            f"line 3: longer than 65,536 bytes, so no row: '{'7' * 40}...'",
         ),
     ],
 )

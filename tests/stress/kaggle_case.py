@@ -44,8 +44,8 @@ HIDDEN = (*SECRETS, PROXY_PASSWORD)
 # The command line as it is, only with less patience: else every stall would take minutes.
 IMPATIENT = Limits(
     connect_seconds=2,
-    read_seconds=1,
-    answer_seconds=3,
+    read_seconds=2,
+    answer_seconds=4,
     download_seconds=6,
     attempts=3,
     first_pause_seconds=0.01,
@@ -174,7 +174,7 @@ def as_process(arguments: list[str], folder: Path, variables: dict[str, str]) ->
 
 def in_this_process(arguments: list[str], folder: Path, variables: dict[str, str]) -> Done:
     """Run it without a start of Python and its packages, and with even less patience."""
-    impatient = replace(IMPATIENT, read_seconds=0.5, answer_seconds=1, download_seconds=1)
+    impatient = replace(IMPATIENT, read_seconds=1, answer_seconds=2, download_seconds=2)
     with (
         patch.dict(os.environ, variables, clear=True),
         patch("pipeline.kaggle.client.LIMITS", impatient),

@@ -1,15 +1,12 @@
-"""Kaggle's failures: what is answered in a request's place, and all that is to come of it."""
+"""The table of Kaggle's failures: each, what is answered, and all that is to come of it."""
 
 import email.utils
 import functools
-import json
 import time
-from typing import Any
 
 from tests.kaggle_api import (
     TOKEN,
     Answer,
-    Failure,
     Raw,
     Reset,
     Stall,
@@ -18,106 +15,60 @@ from tests.kaggle_api import (
     corrupt,
     zip_bytes,
 )
-from tests.stress.kaggle_case import Case, Command
+from tests.stress.kaggle_case import Case
+from tests.stress.kaggle_faults import (
+    BODY,
+    BROKEN,
+    BY_STATUS,
+    CONTROL,
+    CREDENTIALS,
+    DATA,
+    DOWNLOADED,
+    ELSEWHERE,
+    FAULTY,
+    FILE,
+    HTML,
+    LOGIN,
+    NOT_UNPACKED,
+    PASSING,
+    PROXY,
+    REFUSED,
+    RULES,
+    SIGNED,
+    SLOW_HEAD,
+    SLOWER,
+    STORAGE,
+    TOO_LONG,
+    UNREADABLE,
+    XML,
+    ZIP,
+    Rows,
+    http,
+    of_json,
+    redirect,
+    rows_of,
+    stored,
+)
+from tests.stress.kaggle_sending import sending
 from tests.stress.zips import HOSTILE
-
-EVIL = "http://evil.test/elsewhere"
-SIGNED = "Signature=planted-signature-0123456789"
-XML = b"<?xml version='1.0'?><Error><Code>ExpiredToken</Code></Error>"
-HTML = b"<!doctype html><title>Log in to the network</title>" * 20
-CONTROL = f"\x1b[31mred\x1b]0;title\x07 \u202egnp.exe\r\nError: fake [bold]line[/bold] {'y' * 290}"
-
-# ---- what people are told -----------------------------------------------------------------------
-
-REFUSED = "Error: Kaggle refuses the request"
-FAULTY = "Error: Kaggle itself has a fault"
-STORAGE = r"Error: The storage of Kaggle \(storage\.kaggle\.test\) does not take the request"
-UNREADABLE = "Error: Kaggle's answer can't be understood"
-CREDENTIALS = r"Error: Kaggle does not accept the credentials in \$KAGGLE_API_TOKEN"
-TOO_LONG = "Error: The connection to Kaggle.* failed .*: it took too long"
-BROKEN = "Error: The connection to Kaggle.* failed .*: it broke off"
-PROXY = "Error: The connection to Kaggle .*the proxy can't be reached"
-RULES = r"Error: Kaggle does not let this account use the competition.*\n.*digit-recognizer/rules"
-NO_SUCH = "Error: Kaggle has no such thing as"
-SLOWER = "Error: Too many requests: Kaggle asks to slow down"
-ELSEWHERE = r"Error: Kaggle's answer leads to another place \(evil\.test\)"
-ARRIVED = "Error: Submission 1001 has arrived, but its score is not known"
-NO_SCORE = "Error: Submission 1001 has arrived, but has no score after 2 s"
-NOT_LISTED = "Error: .*The submission is not in Kaggle's list"
-UNKNOWN = "Whether it was done all the same is not known"
-NOT_UNPACKED = "Error: The download cannot be unpacked"
-DOWNLOADED, SUBMITTED, PUSHED = "download: 42,000", "submit: ", "push: "
-
-BY_STATUS = dict.fromkeys((400, 402, 405, 407, 409, 410, 413, 418, 422, 451), REFUSED)
-BY_STATUS |= {401: CREDENTIALS, 403: RULES, 404: NO_SUCH}
-PASSING = {408: FAULTY, 429: SLOWER, 500: FAULTY, 502: FAULTY, 503: FAULTY, 504: FAULTY}
-
-# ---- what is answered ---------------------------------------------------------------------------
-
-
-def http(status: str, body: bytes = b"", **headers: str) -> bytes:
-    """An answer as it travels; a header's value of "" leaves it out."""
-    lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
-    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
-
-
-def of_json(**value: Any) -> Raw:
-    return Raw(http("200 OK", json.dumps(value).encode()))
-
-
-def redirect(code: int, to: str = EVIL) -> Raw:
-    return Raw(http(f"{code} Moved", b"", Location=to))
-
-
-def stored(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
-    return http(status, body, **({"Content_Type": "application/zip"} | headers))
-
-
-BODY = http("200 OK", b'{"active": true, "username": "ada"}')
-ZIP = stored(b"PK\x03\x04" + bytes(4_000))
-SLOW_HEAD = Raw(b"HTTP/1.1 200 OK\r\nX-A: ", drip=b"x", pause_seconds=0.2)
-
-LOGIN, DATA, FILE = "IntrospectToken", "DownloadDataFiles", "GET"
-LIMITS, LIST = "GetSubmissionLimits", "ListSubmissions"
-START, UPLOAD, CREATE, SCORE = "StartSubmissionUpload", "PUT", "CreateSubmission", "GetSubmission"
-PUSH = "SaveKernel"
-
-# What goes wrong, the answer, what is said, and how often the request is made in all (-1: any).
-Rows = dict[str, tuple[Failure, str, int]]
 
 
 @functools.cache  # the hostile zips in it take a while to make
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
-    parts = (_logins, _downloads, _redirects, _pauses, _nobody, _files, _questions, _uploads)
-    return [case for part in (*parts, _submissions, _scores, _pushes) for case in part()]
-
-
-def _rows(command: Command, at: str, rows: Rows, **expected: Any) -> list[Case]:
-    """A case for each row; a row's name tells if the trouble passes: after once, or twice."""
-    cases = []
-    for fault, (failure, says, asked) in rows.items():
-        times = 1 if ", once" in fault else 2 if ", twice" in fault else 1_000
-        passes = {"exit_code": 0} if says in (DOWNLOADED, SUBMITTED, PUSHED) else {}
-        fields = {"times": times, **passes, **expected}
-        requests = {**fields.pop("requests", {}), **({at: asked} if asked >= 0 else {})}
-        cases.append(
-            Case(f"{at}: {fault}", command, at, failure, says, requests=requests, **fields)
-        )
-    return cases
+    parts = (_logins, _downloads, _redirects, _pauses, _nobody, _files)
+    return [case for part in (*parts, sending) for case in part()]
 
 
 def _logins() -> list[Case]:
     rows: Rows = {str(code): (Status(code, "No"), CREDENTIALS, 1) for code in (400, 401, 403, 404)}
     rows |= {
-        "a page of HTML": (Answer(HTML, "text/html"), CREDENTIALS, 1),
+        "a page of HTML": (Answer(HTML, "text/html"), UNREADABLE, 1),
         "HTML that claims to be JSON": (Answer(HTML), UNREADABLE, 1),
         "nothing": (Answer(b""), UNREADABLE, 1),
         "half of the JSON": (Answer(b'{"active": true, "user'), UNREADABLE, 1),
         "null": (Answer(b"null"), UNREADABLE, 1),
-        "a list": (Answer(b"[1, 2]"), UNREADABLE, 1),
+        "a list": (Answer(b"[1, 2]"), CREDENTIALS, 1),
         "a token that is not active": (of_json(active=False), CREDENTIALS, 1),
         "204, no content": (Raw(http("204 No Content", Content_Length="")), UNREADABLE, 1),
         "bytes that are no text": (Answer(b"\xff\xfe\x00\x80" * 9), UNREADABLE, 1),
@@ -156,8 +107,8 @@ def _logins() -> list[Case]:
         for code in (429, 500, 503)
     }
     return [
-        *_rows("download", LOGIN, rows, requests={DATA: 0}),
-        *_rows("download", LOGIN, passing, requests={FILE: 1}),
+        *rows_of("download", LOGIN, rows, requests={DATA: 0}),
+        *rows_of("download", LOGIN, passing, requests={FILE: 1}),
     ]
 
 
@@ -187,8 +138,8 @@ def _downloads() -> list[Case]:
     }
     passing: Rows = {"a reset, once": (Reset(), DOWNLOADED, 2)}
     return [
-        *_rows("download", DATA, rows, requests={LOGIN: 1}),
-        *_rows("download", DATA, passing, requests={LOGIN: 1}),
+        *rows_of("download", DATA, rows, requests={LOGIN: 1}),
+        *rows_of("download", DATA, passing, requests={LOGIN: 1}),
     ]
 
 
@@ -222,8 +173,8 @@ def _redirects() -> list[Case]:
         )
     }
     return [
-        *_rows("download", DATA, rows, requests={FILE: 0}),
-        *_rows("download", DATA, passing, requests={FILE: 1}),
+        *rows_of("download", DATA, rows, requests={FILE: 0}),
+        *rows_of("download", DATA, passing, requests={FILE: 1}),
     ]
 
 
@@ -253,7 +204,7 @@ def _pauses() -> list[Case]:
         for value, (asked, says) in waits.items()
     }
     day: Rows = {"503 with Retry-After of a day": (Status(503, retry_after="86400"), STORAGE, 1)}
-    return [*_rows("download", DATA, rows), *_rows("download", FILE, day)]
+    return [*rows_of("download", DATA, rows), *rows_of("download", FILE, day)]
 
 
 def _nobody() -> list[Case]:
@@ -341,270 +292,4 @@ def _files() -> list[Case]:
         )
         for what, make in HOSTILE.items()
     }
-    return [*_rows("download", FILE, rows | passing), *_rows("download", FILE, zips)]
-
-
-def _questions() -> list[Case]:
-    """What is asked before anything is sent."""
-    nothing_sent = {START: 0, CREATE: 0}
-    no_more = f"{UNREADABLE}|Error: Kaggle takes no more"
-    lists: Rows = {
-        "403": (Status(403, "No"), RULES, 1),
-        "null": (of_json(submissions=None), UNREADABLE, 1),
-        "submissions that are numbers": (of_json(submissions=[1, 2]), UNREADABLE, 1),
-        "a submission without anything": (
-            of_json(submissions=[{"description": None, "ref": None}]),
-            UNREADABLE,
-            1,
-        ),
-    }
-    limits: Rows = {
-        "404": (Status(404, "No"), NO_SUCH, 1),
-        "texts": (of_json(numToday="many", numAllowedNow="none"), no_more, 1),
-        "null": (of_json(numToday=None, numTotal=None, numAllowedNow=None), no_more, 1),
-        **{str(code): (Status(code, "No"), BY_STATUS[code], 1) for code in (401, 403)},
-        "a stall": (Stall(), TOO_LONG, 3),
-    }
-    used_up = {"allowed": 0, "submissions": [{"ref": 5, "description": "", "polls": 9}]}
-    return [
-        *_rows("submit", LIST, lists, requests=nothing_sent),
-        *_rows("submit", LIMITS, limits, requests=nothing_sent),
-        Case(
-            "no submissions left today",
-            "submit",
-            LIMITS,
-            None,
-            "Error: Kaggle takes no more submissions today",
-            requests=nothing_sent,
-            kaggle=used_up,
-            sent=2,
-        ),
-    ]
-
-
-def _uploads() -> list[Case]:
-    sent_once = {"ledger": ("COMPLETE",), "requests": {CREATE: 1}}
-    never_sent = {"ledger": ("ERROR",), "requests": {CREATE: 0}}
-    after_reset = Reset(after_work=True)
-    return [
-        *_rows("submit", LIST, {"502, once": (Status(502), SUBMITTED, 2)}, **sent_once),
-        *_rows("submit", LIMITS, {"504, once": (Status(504), SUBMITTED, 2)}, **sent_once),
-        *_rows(
-            "submit",
-            START,
-            {
-                "503, once": (Status(503, "Later"), SUBMITTED, 2),
-                "a reset, once": (Reset(), SUBMITTED, 2),
-            },
-            **sent_once,
-        ),
-        *_rows(
-            "submit",
-            START,
-            {
-                "400": (Status(400, "No"), REFUSED, 1),
-                "403": (Status(403, "No"), RULES, 1),
-                "an address of a file": (
-                    of_json(token="t", createUrl="file:///etc/passwd"),
-                    UNREADABLE,
-                    1,
-                ),
-                "no address": (of_json(), UNREADABLE, 1),
-            },
-            **never_sent,
-        ),
-        *_rows(
-            "submit",
-            UPLOAD,
-            {
-                "a signed address that expired (403, XML), once": (
-                    Raw(http("403 Forbidden", XML)),
-                    SUBMITTED,
-                    2,
-                ),
-                "503, once": (Status(503), SUBMITTED, 2),
-                "a reset, once": (Reset(), SUBMITTED, 2),
-                "a reset after the bytes have arrived, once": (after_reset, SUBMITTED, 2),
-                "a stall, once": (Stall(), SUBMITTED, 2),
-                "a header a byte at a time, once": (SLOW_HEAD, SUBMITTED, 2),
-            },
-            **sent_once,
-        ),
-        *_rows(
-            "submit",
-            UPLOAD,
-            {
-                "400": (Status(400), STORAGE, 1),
-                "413": (Raw(http("413 Large", XML)), STORAGE, 1),
-                "500": (Raw(http("500 Oops", XML)), STORAGE, 3),
-                "a reset": (Reset(), BROKEN, 3),
-                "a stall": (Stall(), TOO_LONG, 3),
-            },
-            **never_sent,
-        ),
-    ]
-
-
-def _submissions() -> list[Case]:
-    refused: Rows = {
-        str(code): (Status(code, "No"), (BY_STATUS | PASSING)[code], 1)
-        for code in (400, 401, 403, 404, 409, 413, 422, 429)
-    }
-    unclear: Rows = {
-        "408": (Status(408, "Slow"), NOT_LISTED, 1),
-        "500": (Status(500, "Oops"), NOT_LISTED, 1),
-        "503 with HTML": (Status(503), NOT_LISTED, 1),
-        "a reset, nothing done": (Reset(), NOT_LISTED, 1),
-        "HTML": (Answer(HTML, "text/html"), NOT_LISTED, 1),
-        "a number that is a text": (of_json(message="ok", ref="abc"), NOT_LISTED, 1),
-        "a number that is null": (of_json(message=None, ref=None), NOT_LISTED, 1),
-        "no number, as after a failed upload": (
-            of_json(message="Could not submit to competition"),
-            f'{NOT_LISTED[:9]}gave .*"Could not submit',
-            1,
-        ),
-        **{f"{code} to another host": (redirect(code), "Error: ", 1) for code in (302, 307)},
-    }
-    made = "but the submission is made"
-    lost: Rows = {
-        f"a reset, {made}": (Reset(after_work=True), SUBMITTED, 1),
-        f"a stall, {made}": (Stall(after_work=True), SUBMITTED, 1),
-        **{
-            f"{status[:3]}, {made}": (Raw(http(status), after_work=True), SUBMITTED, 1)
-            for status in ("500 Oops", "504 Gateway")
-        },
-        **{
-            f"{body.decode()}, {made}": (Raw(http("200 OK", body), after_work=True), SUBMITTED, 1)
-            for body in (b'{"ref": 10', b"{}")
-        },
-        f"307 elsewhere, {made}": (
-            Raw(http("307 Moved", Location=EVIL), after_work=True),
-            SUBMITTED,
-            1,
-        ),
-    }
-    return [
-        *_rows("submit", CREATE, refused, ledger=("ERROR",)),
-        *_rows("submit", CREATE, unclear, ledger=("SENDING",)),
-        *_rows("submit", CREATE, lost, ledger=("COMPLETE",)),
-    ]
-
-
-def _scores() -> list[Case]:
-    def scored(**value: Any) -> Raw:
-        return of_json(**{"ref": 1001, "status": "COMPLETE", "publicScore": "0.1"} | value)
-
-    says: dict[str, dict[str, object]] = {
-        "a score that never comes": {"polls": 10**9},
-        "a score that is no number": {"public_score": "n/a"},
-        "a score of NaN": {"public_score": "NaN"},
-        "a score of infinity": {"public_score": "inf"},
-        "a score of 1e9": {"public_score": "1e9"},
-        "a score below zero": {"public_score": "-0.5"},
-    }
-    cases = [
-        Case(
-            what,
-            "submit",
-            SCORE,
-            None,
-            NO_SCORE,
-            ledger=("PENDING",) if "polls" in kaggle else ("COMPLETE",),
-            requests={CREATE: 1},
-            kaggle=kaggle,
-        )
-        for what, kaggle in says.items()
-    ]
-    cases += [
-        Case(
-            f"no score, and {what}",
-            "submit",
-            SCORE,
-            None,
-            f"Error: Kaggle could not score submission 1001: {told}",
-            ledger=("ERROR",),
-            kaggle={"error": error},
-        )
-        for what, error, told in (
-            ("a reason", "Submission must have 28000 rows", 'it says "Submission must have 28'),
-            ("a reason of blanks", " ", "it gives no reason"),
-            (
-                "a reason with control characters",
-                f"Bad \x1b[31mrow\x1b[0m {TOKEN} " + "x" * 5_000,
-                'it says "Bad',
-            ),
-        )
-    ]
-    rows: Rows = {
-        "404": (Status(404, "Gone"), ARRIVED, 1),
-        "500": (Status(500, "Oops"), ARRIVED, 3),
-        "429": (Status(429, "Slow"), ARRIVED, 3),
-        "a stall": (Stall(), ARRIVED, 3),
-        "an empty object": (of_json(), ARRIVED, 1),
-        "another submission": (scored(ref=7), ARRIVED, 1),
-        "a number that is a text": (scored(ref="1001"), ARRIVED, 1),
-        "a status nobody knows": (scored(status="EATEN"), ARRIVED, 1),
-        "a list for a score": (scored(publicScore=[1]), ARRIVED, 1),
-    }
-    # What Kaggle told clearly is kept, though something else of it cannot be used.
-    no_score: Rows = {"null for a score": (scored(publicScore=None), NO_SCORE, -1)}
-    no_reason: Rows = {
-        "null for a reason": (
-            scored(status="ERROR", errorDescription=None),
-            "Error: Kaggle could not score",
-            1,
-        )
-    }
-    passing: Rows = {"503, twice": (Status(503), SUBMITTED, 3)}
-    return [
-        *cases,
-        *_rows("submit", SCORE, rows, ledger=("PENDING",), requests={CREATE: 1}),
-        *_rows("submit", SCORE, no_score, ledger=("COMPLETE",), requests={CREATE: 1}),
-        *_rows("submit", SCORE, no_reason, ledger=("ERROR",), requests={CREATE: 1}),
-        *_rows("submit", SCORE, passing, ledger=("COMPLETE",)),
-    ]
-
-
-def _pushes() -> list[Case]:
-    gateway = Raw(http("504 Gateway"), after_work=True)
-    rows: Rows = {
-        "400": (Status(400, "No"), REFUSED, 1),
-        "401": (Status(401, "No"), CREDENTIALS, 1),
-        "403": (Status(403, "No"), "Error: Kaggle does not let this account save", 1),
-        "404": (Status(404, "No"), f"{NO_SUCH} the notebook", 1),
-        "409": (Status(409, f"Slug {TOKEN} in use"), f'{REFUSED}.*"Slug \\*\\*\\* in use"', 1),
-        "413": (Status(413, "No"), REFUSED, 1),
-        "429": (Status(429, "No"), SLOWER, 3),
-        "500": (Status(500, "No"), f"{FAULTY}.*{UNKNOWN}", 1),
-        "503 with HTML": (Status(503), f"{FAULTY}.*{UNKNOWN}", 1),
-        "504 after it was done": (gateway, f"{FAULTY}.*{UNKNOWN}", 1),
-        "a reset": (Reset(), f"{BROKEN}.*{UNKNOWN}", 1),
-        "a reset after it was done": (Reset(after_work=True), f"{BROKEN}.*{UNKNOWN}", 1),
-        "a stall after it was done": (Stall(after_work=True), f"{TOO_LONG}.*{UNKNOWN}", 1),
-        "HTML for an answer": (Answer(HTML, "text/html"), f"{UNREADABLE}.*{UNKNOWN}", 1),
-        "an error with control characters": (
-            of_json(error=f"\x1b[2J\x07 bad {TOKEN}" + "x" * 5_000),
-            "Error: Kaggle does not take the notebook",
-            1,
-        ),
-        "an error that is a number": (of_json(error=7), "Error: ", 1),
-        "an empty object": (of_json(), "Error: Kaggle gave the notebook no version number", 1),
-        "a version that is a text": (
-            of_json(url=None, versionNumber="new"),
-            "Error: .*not known",
-            1,
-        ),
-        "307 to another host": (redirect(307), f"{ELSEWHERE}.*{UNKNOWN}", 1),
-    }
-    passing: Rows = {"429 as Kaggle nests it, twice": (Status(429, "No", nested=True), PUSHED, 3)}
-    strange: Rows = {
-        "an account that is named ../../elsewhere": (
-            of_json(active=True, username="../../elsewhere\x1b[31m"),
-            'Error: Kaggle names the account "../../else',
-            1,
-        )
-    }
-    return [
-        *_rows("push", PUSH, rows | passing),
-        *_rows("push", LOGIN, strange, requests={PUSH: 0}),
-    ]
+    return [*rows_of("download", FILE, rows | passing), *rows_of("download", FILE, zips)]

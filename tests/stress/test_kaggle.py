@@ -6,12 +6,14 @@ import pytest
 
 from tests.kaggle_api import zip_bytes
 from tests.stress.kaggle_case import Case, in_this_process, prepare, run_case
-from tests.stress.kaggle_table import DOWNLOADED, all_cases
+from tests.stress.kaggle_faults import DOWNLOADED
+from tests.stress.kaggle_table import all_cases
 
 
 def representatives() -> list[Case]:
     """A case for each request that can fail, and for each thing that is told of a command."""
-    chosen, seen = [], set()
+    chosen: list[Case] = []
+    seen: set[tuple[str, str]] = set()
     for case in all_cases():
         keys = {(case.command, case.at), (case.command, case.says)}
         # A success of download takes a second for all its rows; other tests have it.
