@@ -157,9 +157,7 @@ def _refused(error: BaseException, code: int, request: Request) -> tuple[str, st
         remedy = f"See in {SETTINGS} whether it asks for something, such as a phone number."
     elif code == 403 and page == COMPETITION_PAGE:
         # Kaggle answers so before the rules are accepted, and seldom says that this is why.
-        message = (
-            f"Kaggle does not let this account use {name}, most likely until it accepts its rules"
-        )
+        message = f"The rules of {name} are not accepted yet, most likely"
         remedy = f"Accept them in the browser at {page}/rules , {AGAIN}"
     elif code in (403, 404):
         message = f"Kaggle has no such thing as {name} for this account"
