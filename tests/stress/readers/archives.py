@@ -106,7 +106,7 @@ class KaggleZip(CompetitionZip):
 
     def check(self, data: bytes, found: dict[str, bytes]) -> None:
         with zipfile.ZipFile(self.path) as packed:
-            files = [item for item in packed.infolist() if not item.is_dir()]
+            files = [item for item in packed.infolist() if not item.filename.endswith("/")]
             assert all(_content(packed, item) is not None for item in files), "a damaged member"
 
 
