@@ -172,6 +172,15 @@ def test_a_large_member_is_streamed(tmp_path: Path, into: Path) -> None:
     assert peak < 6 << 20
 
 
+def test_of_two_members_of_one_name_both_are_read(tmp_path: Path) -> None:
+    data = bytearray(zips.twice())
+    data[60:66] = bytes(6)
+    path = tmp_path / "a.zip"
+    path.write_bytes(data)
+    with pytest.raises(PipelineError, match="cannot be unpacked"):
+        check_whole(path)
+
+
 @pytest.mark.parametrize("content", [zips.packed(zips.digits()), zips.zip64()])
 def test_a_sound_zip_is_whole(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.zip"
