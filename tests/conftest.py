@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline.kaggle import client
-from pipeline.kaggle.retry import Limits
+from pipeline.kaggle.limits import Limits
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.download import download

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.digits.csv_reader import read_blocks
-from pipeline.digits.header import KAGGLE_PIXELS, LABEL
+from pipeline.digits.csv_reader import KAGGLE_PIXELS, LABEL, read_blocks
 
 
 def lines(rows: int, *, labelled: bool, pixels: list[str] = KAGGLE_PIXELS) -> list[str]:

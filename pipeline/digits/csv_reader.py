@@ -1,25 +1,34 @@
 """CSV files of digits as arrays: every number as the file says, or one line telling what is wrong.
 
-A file is read in blocks of a few hundred rows, so memory is bounded, and two files can be read on
-two threads.
+A file is read line by line, and given on in blocks of some hundred rows, so memory is bounded.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits.header import LONGEST_LINE_BYTES, PIXELS, SIDE_PIXELS, read_header
-from pipeline.digits.rows import parse_exactly, parse_quickly, too_long
+from pipeline.system.csv_lines import fields_of, open_csv, read_lines, require_values, shown
 from pipeline.system.errors import PipelineError
+from pipeline.system.formats import UTF8_MARK
 
 # Raised when what is read from a file changes: what was made with another version is made again.
 VERSION = 1
 
-# Large enough that the array operations on a block outweigh their calls, small enough for caches.
-BLOCK_BYTES = 1 << 19
+SIDE_PIXELS = 28
+PIXELS = SIDE_PIXELS * SIDE_PIXELS
+LABEL = "label"
+KAGGLE_PIXELS = [f"pixel{number}" for number in range(PIXELS)]
+MNIST_PIXELS = [f"{row}x{column}" for row in range(1, 29) for column in range(1, 29)]
+
+BLOCK_ROWS = 256
+
+# Each pixel's value in its usual spelling.
+_NUMBERS = {str(number): number for number in range(256)}
 
 
 def read_blocks(
@@ -33,16 +42,19 @@ def read_blocks(
     Raises PipelineError naming file, line and column, when it comes to what is not as it must be.
     """
     is_empty = True
-    with _open(path) as stream:
+    with open_csv(path, str(path)) as stream:
         header, columns = read_header(stream, str(path), labelled=labelled)
         saw(header)
-        for first_line, block in _blocks(stream, str(path), saw):
-            rows = parse_quickly(block, columns)
-            if rows is None:
-                rows = parse_exactly(block, columns, name=str(path), first_line=first_line)
+        lines = enumerate(read_lines(stream), start=2)
+        while block := list(islice(lines, BLOCK_ROWS)):
             is_empty = False
-            images = rows[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
-            yield images, rows[:, :-PIXELS].ravel()
+            rows = bytearray()
+            for number, line in block:
+                saw(line)
+                rows += _row(line, columns, f"{path}, line {number:,}")
+            table = np.frombuffer(rows, np.uint8).reshape(-1, len(columns))
+            images = table[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
+            yield images, table[:, :-PIXELS].ravel()
     if is_empty:
         raise PipelineError(f"{path} has no rows below its header")
 
@@ -53,45 +65,59 @@ def count_rows(path: Path, *, labelled: bool, name: str) -> int:
     name: what messages call the file.
     Raises PipelineError if the header is not as it must be or nothing follows it.
     """
-    with _open(path) as stream:
+    with open_csv(path, name) as stream:
         read_header(stream, name, labelled=labelled)
-        rows, end = 0, b"\n"
-        while chunk := stream.read(BLOCK_BYTES):
-            rows += chunk.count(b"\n")
-            end = chunk[-1:]
-    rows += end != b"\n"
+        rows = sum(1 for _ in read_lines(stream))
     if not rows:
         raise PipelineError(f"{name} has no rows below its header")
     return rows
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise PipelineError(f"{path} cannot be read: {error.strerror}") from None
+def read_header(stream: BinaryIO, name: str, *, labelled: bool) -> tuple[bytes, list[str]]:
+    """Read the first line and return it with the names of its columns.
 
-
-def _blocks(
-    stream: BinaryIO, name: str, saw: Callable[[bytes], object]
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the rest of the file in complete lines, with the number of the first of them.
-
-    Only the last line of the last block may lack its line feed.  saw: called with all bytes read.
+    The columns are "label" (if ``labelled``) and pixel0 to pixel783, or 1x1 to 28x28.
+    name: what messages call the file.
+    Raises PipelineError naming the file and the first column that is not as it must be.
     """
-    line, rest = 2, b""
-    while chunk := stream.read(BLOCK_BYTES):
-        saw(chunk)
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            block = rest + chunk[:cut]
-            if b"\r\r" not in block:  # which is no line end, and is left to be refused
-                block = block.replace(b"\r\n", b"\n")
-            yield line, block
-            line += block.count(b"\n")
-            rest = b""
-        rest += chunk[cut:]
-        if len(rest) > LONGEST_LINE_BYTES:
-            raise too_long(rest, f"{name}, line {line:,}")
-    if rest:
-        yield line, rest
+    line = next(read_lines(stream))
+    columns = fields_of(line.removeprefix(UTF8_MARK), f"{name}, line 1")
+    pixels = MNIST_PIXELS if MNIST_PIXELS[0] in columns else KAGGLE_PIXELS
+    expected = [LABEL, *pixels] if labelled else pixels
+    for place, (found, wanted) in enumerate(zip_longest(columns, expected), start=1):
+        if found is None:
+            raise PipelineError(f"{name}, line 1: the column {wanted!r} is missing")
+        if wanted is None:
+            raise PipelineError(f"{name}, line 1: a column too many, {shown(found)}")
+        if found != wanted:
+            raise PipelineError(
+                f"{name}, line 1: column {place} is {shown(found)} instead of {wanted!r}"
+            )
+    return line, columns
+
+
+def _row(line: bytes, columns: list[str], where: str) -> bytes:
+    """The numbers of a row. They are looked at closely only if one is not in its usual spelling."""
+    values = fields_of(line, where)
+    try:
+        row = bytes(map(_NUMBERS.__getitem__, values))
+    except KeyError:
+        row = b""
+    if len(row) == len(columns) and (columns[0] != LABEL or row[0] <= 9):
+        return row
+    is_cut = not line.endswith(b"\n") and len(values) < len(columns)
+    hint = "; the file ends in the middle of this row" if is_cut else ""
+    require_values(values, len(columns), where, hint)
+    return bytes(_number(*pair, where) for pair in zip(values, columns, strict=True))
+
+
+def _number(value: str, column: str, where: str) -> int:
+    if not re.fullmatch(r"-?[0-9]+", value):
+        what = "is not a whole number" if value else "is not a whole number but empty"
+        raise PipelineError(f"{where}, column {column}: {shown(value)} {what}")
+    # Leading zeros do no harm. Python would refuse to convert some thousand digits.
+    number = _NUMBERS.get(value.lstrip("0") or "0")
+    largest = 9 if column == LABEL else 255
+    if number is None or number > largest:
+        raise PipelineError(f"{where}, column {column}: {shown(value)} is outside 0 to {largest}")
+    return number

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits.header import SIDE_PIXELS
+from pipeline.digits.csv_reader import SIDE_PIXELS
 from pipeline.digits.records import ProcessedManifest
 from pipeline.plan.workspace import ProcessedFolder
 from pipeline.system import due, locks, records

@@ -1,7 +1,7 @@
 """The competition at Kaggle: log in, download, submit, ask for the score.
 
 Every failure comes out as a PipelineError. Requests are repeated where that is safe, which
-excludes sending a submission.
+excludes what makes a submission.
 """
 
 import re
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.kaggle import errors
+from pipeline.kaggle import COMPETITION, COMPETITION_PAGE, errors
 from pipeline.kaggle.answers import (
     Submission,
     SubmissionLimits,
@@ -22,29 +22,17 @@ from pipeline.kaggle.answers import (
     to_submission,
     whole_number,
 )
-from pipeline.kaggle.credentials import HOW_TO_GET_THEM, find_credentials, find_unused_credentials
-from pipeline.kaggle.guard import only_sound_zip, silence
-from pipeline.kaggle.package import load_api
-from pipeline.kaggle.retry import Limits, repeat
+from pipeline.kaggle.credentials import HOW_TO_GET_THEM, all_credentials
+from pipeline.kaggle.limits import Limits, repeat
+from pipeline.kaggle.package import load_api, silence
+from pipeline.system import archive
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
 
-COMPETITION = "digit-recognizer"
-COMPETITION_PAGE = f"https://www.kaggle.com/competitions/{COMPETITION}"
-
-T = TypeVar("T")
-
+SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 LIMITS = Limits()
 
-
-def download_competition(into: Path) -> Path:
-    """Download the competition's files into the folder ``into``; return the zip's path."""
-    return Kaggle().download_competition(into)
-
-
-def download_dataset(slug: str, into: Path) -> Path:
-    """Download the data set ``owner/name`` into the folder ``into``; return the zip's path."""
-    return Kaggle().download_dataset(slug, into)
+T = TypeVar("T")
 
 
 class Kaggle:
@@ -52,35 +40,36 @@ class Kaggle:
 
     def __init__(self) -> None:
         """Log in. Whatever is repeated or takes long is reported in a line."""
-        credentials = find_credentials()
-        if credentials is None:
+        if not (found := all_credentials()):
             raise PipelineError("There are no Kaggle credentials.", remedy=HOW_TO_GET_THEM)
+        credentials, *unused = found
         if credentials.is_open_to_others:
             where = shlex.quote(str(Path(credentials.where).expanduser()))
             reporter().line(
                 f"Other users of this machine can read your credentials. Run: chmod 600 {where}"
             )
-        self._credentials = credentials
-        self._unused = tuple(find_unused_credentials())
-        self._secrets: tuple[str, ...] = ()
+        self._request = errors.Request("logging in", credentials, tuple(unused))
         self._api: Any = self._call("loading the kaggle package", partial(load_api, LIMITS))
-        self._secrets = self._call("reading the credentials", self._api.secrets)
+        secrets = self._call("reading the credentials", self._api.secrets)
+        self._request = replace(self._request, secrets=secrets)
         self._call("logging in", self._api.authenticate)
         # A token that Kaggle does not know is passed over in silence at login, yet sent later.
         if credentials.style == "token" and "token" not in self._api.config_values:
-            raise errors.rejected_credentials(self._request("logging in"))
+            raise errors.explain(SystemExit(), self._request)
 
     def download_competition(self, into: Path) -> Path:
-        """Download all files of the competition as one zip, whole and readable."""
-        fetch = partial(self._api.competition_download_files, COMPETITION, force=True)
+        """Download all files of the competition into a folder as one zip, whole and readable."""
         doing = f"downloading the data of {COMPETITION}"
-        return self._download(doing, into / f"{COMPETITION}.zip", fetch)
+        return self._download(doing, into / f"{COMPETITION}.zip", self._api.download_competition)
 
     def download_dataset(self, slug: str, into: Path) -> Path:
         """Download the data set ``owner/name`` as one zip, whole and readable."""
-        fetch = partial(self._api.dataset_download_files, slug, force=True)
-        path = into / f"{slug.rpartition('/')[2]}.zip"
-        return self._download(f"downloading the data set {slug}", path, fetch, dataset=slug)
+        return self._download(
+            f"downloading the data set {slug}",
+            into / f"{slug.rpartition('/')[2]}.zip",
+            partial(self._api.download_dataset, slug),
+            errors.Subject(f"the data set {slug}", f"https://www.kaggle.com/datasets/{slug}"),
+        )
 
     @property
     def username(self) -> str:
@@ -114,30 +103,28 @@ class Kaggle:
         """Send a CSV and return its number at Kaggle.
 
         The upload may be repeated; what makes it a submission never is.
-        Raises UnclearSubmissionError if that last request went out and no answer came back.
+        Raises UnclearError if that last request went out and no answer came back.
         """
         doing = "sending the submission"
-        self._api.uploaded = False
-        try:
-            answer = self._repeat(
-                doing,
-                lambda: self._api.competition_submit(str(csv), message, COMPETITION, quiet=True),
-                unless=lambda: self._api.uploaded,
-            )
-        except (Exception, SystemExit) as error:
-            explained = errors.explain(error, self._request(doing))
-            if self._api.uploaded and not errors.is_refusal(error):
-                raise errors.UnclearSubmissionError(
-                    explained.message, remedy=explained.remedy
-                ) from None
-            raise explained from None
+        token = self._call(doing, lambda: self._api.upload(csv))
+        answer = self._call(
+            doing, lambda: self._api.create_submission(token, message), unless=lambda _: True
+        )
         if not isinstance(answer.ref, int) or not answer.ref:
             said = self.quote(str(answer.message or ""))
-            raise errors.UnclearSubmissionError(
+            raise errors.UnclearError(
                 f'Kaggle gave the submission no number; it said: "{said}".',
-                remedy=f"See {COMPETITION_PAGE}/submissions",
+                remedy=f"See {SUBMISSIONS_PAGE}",
             )
         return answer.ref
+
+    def once(self, doing: str, request: Callable[[Any], T], about: errors.Subject) -> T:
+        """Make a request that must not be done twice, and return its answer.
+
+        It is repeated only where Kaggle did certainly not do it.  request: takes the package's API.
+        Raises UnclearError if it may have been done, although it failed.
+        """
+        return self._call(doing, lambda: request(self._api), about, errors.may_have_arrived)
 
     def submission(self, ref: int) -> Submission:
         """Return how a submission stands."""
@@ -148,7 +135,8 @@ class Kaggle:
                 raise ValueError(f"submission {found.ref} was told of")
             return found
 
-        return self._call("asking for its score", ask, subject=f"submission {ref}")
+        about = errors.Subject(f"submission {ref}", SUBMISSIONS_PAGE)
+        return self._call("asking for its score", ask, about)
 
     def submissions(self) -> Iterator[Submission]:
         """Yield the account's submissions, newest first, asking for more as they are taken."""
@@ -188,37 +176,9 @@ class Kaggle:
             submission = self.submission(ref)
         return submission
 
-    def once(self, doing: str, request: Callable[[Any], T], *, subject: str, page: str) -> T:
-        """Make a request that must not be made twice, and return its answer.
-
-        request: takes the package's API.  subject, page: what it is about, and its address.
-        It is repeated only where Kaggle did certainly not do it.
-        """
-        unclear = False
-
-        def attempt() -> T:
-            nonlocal unclear
-            try:
-                return request(self._api)
-            except Exception as error:
-                unclear = errors.may_have_arrived(error)
-                raise
-
-        try:
-            return self._repeat(doing, attempt, unless=lambda: unclear)
-        except (Exception, SystemExit) as error:
-            about = replace(self._request(doing), subject=subject, page=page)
-            explained = errors.explain(error, about)
-            if not unclear:
-                raise explained from None
-            raise PipelineError(
-                f"{explained.message} Whether it was done all the same is not known.",
-                remedy=f"Look at {page} ; if it was not, run the same command again.",
-            ) from None
-
     def quote(self, said: str) -> str:
         """Return what Kaggle says as one short line without secrets."""
-        return errors.quote(said, self._secrets)
+        return errors.quote(said, self._request.secrets)
 
     def _page(self, number: int) -> list[Submission]:
         page = self._api.competition_submissions(COMPETITION, page_number=number, page_size=100)
@@ -229,51 +189,49 @@ class Kaggle:
         return replace(submission, error=self.quote(submission.error))
 
     def _download(
-        self, doing: str, zip_path: Path, fetch: Callable[..., None], dataset: str | None = None
+        self,
+        doing: str,
+        zip_path: Path,
+        fetch: Callable[[Path], None],
+        about: errors.Subject = errors.THE_COMPETITION,
     ) -> Path:
         """Download into a new folder at each try, so that no leftover is ever gone on with."""
         zip_path.parent.mkdir(parents=True, exist_ok=True)
 
-        def once() -> None:
+        def attempt() -> None:
             with tempfile.TemporaryDirectory(dir=zip_path.parent, prefix=".download-") as folder:
-                fetch(path=folder)
-                only_sound_zip(Path(folder)).replace(zip_path)
+                download = Path(folder) / zip_path.name
+                fetch(download)
+                try:
+                    archive.check_whole(download)
+                except PipelineError as error:
+                    what = error.message.removeprefix(str(download)).strip()
+                    raise errors.DamagedDownloadError(what) from None
+                download.replace(zip_path)
 
-        self._call(doing, once, dataset=dataset)
+        self._call(doing, attempt, about)
         return zip_path
 
     def _call(
         self,
         doing: str,
         function: Callable[[], T],
-        *,
-        dataset: str | None = None,
-        subject: str | None = None,
+        about: errors.Subject = errors.THE_COMPETITION,
+        unless: Callable[[BaseException], bool] | None = None,
     ) -> T:
-        """Call what may be repeated, and raise its failure as PipelineError."""
-        try:
-            return self._repeat(doing, function)
-        except (Exception, SystemExit) as error:
-            about = self._request(doing, dataset)
-            if subject:
-                about = replace(about, subject=subject, page=f"{COMPETITION_PAGE}/submissions")
-            raise errors.explain(error, about) from None
+        """Call it until it succeeds, and raise its failure as PipelineError.
 
-    def _repeat(
-        self, doing: str, function: Callable[[], T], unless: Callable[[], bool] = lambda: False
-    ) -> T:
-        def once() -> T:
+        unless: given if nothing may be done twice: after which failures it is not repeated.
+        """
+
+        def attempt() -> T:
             with silence():
                 return function()
 
-        return repeat(once, LIMITS, doing=doing, unless=unless)
-
-    def _request(self, doing: str, dataset: str | None = None) -> errors.Request:
-        return errors.Request(
-            doing=doing,
-            subject=f"the data set {dataset}" if dataset else f"the competition {COMPETITION}",
-            page=f"https://www.kaggle.com/datasets/{dataset}" if dataset else COMPETITION_PAGE,
-            credentials=self._credentials,
-            unused=self._unused,
-            secrets=self._secrets,
-        )
+        try:
+            return repeat(attempt, LIMITS, doing=doing, unless=unless)
+        except (Exception, SystemExit) as error:
+            explained = errors.explain(error, replace(self._request, doing=doing, about=about))
+            if unless and errors.may_have_arrived(error):
+                raise errors.UnclearError(explained.message, remedy=explained.remedy) from None
+            raise explained from None

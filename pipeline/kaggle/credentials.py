@@ -42,22 +42,19 @@ class Credentials:
 
 def find_credentials(environment: Mapping[str, str] | None = None) -> Credentials | None:
     """Return where the kaggle package would take its credentials from, or None."""
-    return next(_all_credentials(environment), None)
+    return next(iter(all_credentials(environment)), None)
 
 
-def find_unused_credentials(environment: Mapping[str, str] | None = None) -> list[Credentials]:
-    """Return what lies beside the credentials that are used: the package never comes to it."""
-    return list(_all_credentials(environment))[1:]
+def all_credentials(environment: Mapping[str, str] | None = None) -> list[Credentials]:
+    """Return all that there are; the package uses the first, and never comes to the others."""
+    return list(_search(os.environ if environment is None else environment))
 
 
 def find_username(environment: Mapping[str, str] | None = None) -> str | None:
     """Return the account's name where it stands beside the credentials; a token alone has none."""
     variables = os.environ if environment is None else environment
-    credentials = find_credentials(variables)
-    if credentials is None or credentials.style != "key":
-        return None
-    file = _read_json_object(key_folder(variables) / "kaggle.json")
-    return str(variables.get("KAGGLE_USERNAME") or file["username"])
+    found = find_credentials(variables)
+    return _key(variables, "username")[0] if found and found.style == "key" else None
 
 
 def key_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -71,79 +68,52 @@ def key_folder(environment: Mapping[str, str] | None = None) -> Path:
     return Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
 
 
-def _all_credentials(environment: Mapping[str, str] | None) -> Iterator[Credentials]:
-    variables = os.environ if environment is None else environment
-    home = _home(variables)
-    if place := _token_place(variables, home):
-        yield Credentials("token", place)
-    if place := _key_place(variables, home):
-        yield Credentials("key", place)
-    login = home / ".kaggle" / "credentials.json"
-    if _read_json_object(login).get("refresh_token"):
-        yield Credentials("login", _short(login, home))
-
-
-def _token_place(variables: Mapping[str, str], home: Path) -> str | None:
+def _search(variables: Mapping[str, str]) -> Iterator[Credentials]:
+    folder = _home(variables) / ".kaggle"
     in_notebook = "KAGGLE_KERNEL_RUN_TYPE" in variables and "KAGGLE_DATA_PROXY_URL" in variables
-    if in_notebook and _has_text(variables.get("KAGGLE_API_V1_TOKEN")):
-        return "$KAGGLE_API_V1_TOKEN"
-    if token := variables.get("KAGGLE_API_TOKEN"):
-        # The value may be the token or the path of a file with it; that file ends the search.
-        return "$KAGGLE_API_TOKEN" if _has_text(token) or not _exists(token) else None
+    if in_notebook and _read(Path(variables.get("KAGGLE_API_V1_TOKEN", ""))).strip():
+        yield Credentials("token", "$KAGGLE_API_V1_TOKEN")
+    if variables.get("KAGGLE_API_TOKEN"):  # a token, or the path of a file with it
+        yield Credentials("token", "$KAGGLE_API_TOKEN")
     for name in ("access_token", "access_token.txt"):
-        if _has_text(home / ".kaggle" / name):
-            return _short(home / ".kaggle" / name, home)
-    return None
+        if _read(folder / name).strip():
+            yield Credentials("token", f"~/.kaggle/{name}")
+    (username, of_name), (key, of_key) = (_key(variables, part) for part in ("username", "key"))
+    if username and key:
+        yield Credentials("key", " and ".join(dict.fromkeys((of_name, of_key))))
+    if _read_object(folder / "credentials.json").get("refresh_token"):
+        yield Credentials("login", "~/.kaggle/credentials.json")
 
 
-def _key_place(variables: Mapping[str, str], home: Path) -> str | None:
-    """Username and key may come from different places; a variable goes before the file."""
-    path = key_folder(variables) / "kaggle.json"
-    # Malformed JSON is silently ignored by the package, so it does not count here either.
-    file = _read_json_object(path)
-    places = []
-    for name in ("username", "key"):
-        if variables.get(f"KAGGLE_{name.upper()}"):
-            places.append(f"$KAGGLE_{name.upper()}")
-        elif isinstance(file.get(name), str) and file[name]:
-            places.append(_short(path, home))
-        else:
-            return None
-    return " and ".join(dict.fromkeys(places))
+def _key(variables: Mapping[str, str], part: str) -> tuple[str | None, str]:
+    """The username or the key, and where it stands: a variable goes before the file."""
+    variable = f"KAGGLE_{part.upper()}"
+    if found := variables.get(variable):
+        return found, f"${variable}"
+    path, home = key_folder(variables) / "kaggle.json", _home(variables)
+    found = _read_object(path).get(part)
+    where = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return found if isinstance(found, str) else None, where
 
 
 def _home(variables: Mapping[str, str]) -> Path:
-    if home := variables.get("HOME") or variables.get("USERPROFILE"):
-        return Path(home)
     try:
-        return Path.home()
+        return Path(variables.get("HOME") or variables.get("USERPROFILE") or Path.home())
     except RuntimeError:  # a user without a home, as in some containers
         return Path("~")
 
 
-def _short(path: Path, home: Path) -> str:
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
-def _exists(path: str) -> bool:
+def _read_object(path: Path) -> dict[str, Any]:
+    # Malformed JSON is silently ignored by the package, so it does not count here either.
     try:
-        return Path(path).exists()
-    except (OSError, ValueError):  # a token too long for a file name, or with a NUL in it
-        return False
-
-
-def _has_text(path: Path | str | None) -> bool:
-    if not path:
-        return False
-    try:
-        return bool(Path(path).read_bytes().strip())
-    except (OSError, ValueError):
-        return False
-
-
-def _read_json_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = json.loads(_read(path).decode())
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""

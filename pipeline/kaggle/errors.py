@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests import exceptions as failures
+
+from pipeline.kaggle import COMPETITION, COMPETITION_PAGE
 from pipeline.kaggle.credentials import Credentials
 from pipeline.system.errors import PipelineError
 from pipeline.system.text import one_line, shortened
@@ -25,25 +28,33 @@ class RedirectedError(Exception):
     """Kaggle's answer sends a request on to another server; str() is that one's name."""
 
 
-class UnclearSubmissionError(PipelineError):
-    """The submission was on its way when the connection failed: Kaggle may have it or not."""
+class UnclearError(PipelineError):
+    """A request was on its way when something failed: Kaggle may have done it or not."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a request is about: "the data set x", and the address of its page."""
+
+    name: str
+    page: str
+
+
+THE_COMPETITION = Subject(f"the competition {COMPETITION}", COMPETITION_PAGE)
 
 
 @dataclass(frozen=True)
 class Request:
     """What was being asked of Kaggle when something failed.
 
-    doing: "downloading ...".  subject: "the competition x", "the data set x" or "the notebook x".
-    page: the subject's address.
-    secrets: texts that must not be shown, wherever they turn up.
+    doing: "downloading ...".  secrets: texts that must not be shown, wherever they turn up.
     """
 
     doing: str
-    subject: str
-    page: str
     credentials: Credentials
     unused: tuple[Credentials, ...] = ()
     secrets: tuple[str, ...] = ()
+    about: Subject = THE_COMPETITION
 
 
 def status_code(error: BaseException) -> int | None:
@@ -60,48 +71,30 @@ def status_code(error: BaseException) -> int | None:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may well succeed a moment later."""
-    import requests  # noqa: PLC0415  (the command line starts without it)
-
     if (code := status_code(error)) is not None:
         # A signed address of the storage runs out after some minutes; a new attempt gets a new one.
         ran_out = code == 403 and _method(error) in ("GET", "PUT")
         return ran_out or code in (408, 429, 500, 502, 503, 504)
-    if isinstance(error, requests.exceptions.SSLError):
-        return False
-    return isinstance(
-        error,
-        (
-            DamagedDownloadError,
-            requests.exceptions.ConnectionError,
-            requests.exceptions.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ),
-    )
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether Kaggle certainly did not do what it was asked."""
-    code = status_code(error)
-    # A GET: Kaggle's own answer led on to some other place, which knows nothing of the request.
-    return code is not None and 400 <= code < 500 and code != 408 and _method(error) != "GET"
+    broken = (failures.ConnectionError, failures.Timeout, failures.ChunkedEncodingError)
+    passing = isinstance(error, (DamagedDownloadError, *broken))
+    return passing and not isinstance(error, failures.SSLError)
 
 
 def may_have_arrived(error: BaseException) -> bool:
     """Whether Kaggle may have done what it was asked, although the request failed."""
-    import requests  # noqa: PLC0415
-
-    if is_refusal(error) or (isinstance(error, ValueError) and _is_about_headers(error)):
+    code = status_code(error)
+    # A GET: Kaggle's own answer led on to some other place, which knows nothing of the request.
+    if code is not None and 400 <= code < 500 and code != 408 and _method(error) != "GET":
         return False
-    never_connected = isinstance(error, requests.exceptions.ConnectTimeout)
-    never_connected |= bool(re.search("(NewConnection|NameResolution)Error", repr(error)))
-    return not never_connected
+    never_sent = isinstance(error, failures.ConnectTimeout) or _is_about_headers(error)
+    return not (never_sent or re.search("(NewConnection|NameResolution)Error", repr(error)))
 
 
 def retry_after_seconds(error: BaseException) -> float | None:
     """Return how long the server asks to wait, from seconds or an HTTP date, or None."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
@@ -109,32 +102,18 @@ def retry_after_seconds(error: BaseException) -> float | None:
         return None
 
 
-def rejected_credentials(request: Request) -> PipelineError:
-    """Kaggle knows the credentials not, or no longer."""
-    where = request.credentials.where
-    message = (
-        f"Kaggle does not accept the credentials in {where} (while {request.doing}): "
-        "mistyped, expired, or replaced when newer ones were made."
-    )
-    remedy = f"Make new ones at {SETTINGS} and put them there."
-    if request.unused:
-        others = " and ".join(other.where for other in request.unused)
-        message += f" Those in {others} are not used as long as these are there."
-        remedy = f"Make new ones at {SETTINGS} and put them there, or remove these."
-    return PipelineError(message, remedy=remedy)
-
-
 def explain(error: BaseException, request: Request) -> PipelineError:
     """Return the failure as one or two lines for the user, without any secret."""
     if isinstance(error, PipelineError):
         return error
-    if isinstance(error, SystemExit):  # what the package does without valid credentials
-        return rejected_credentials(request)
     code = status_code(error)
-    explained = _local(error, request) if code is None else _refused(error, code, request)
-    return PipelineError(
-        redact(explained.message, request.secrets), remedy=redact(explained.remedy, request.secrets)
-    )
+    if code == 401 or isinstance(error, SystemExit):  # which the package does without valid ones
+        message, remedy = _rejected(request)
+    elif code is not None:
+        message, remedy = _refused(error, code, request)
+    else:
+        message, remedy = _unanswered(error, request)
+    return PipelineError(redact(message, request.secrets), remedy=redact(remedy, request.secrets))
 
 
 def quote(said: str, secrets: Iterable[str]) -> str:
@@ -150,39 +129,52 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text)
 
 
-def _refused(error: BaseException, code: int, request: Request) -> PipelineError:
+def _rejected(request: Request) -> tuple[str, str]:
+    """Kaggle knows the credentials not, or no longer."""
+    message = (
+        f"Kaggle does not accept the credentials in {request.credentials.where} "
+        f"(while {request.doing}): mistyped, expired, or replaced when newer ones were made."
+    )
+    remedy = f"Make new ones at {SETTINGS} and put them there"
+    if not request.unused:
+        return message, f"{remedy}."
+    others = " and ".join(other.where for other in request.unused)
+    return (
+        f"{message} Those in {others} are not used as long as these are there.",
+        f"{remedy}, or remove these.",
+    )
+
+
+def _refused(error: BaseException, code: int, request: Request) -> tuple[str, str]:
     said = quote(_server_message(error), request.secrets)
-    quoted = f': "{said}"' if said else "."
-    context = f"({code} while {request.doing})"
+    name, page = request.about.name, request.about.page
     if _method(error) != "POST":
         # The storage to which Kaggle sent us, with a signed address that holds for some minutes.
-        return PipelineError(
-            f"The storage of {_host(error)} does not take the request {context}.",
-            remedy=f"Wait some minutes, {AGAIN}",
-        )
-    if code == 401:
-        return rejected_credentials(request)
-    if code == 403 and ("/competitions/" in request.page or "/code/" in request.page):
-        return _forbidden(said, context, quoted, request)
-    if code in (403, 404):
-        return PipelineError(
-            f"Kaggle has no such thing as {request.subject} for this account {context}{quoted}",
-            remedy=f"See in the browser, logged in, whether it is there: {request.page}",
-        )
-    if code == 429:
-        return PipelineError(
-            f"Too many requests: Kaggle asks to slow down {context}{quoted}",
-            remedy=f"Wait {_wait(retry_after_seconds(error))}, {AGAIN}",
-        )
-    if code < 500 and code != 408:
-        message, remedy = f"Kaggle refuses the request {context}{quoted}", f"See {request.page}"
+        said, message = "", f"The storage of {_host(error)} does not take the request"
+        remedy = f"Wait some minutes, {AGAIN}"
+    elif code == 403 and "/code/" in page:
+        message = f"Kaggle does not let this account save {name}"
+        remedy = f"See in {SETTINGS} whether it asks for something, such as a phone number."
+    elif code == 403 and page == COMPETITION_PAGE:
+        # Kaggle answers so before the rules are accepted, and seldom says that this is why.
+        message = f"The rules of {name} are not accepted yet, most likely"
+        remedy = f"Accept them in the browser at {page}/rules , {AGAIN}"
+    elif code in (403, 404):
+        message = f"Kaggle has no such thing as {name} for this account"
+        remedy = f"See in the browser, logged in, whether it is there: {page}"
+    elif code == 429:
+        message = "Too many requests: Kaggle asks to slow down"
+        remedy = f"Wait {_in_words(retry_after_seconds(error))}, {AGAIN}"
+    elif code < 500 and code != 408:
+        message, remedy = "Kaggle refuses the request", f"See {page}"
     else:
-        message, remedy = f"Kaggle itself has a fault {context}{quoted}", f"Wait a while, {AGAIN}"
-    return PipelineError(message, remedy=remedy)
+        message, remedy = "Kaggle itself has a fault", f"Wait a while, {AGAIN}"
+    quoted = f': "{said}"' if said else "."
+    return f"{message} ({code} while {request.doing}){quoted}", remedy
 
 
-def _wait(seconds: float | None) -> str:
-    """How long to wait, in words; an absurd wish is not repeated."""
+def _in_words(seconds: float | None) -> str:
+    """How long to wait; an absurd wish is not repeated."""
     if seconds is None or seconds > 30 * 86_400:
         return "some minutes"
     if seconds <= 120:
@@ -190,82 +182,50 @@ def _wait(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds <= 7_200 else f"{seconds / 3_600:.0f} hours"
 
 
-def _forbidden(said: str, context: str, quoted: str, request: Request) -> PipelineError:
-    """Kaggle answers so before the rules are accepted, and seldom says that this is why."""
-    if "/code/" in request.page:
-        return PipelineError(
-            f"Kaggle does not let this account save {request.subject} {context}{quoted}",
-            remedy=f"See in {SETTINGS} whether it asks for something, such as a phone number.",
-        )
-    if "rule" in said.lower():
-        message = f"The rules of {request.subject} are not accepted yet {context}{quoted}"
-    else:
-        message = (
-            f"Kaggle refuses access to {request.subject} {context}; most likely this account "
-            f"has not accepted its rules yet{quoted}"
-        )
-    remedy = f"Accept them in the browser at {request.page}/rules , {AGAIN}"
-    return PipelineError(message, remedy=remedy)
-
-
-def _local(error: BaseException, request: Request) -> PipelineError:
-    """A failure without an answer of Kaggle's."""
-    import requests  # noqa: PLC0415
-
-    where = request.credentials.where
-    if isinstance(error, DamagedDownloadError):
-        return PipelineError(
-            f"The download {error} (while {request.doing}); it was thrown away.",
-            remedy=f"Wait a moment, {AGAIN} Or download it in the browser: {request.page}",
-        )
-    if isinstance(error, ImportError):
-        return PipelineError(
-            f"The kaggle package can't be imported: {error.name or 'a part of it'} is missing.",
-            remedy="Run: make install",
-        )
-    if isinstance(error, ValueError) and _is_about_headers(error):
-        return PipelineError(
-            f"The credentials in {where} hold characters that no token or key has.",
-            remedy=f"Copy them anew from {SETTINGS} , as plain text in one line.",
-        )
-    if isinstance(error, requests.exceptions.RequestException) and (reason := _reason(error)):
-        mend = "Check the network and the variables http_proxy and https_proxy"
-        if "certificate" in reason:
-            mend = "If a proxy opens the connections, let REQUESTS_CA_BUNDLE name its certificate"
-        return PipelineError(
-            f"The connection to {_host(error)} failed while {request.doing}: {reason}.",
-            remedy=f"{mend}, {AGAIN}",
-        )
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
-        return _file_failure(error, request)
-    what = f"can't be understood (while {request.doing}; {type(error).__name__})"
+def _unanswered(error: BaseException, request: Request) -> tuple[str, str]:
+    """A failure without an answer of Kaggle's, or with one that makes no sense."""
+    where, context = request.credentials.where, f"while {request.doing}"
+    message = f"Kaggle's answer can't be understood ({context}; {type(error).__name__})."
+    remedy = f"If something between here and Kaggle asks for a login, log in there, {AGAIN}"
     if isinstance(error, RedirectedError):
-        what = f"leads to another place ({error}), and was not followed (while {request.doing})"
-    return PipelineError(
-        f"Kaggle's answer {what}.",
-        remedy=f"If something between here and Kaggle asks for a login, log in there, {AGAIN}",
-    )
-
-
-def _file_failure(error: OSError, request: Request) -> PipelineError:
-    """A failure of this machine. The file's name is not shown: the package tries a token as one."""
-    if error.errno == errno.ENAMETOOLONG:
-        return PipelineError(
-            f"The token in {request.credentials.where} is too long for a variable.",
-            remedy="Save it as ~/.kaggle/access_token instead, and unset the variable.",
+        message = (
+            f"Kaggle's answer leads to another place ({error}), and is not followed ({context})."
         )
-    return PipelineError(f"Failed while {request.doing}: {error.strerror}.")
+    elif isinstance(error, DamagedDownloadError):
+        message = f"The download {error} ({context}); it was thrown away."
+        remedy = f"Wait a moment, {AGAIN} Or download it in the browser: {request.about.page}"
+    elif isinstance(error, ImportError):
+        message = f"The kaggle package can't be imported: {error.name or 'a part'} is missing."
+        remedy = "Run: make install"
+    elif _is_about_headers(error):
+        message = f"The credentials in {where} hold characters that no token or key has."
+        remedy = f"Copy them anew from {SETTINGS} , as plain text in one line."
+    elif isinstance(error, failures.RequestException):
+        if reason := _reason(error):
+            message = f"The connection to {_host(error)} failed {context}: {reason}."
+            remedy = f"Check the network and the variables http_proxy and https_proxy, {AGAIN}"
+            if "certificate" in reason:
+                remedy = (
+                    f"If a proxy opens it, let REQUESTS_CA_BUNDLE name its certificate, {AGAIN}"
+                )
+    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        # The package tries a token as a file's name.
+        message = f"The token in {where} is too long for a variable."
+        remedy = "Save it as ~/.kaggle/access_token instead, and unset the variable."
+    elif isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
+        # Without the file's name, for the same reason.
+        message, remedy = f"Failed {context}: {error.strerror}.", ""
+    return message, remedy
 
 
-def _is_about_headers(error: ValueError) -> bool:
+def _is_about_headers(error: BaseException) -> bool:
     """Whether the credentials could not be written into a request; the text holds them."""
-    return isinstance(error, UnicodeError) or "header" in str(error).lower()
+    about = isinstance(error, UnicodeError) or "header" in str(error).lower()
+    return isinstance(error, ValueError) and about
 
 
 def _reason(error: Exception) -> str:
     """Why the connection failed; "" if it did not. The first that fits: they hold each other."""
-    import requests.exceptions as failures  # noqa: PLC0415
-
     text = f"{type(error).__name__} {error}"
     proxy = isinstance(error, failures.ProxyError)
     unknown, refused = "NameResolution" in text or "getaddrinfo" in text, "refused" in text

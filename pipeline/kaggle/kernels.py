@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
-from pipeline.kaggle.errors import AGAIN
+from pipeline.kaggle import COMPETITION_PAGE
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.errors import AGAIN, SETTINGS, Subject, UnclearError
 from pipeline.system.errors import PipelineError
 
 
@@ -16,11 +17,6 @@ class PushedNotebook:
     version: int
 
 
-def page_of(notebook_id: str) -> str:
-    """Return the address of the notebook ``owner/name``."""
-    return f"https://www.kaggle.com/code/{notebook_id}"
-
-
 def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNotebook:
     """Save the notebook of a folder at Kaggle, where it then runs by itself.
 
@@ -29,18 +25,23 @@ def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNoteb
     Raises PipelineError if Kaggle does not take it, takes it without the competition's data, or
     nobody knows: each push makes a version, so one that may have arrived is not repeated.
     """
-    page = page_of(notebook_id)
-    answer = kaggle.once(
-        "pushing the notebook",
-        lambda api: api.kernels_push(str(folder)),
-        subject=f"the notebook {notebook_id}",
-        page=page,
-    )
+    page = f"https://www.kaggle.com/code/{notebook_id}"
+    try:
+        answer = kaggle.once(
+            "pushing the notebook",
+            lambda api: api.kernels_push(str(folder)),
+            Subject(f"the notebook {notebook_id}", page),
+        )
+    except UnclearError as error:
+        raise PipelineError(
+            f"{error.message} Whether it was done all the same is not known.",
+            remedy=f"Look at {page} ; if it was not, run the same command again.",
+        ) from None
     if answer.error:
         raise PipelineError(
             f'Kaggle does not take the notebook {notebook_id}; it says: "'
             f'{kaggle.quote(str(answer.error))}".',
-            remedy=f"See {page} and https://www.kaggle.com/settings",
+            remedy=f"See {page} and {SETTINGS}",
         )
     if answer.invalid_competition_sources:
         raise PipelineError(

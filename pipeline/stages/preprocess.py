@@ -4,7 +4,6 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.digits import csv_reader, dataset
-from pipeline.digits.csv_reader import read_blocks
-from pipeline.digits.header import SIDE_PIXELS
+from pipeline.digits.csv_reader import SIDE_PIXELS, read_blocks
 from pipeline.digits.records import Preprocessed, ProcessedManifest, RawManifest
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RawFolder
@@ -95,14 +93,10 @@ def _replace(
     start = time.perf_counter()
     with files.atomic_folder(processed.folder) as folder:
         new = ProcessedFolder(folder)
-        # Array operations on large blocks release the interpreter's lock, so two threads help.
-        with ThreadPoolExecutor(2) as pool:
-            train_job = pool.submit(
-                _convert, raw.train, manifest, new.train_images, new.train_labels
-            )
-            test_job = pool.submit(_convert, raw.test, manifest, new.test_images)
-            class_counts, train_arrays = train_job.result()
-            _, test_arrays = test_job.result()
+        class_counts, train_arrays = _convert(
+            raw.train, manifest, new.train_images, new.train_labels
+        )
+        _, test_arrays = _convert(raw.test, manifest, new.test_images)
         arrays = train_arrays | test_arrays
         _keep_folds(processed, new, arrays)
         record = {

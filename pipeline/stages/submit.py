@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.kaggle.answers import Submission, SubmissionLimits
-from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
-from pipeline.kaggle.errors import UnclearSubmissionError
+from pipeline.kaggle.client import SUBMISSIONS_PAGE, Kaggle
+from pipeline.kaggle.errors import UnclearError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
 from pipeline.plan.plan import Plan
 from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
@@ -17,7 +17,6 @@ from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
 
-SUBMISSIONS_PAGE = f"{COMPETITION_PAGE}/submissions"
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
 # How often to look for a submission in Kaggle's list before concluding that it is not there.
@@ -224,7 +223,7 @@ def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
     write_line(ledger, line)
     try:
         ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
-    except UnclearSubmissionError as error:
+    except UnclearError as error:
         ref = _look_after(error, line, kaggle, known, again=_command(plan))
     except PipelineError as error:
         write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))

@@ -232,7 +232,7 @@ def test_a_submission_before_its_validation(
 
 
 def test_checking_a_file_that_is_not_there(run: Callable[..., Result]) -> None:
-    assert_fails(run("check", "none.csv"), "none.csv: there is no such file")
+    assert_fails(run("check", "none.csv"), "none.csv cannot be read: No such file")
 
 
 def test_no_runs_are_no_failure(run: Callable[..., Result]) -> None:

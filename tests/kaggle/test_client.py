@@ -1,4 +1,4 @@
-"""The real kaggle package against the stand-in: what works, and what is repeated until it does."""
+"""The real kaggle package against the stand-in: what works."""
 
 import os
 import subprocess
@@ -7,31 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kaggle.client import Kaggle, download_competition, download_dataset
-from pipeline.kaggle.errors import UnclearSubmissionError
-from pipeline.system.errors import PipelineError
-from tests.kaggle_api import (
-    KEY,
-    TOKEN,
-    USERNAME,
-    Answer,
-    Failure,
-    Reset,
-    Stall,
-    Status,
-    Truncated,
-    corrupt,
-    zip_bytes,
-)
+from pipeline.kaggle.client import Kaggle
+from tests.kaggle_api import KEY, SECRETS, TOKEN, USERNAME, Reset, zip_bytes
 from tests.kaggle_server import KaggleServer
+from tests.listeners import heard_by
 
 MNIST = "oddrationale/mnist-in-csv"
-
-
-@pytest.fixture
-def told() -> list[str]:
-    """What is told in mid-work."""
-    return []
 
 
 @pytest.fixture
@@ -41,11 +22,8 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-# ---- what works -------------------------------------------------------------------------------
-
-
 def test_the_competition_is_downloaded_whole(kaggle_server: KaggleServer, tmp_path: Path) -> None:
-    path = download_competition(tmp_path / "into", print)
+    path = Kaggle().download_competition(tmp_path / "into")
     assert path == tmp_path / "into" / "digit-recognizer.zip"
     assert path.read_bytes() == zip_bytes()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -57,7 +35,7 @@ def test_a_data_set_is_downloaded_in_silence(
     kaggle_server: KaggleServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kaggle_server.kaggle.datasets[MNIST] = zip_bytes("1,2,3\n")
-    path = download_dataset(MNIST, tmp_path / "into", print)
+    path = Kaggle().download_dataset(MNIST, tmp_path / "into")
     assert path == tmp_path / "into" / "mnist-in-csv.zip"
     assert path.read_bytes() == zip_bytes("1,2,3\n")
     assert capsys.readouterr() == ("", "")
@@ -69,13 +47,13 @@ def test_a_key_in_a_file_works_though_the_package_was_imported_before_it_was_the
     monkeypatch.delenv("KAGGLE_API_TOKEN")
     (home / ".kaggle").mkdir()
     (home / ".kaggle" / "kaggle.json").write_text(f'{{"username": "{USERNAME}", "key": "{KEY}"}}')
-    assert Kaggle(print).submit(csv, "hello") == 1001
+    assert Kaggle().submit(csv, "hello") == 1001
     assert kaggle_server.kaggle.count("IntrospectToken") == 0
 
 
 def test_a_submission_is_sent_listed_and_scored(kaggle_server: KaggleServer, csv: Path) -> None:
     kaggle_server.kaggle.polls = 3
-    kaggle = Kaggle(print)
+    kaggle = Kaggle()
     ref = kaggle.submit(csv, "[mark] hello")
     assert list(kaggle_server.kaggle.uploads.values()) == [csv.read_bytes()]
     assert kaggle.submission(ref).status == "PENDING"
@@ -91,14 +69,14 @@ def test_a_score_that_does_not_come_is_not_waited_for(
     kaggle_server: KaggleServer, csv: Path
 ) -> None:
     kaggle_server.kaggle.polls = 10**9
-    kaggle = Kaggle(print)
+    kaggle = Kaggle()
     assert kaggle.wait_for_score(kaggle.submit(csv, "m"), timeout_seconds=0.1).status == "PENDING"
 
 
 def test_an_older_submission_is_found_on_a_later_page(
     kaggle_server: KaggleServer, csv: Path
 ) -> None:
-    kaggle = Kaggle(print)
+    kaggle = Kaggle()
     for number in range(45):
         kaggle_server.kaggle.submissions.append(
             {"ref": 1 + number, "description": f"<{number}>", "polls": 0}
@@ -111,14 +89,14 @@ def test_an_older_submission_is_found_on_a_later_page(
 
 def test_limits_are_unknown_before_the_first_submission(kaggle_server: KaggleServer) -> None:
     kaggle_server.kaggle.allowed = None
-    assert Kaggle(print).submission_limits().allowed_now is None
+    assert Kaggle().submission_limits().allowed_now is None
     kaggle_server.kaggle.allowed = 3
-    assert Kaggle(print).submission_limits().allowed_now == 3
+    assert Kaggle().submission_limits().allowed_now == 3
 
 
 def test_files_of_the_competition_have_sizes(kaggle_server: KaggleServer) -> None:
     kaggle_server.kaggle.files = {"test.csv": 51_118_296, "train.csv": 0}
-    assert Kaggle(print).competition_files() == {"test.csv": 51_118_296, "train.csv": 0}
+    assert Kaggle().competition_files() == {"test.csv": 51_118_296, "train.csv": 0}
 
 
 @pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
@@ -128,7 +106,7 @@ def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
     # The package makes a folder in the home when it is imported, and VERBOSE lets it print headers.
     script = (
         "import logging, sys; from pipeline.kaggle.client import Kaggle;"
-        "left = Kaggle(print).submission_limits().allowed_now;"
+        "left = Kaggle().submission_limits().allowed_now;"
         "assert not logging.root.handlers; print(left, sys.stdin.closed)"
     )
     done = subprocess.run(
@@ -149,92 +127,37 @@ def test_a_new_process_works_without_a_home_to_write_to_and_shows_no_secret(
     assert (done.stdout, done.stderr) == ("10 False\n", "")
 
 
-# ---- what is repeated -------------------------------------------------------------------------
-
-PASSING: list[tuple[str, Failure]] = [
-    ("IntrospectToken", Status(503)),
-    ("DownloadDataFiles", Status(500, "Internal error")),
-    ("DownloadDataFiles", Status(429, "Slow down", nested=True)),
-    ("DownloadDataFiles", Status(429, "Slow down", retry_after="1")),
-    ("DownloadDataFiles", Reset()),
-    ("DownloadDataFiles", Stall()),
-    ("GET", Status(502)),
-    ("GET", Reset()),
-    ("GET", Stall()),
-    ("GET", Truncated(announced=True)),
-    ("GET", Truncated(announced=False)),
-    ("GET", Answer(corrupt(zip_bytes()), "application/zip")),
-    ("GET", Answer(b"<!doctype html><title>Log in</title>", "text/html")),
-]
-
-
-@pytest.mark.parametrize(("method", "failure"), PASSING, ids=repr)
-def test_a_download_is_repeated_from_the_start(
-    kaggle_server: KaggleServer, tmp_path: Path, told: list[str], method: str, failure: Failure
-) -> None:
-    kaggle_server.kaggle.fail(method, failure, times=1)
-    path = download_competition(tmp_path / "into", told.append)
-    assert path.read_bytes() == zip_bytes()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert kaggle_server.kaggle.count(method) == 2
-    assert len(told) == 1
-    assert "trying again in" in told[0]
-
-
 def test_what_lies_there_already_is_never_taken_for_the_download(
     kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
     stale = tmp_path / "into" / "digit-recognizer.zip"
     stale.parent.mkdir()
     stale.write_bytes(b"x" * 10**6)
-    (stale.parent / "digit-recognizer.zip.kaggle-partial").write_text('{"validator": "one"}')
-    assert download_competition(stale.parent, print).read_bytes() == zip_bytes()
+    told: list[str] = []
+    kaggle_server.kaggle.fail("GET", Reset(), times=1)
+    kaggle = heard_by(told.append, Kaggle)
+    path = heard_by(told.append, kaggle.download_competition, stale.parent)
+    assert path.read_bytes() == zip_bytes()
+    assert [file.name for file in stale.parent.iterdir()] == [stale.name]
+    assert ["trying again in" in line for line in told] == [True]
 
 
-UPLOADS: list[tuple[str, Failure]] = [
-    ("StartSubmissionUpload", Status(503, "Later")),
-    ("StartSubmissionUpload", Reset()),
-    ("PUT", Status(503)),
-    ("PUT", Stall()),
-    ("PUT", Reset()),
-]
-
-
-@pytest.mark.parametrize(("method", "failure"), UPLOADS, ids=repr)
-def test_an_upload_is_repeated_but_makes_one_submission(
-    kaggle_server: KaggleServer, csv: Path, method: str, failure: Failure
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_credentials_that_others_can_read_are_told_of(
+    kaggle_server: KaggleServer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: int,
+    warned: bool,
 ) -> None:
-    kaggle_server.kaggle.fail(method, failure, times=1)
-    assert Kaggle(print).submit(csv, "hello") == 1001
-    assert kaggle_server.kaggle.count(method) == 2
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
-
-
-UNCLEAR: list[Failure] = [
-    Reset(),
-    Reset(after_work=True),
-    Stall(after_work=True),
-    Status(500, "Internal error"),
-    Status(503),
-    Answer(b"<html>", "text/html"),
-    Answer(b'{"message": "Could not submit to competition"}'),
-]
-
-
-@pytest.mark.parametrize("failure", UNCLEAR, ids=repr)
-def test_what_makes_a_submission_is_never_repeated(
-    kaggle_server: KaggleServer, csv: Path, failure: Failure
-) -> None:
-    kaggle_server.kaggle.fail("CreateSubmission", failure, times=1)
-    with pytest.raises(UnclearSubmissionError):
-        Kaggle(print).submit(csv, "hello")
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
-
-
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 429])
-def test_a_refused_submission_is_clear(kaggle_server: KaggleServer, csv: Path, code: int) -> None:
-    kaggle_server.kaggle.fail("CreateSubmission", Status(code, "No"), times=1)
-    with pytest.raises(PipelineError) as caught:
-        Kaggle(print).submit(csv, "hello")
-    assert not isinstance(caught.value, UnclearSubmissionError)
-    assert kaggle_server.kaggle.count("CreateSubmission") == 1
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    file = home / ".kaggle" / "access_token"
+    file.parent.mkdir()
+    file.write_text(TOKEN)
+    file.chmod(mode)
+    told: list[str] = []
+    heard_by(told.append, Kaggle)
+    assert [f"chmod 600 {file}" in line for line in told] == [True] * warned
+    assert not any(secret in line for line in told for secret in SECRETS)
+    assert file.stat().st_mode & 0o777 == mode

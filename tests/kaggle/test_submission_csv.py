@@ -71,20 +71,20 @@ def test_what_kaggle_takes_passes(write: Write, content: bytes) -> None:
     [
         (b"", " is empty"),
         (b"\n\n", " is empty"),
-        (b"\xef\xbb\xbf" + GOOD, " starts with a UTF-8 byte order mark"),
-        (GOOD.decode().encode("utf-16"), " is UTF-16 text"),
-        (b"PK\x03\x04rest", " is a zip or spreadsheet file"),
-        (b"\x1f\x8brest", " is a gzip file"),
-        (b"<!doctype html>\n<p>Sign in", " is an HTML page"),
-        (b"\n <html>", " is an HTML page"),
+        (b"\xef\xbb\xbf" + GOOD, r", line 1: the header must be ImageId,Label, it is '\ufeffIm"),
+        (GOOD.decode().encode("utf-16"), " is UTF-16 text (save it as UTF-8), not CSV"),
+        (b"PK\x03\x04rest", " is a zip or a spreadsheet, not CSV"),
+        (b"\x1f\x8brest", " is a gzip file, not CSV"),
+        (b"<!doctype html>\n<p>Sign in", " is a web page, not CSV"),
+        (b"\n <html>", " is a web page, not CSV"),
         (b"1,7\n2,0\n3,9\n", ", line 1: the header must be ImageId,Label, it is '1,7'"),
         (b"imageid,label\n1,7\n", ", line 1: the header must be"),
         (b"ImageId,Label,\n1,7,\n", ", line 1: the header must be"),
         (b"ImageId;Label\n1;7\n", ", line 1: the header must be"),
         (b"ImageId, Label\n1, 7\n", ", line 1: the header must be"),
         (b",ImageId,Label\n0,1,7\n", ", line 1: the header must be"),
-        (GOOD.replace(b"2,0", b"2"), ", line 3: 1 field instead of 2: '2'"),
-        (GOOD.replace(b"2,0", b"2,0,1"), ", line 3: 3 fields instead of 2: '2,0,1'"),
+        (GOOD.replace(b"2,0", b"2"), ", line 3: 1 value instead of 2"),
+        (GOOD.replace(b"2,0", b"2,0,1"), ", line 3: 3 values instead of 2"),
         (GOOD.replace(b"2,0", b"3,0"), ", line 3: ImageId must be 2, it is '3'"),
         (GOOD.replace(b"1,7", b"0,7"), ", line 2: ImageId must be 1, it is '0'"),
         (GOOD.replace(b"2,0", b"2.0,0"), ", line 3: ImageId must be 2, it is '2.0'"),
@@ -105,16 +105,19 @@ def test_what_kaggle_takes_passes(write: Write, content: bytes) -> None:
             r", line 3: Label must be a whole number 0 to 9, it is '\x00'",
         ),
         (GOOD.replace(b"2,0", b"2,nan"), ", line 3: Label must be"),
-        (GOOD.replace(b"2,0", b'2,"0'), ", line 3: a quote that does not enclose one field"),
-        (GOOD.replace(b"2,0", b'2,"0"1'), ", line 3: a quote that does not enclose one field"),
+        (GOOD.replace(b"2,0", b'2,"0'), ", line 3: a quote that does not enclose a whole value"),
+        (GOOD.replace(b"2,0", b'2,"0"1'), ", line 3: a quote that does not enclose a whole value"),
         (GOOD.replace(b"2,0", b'2,0"'), ", line 3: Label must be"),
-        (GOOD.replace(b"2,0\n", b"2,0\n\n"), ", line 4: a blank line"),
-        (GOOD + b"\n", ", line 5: a blank line"),
-        (GOOD + b" \r\n", ", line 5: a blank line"),
-        (GOOD.replace(b"2,0", b"2,\xff"), ", line 3: not UTF-8 text (byte 0xff at position 3)"),
+        (GOOD.replace(b"2,0\n", b"2,0\n\n"), ", line 4: the line is blank"),
+        (GOOD + b"\n", ", line 5: the line is blank"),
+        (GOOD + b" \r\n", ", line 5: 1 value instead of 2"),
+        (
+            GOOD.replace(b"2,0", b"2,\xff"),
+            r", line 3: Label must be a whole number 0 to 9, it is '\\xff'",
+        ),
         (GOOD.replace(b"\n", b"\r"), ", line 1: a carriage return without a line feed"),
         (GOOD.replace(b"2,0\n", b"2,0\r"), ", line 3: a carriage return without a line feed"),
-        (GOOD.replace(b"2,0", b"2," + b"0" * 2000), ", line 3: longer than 1,000 bytes"),
+        (GOOD.replace(b"2,0", b"2," + b"0" * 70_000), ", line 3: longer than 65,536 bytes"),
         (GOOD + b"4,1\n", ", line 5: one row too many, test.csv has 3"),
         (GOOD.removesuffix(b"3,9\n"), " ends after line 3: it has 2 rows, but test.csv has 3"),
         (b"ImageId,Label\n", " ends after line 1: it has 0 rows, but test.csv has 3"),
@@ -167,7 +170,7 @@ def test_a_bad_sample_is_the_one_named(write: Write, tmp_path: Path) -> None:
 
 
 def test_what_is_no_readable_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="there is no such file"):
+    with pytest.raises(PipelineError, match="cannot be read: No such file"):
         check_submission(tmp_path / "none.csv")
     with pytest.raises(PipelineError, match="cannot be read: Is a directory"):
         check_submission(tmp_path)

@@ -192,8 +192,8 @@ def test_a_score_is_waited_for_without_keeping_others_from_the_csv(case: Case) -
 
 def test_a_kill_while_the_kaggle_package_is_loaded_leaves_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from pipeline.kaggle.guard import empty_home\n"
-        "with empty_home(): os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from pipeline.kaggle.package import _empty_home\n"
+        "with _empty_home(): os.kill(os.getpid(), signal.SIGKILL)"
     )
     arguments = [sys.executable, "-c", code]
     done = subprocess.run(arguments, env=environment(TMPDIR=str(tmp_path)), check=False)

@@ -154,7 +154,9 @@ def test_train_and_test_interchanged(tmp_path: Path, folder: Path) -> None:
     (folder / "train.csv").rename(folder / "other")
     (folder / "test.csv").rename(folder / "train.csv")
     (folder / "other").rename(folder / "test.csv")
-    assert refusal(tmp_path, folder) == f"{folder}/train.csv, line 1: the column 'label' is missing"
+    assert refusal(tmp_path, folder).startswith(
+        f"{folder}/train.csv, line 1: column 1 is 'pixel0' instead of 'label'"
+    )
 
 
 def give(monkeypatch: pytest.MonkeyPatch, module: object, *, train: int, test: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.runs.ledger import read_ledger
 from pipeline.system import files
-from tests.kaggle_api import Answer, Failure, Reset, Stall, Status
+from tests.kaggle_api import Answer, Reset, Status
 from tests.listeners import heard_by
 from tests.submit_case import RUN, Case
 
@@ -95,26 +95,6 @@ def test_after_the_time_limit_the_same_command_goes_on_waiting(case: Case) -> No
     assert (case.sent, case.statuses) == (1, ["COMPLETE"])
 
 
-@pytest.mark.parametrize("failure", [Reset(after_work=True), Stall(after_work=True)], ids=repr)
-def test_a_lost_answer_is_found_in_kaggle_s_list(case: Case, failure: Failure) -> None:
-    case.kaggle.fail("CreateSubmission", failure, times=1)
-    assert case.submit().ref == 1001
-    assert (case.sent, case.statuses) == (1, ["COMPLETE"])
-
-
-@pytest.mark.parametrize(
-    "failure", [Reset(), Status(503), Answer(b"<html>", "text/html")], ids=repr
-)
-def test_what_did_not_arrive_is_sent_by_the_next_command(case: Case, failure: Failure) -> None:
-    case.kaggle.fail("CreateSubmission", failure, times=1)
-    text = case.refused()
-    assert "The submission is not in Kaggle's list." in text
-    assert f"Run: make submit RUN={RUN} (it looks in Kaggle's list again" in text
-    assert (case.sent, case.statuses) == (1, ["SENDING"])
-    assert case.submit().ref == 1001
-    assert (len(case.kaggle.submissions), case.statuses) == (1, ["COMPLETE"])
-
-
 @pytest.mark.parametrize("force", [False, True])
 def test_what_arrived_unseen_is_not_sent_by_the_next_command(case: Case, force: bool) -> None:
     case.kaggle.fail("CreateSubmission", Reset(after_work=True), times=1)
@@ -142,6 +122,9 @@ def test_two_commands_at_once_send_one_submission(case: Case) -> None:
     script = (
         "import sys; from pathlib import Path; from pipeline.plan.plan import *;"
         "from pipeline.stages.submit import submit; from tests.listeners import heard_by;"
+        "import sys; from pathlib import Path; from pipeline.stages.submit import submit;"
+        "from pipeline.plan.plan import RECIPE_FOLDER, Plan, Source;"
+        "from pipeline.plan.workspace import Workspace;"
         "w = Workspace(Path(sys.argv[1]), Path(sys.argv[2]));"
         f"p = Plan(w, Source('kaggle', 'kaggle'), find_recipe('mlp'), None, (), {RUN!r});"
         "heard_by(print, submit, p)"

@@ -10,7 +10,6 @@ import pytest
 from pipeline.plan.plan import Plan, Source
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from tests.kaggle_api import Failure, Reset, Stall, Status
 from tests.submit_case import RUN, Case
 
 # ---- what is never sent -----------------------------------------------------------------------
@@ -102,82 +101,6 @@ def test_the_limit_of_the_whole_competition(case: Case) -> None:
 def test_a_team_s_first_submission_goes_though_kaggle_tells_no_limit(case: Case) -> None:
     case.kaggle.allowed = None
     assert case.submit().left_today is None
-
-
-FAILING: list[tuple[str, Failure, str]] = [
-    ("GetSubmissionLimits", Status(401, "No"), r"does not accept the credentials"),
-    ("GetSubmissionLimits", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
-    ("GetSubmissionLimits", Status(404, "No such"), r"no such thing as the competition"),
-    ("GetSubmissionLimits", Status(429, "Slow", nested=True), r"asks to slow down"),
-    ("GetSubmissionLimits", Status(500, "Oops"), r"itself has a fault"),
-    ("GetSubmissionLimits", Stall(), r"took too long"),
-    ("StartSubmissionUpload", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
-    (
-        "PUT",
-        Status(400),
-        r"storage of .* does not take the request \(400 while sending the submission",
-    ),
-    (
-        "PUT",
-        Status(503),
-        r"storage of .* does not take the request \(503 while sending the submission",
-    ),
-    ("PUT", Reset(), r"broke off"),
-    ("PUT", Stall(), r"took too long"),
-    ("CreateSubmission", Status(400, "Limit reached"), r'refuses.*"Limit reached"'),
-    ("CreateSubmission", Status(403, "Denied"), r"rules.*\n.*digit-recognizer/rules"),
-    ("CreateSubmission", Status(429, "Slow", nested=True), r"asks to slow down"),
-]
-
-
-@pytest.mark.parametrize("failing", FAILING, ids=repr)
-def test_a_clear_failure_is_explained_and_the_next_command_starts_anew(
-    case: Case, failing: tuple[str, Failure, str]
-) -> None:
-    method, failure, expected = failing
-    case.kaggle.fail(method, failure)
-    text = case.refused()
-    assert re.search(expected, text), text
-    assert case.kaggle.submissions == []
-    assert case.statuses == ([] if method == "GetSubmissionLimits" else ["ERROR"])
-    case.kaggle.failures.clear()
-    assert case.submit().ref == 1001
-    assert (len(case.kaggle.submissions), case.statuses) == (1, ["COMPLETE"])
-
-
-def test_a_submission_without_a_number(case: Case) -> None:
-    case.kaggle.gives_ref = False
-    text = case.refused()
-    assert 'gave the submission no number; it said: "Could not submit to competition".' in text
-    case.kaggle.gives_ref = True
-    assert case.submit().ref == 1001
-
-
-@pytest.mark.parametrize(
-    ("reason", "expected"),
-    [
-        ("Submission must have 28000 rows", 'it says "Submission must have 28000 rows"'),
-        (" ", "it gives no reason"),
-    ],
-)
-def test_a_submission_that_kaggle_cannot_score(case: Case, reason: str, expected: str) -> None:
-    case.kaggle.error = reason
-    text = case.refused()
-    assert f"Kaggle could not score submission 1001: {expected}." in text
-    assert "https://www.kaggle.com/competitions/digit-recognizer/submissions" in text
-    assert case.statuses == ["ERROR"]
-    assert "sent before" in case.refused()
-    assert case.sent == 1
-
-
-def test_a_failure_while_waiting_leaves_a_submission_to_wait_for(case: Case) -> None:
-    case.kaggle.fail("GetSubmission", Status(500, "Oops"), times=3)
-    text = case.refused()
-    assert "Submission 1001 has arrived, but its score is not known. Kaggle itself has a" in text
-    assert "run the same command again" in text
-    assert case.statuses == ["PENDING"]
-    assert case.submit().unchanged
-    assert case.sent == 1
 
 
 def test_no_credentials(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,11 @@
 """Kaggle in trouble: every way in which a request can fail, against the real client."""
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.stress.kaggle_answers import answers
-from tests.stress.kaggle_case import Case, competition_zip, prepare, run_case
-from tests.stress.kaggle_sending import sending
-from tests.stress.kaggle_storage import storage
+from tests.stress.kaggle_case import Case, as_process, competition_zip, prepare, run_case
+from tests.stress.kaggle_table import all_cases
 from tests.stress.table import Table
 
 COLUMNS = ("fault", "command", "what the user sees", "exit code", "requests", "on disk")
@@ -24,7 +21,7 @@ def kaggle(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table:
     cases = all_cases()
 
     def attempt(case: Case) -> tuple[list[str], list[str]]:
-        outcome = run_case(case, prepared)
+        outcome = run_case(case, prepared, as_process)
         cells = [case.fault, f"`{case.command}`", _shortened(outcome.seen), str(outcome.exit_code)]
         return [*cells, outcome.requests, outcome.disk], outcome.faults
 
@@ -41,12 +38,6 @@ def kaggle(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Table:
         f"Kaggle, with the command as a process. {len(failures)} expectations did not hold."
     )
     return Table(summary, COLUMNS, rows, failures)
-
-
-@functools.cache  # the hostile zips in them take a while to make
-def all_cases() -> list[Case]:
-    """Every case, in the order of the table."""
-    return [*answers(), *storage(), *sending()]
 
 
 def _shortened(text: str) -> str:

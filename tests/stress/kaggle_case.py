@@ -1,7 +1,9 @@
-"""A command in a folder of its own, as a process that talks to the stand-in for Kaggle."""
+"""A command in a folder of its own that talks to the stand-in for Kaggle, and all it leaves."""
 
+import contextlib
 import copy
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -10,13 +12,17 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+from unittest.mock import patch
 
 import numpy as np
+from click.testing import CliRunner
 
+from pipeline.cli import main
+from pipeline.kaggle.limits import Limits
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, write_submission
 from pipeline.plan.plan import make_plan
 from pipeline.runs.ledger import read_ledger
@@ -27,7 +33,8 @@ from tests.kaggle_server import KaggleServer
 from tests.practice_case import REPOSITORY, environment
 
 RUN = "kaggle-mlp"
-COMMANDS: dict[str, list[str]] = {
+Command = Literal["download", "submit", "push"]
+COMMANDS: dict[Command, list[str]] = {
     "download": ["download", "--source", "kaggle", "--force"],
     "submit": ["submit", "--run", RUN, "--timeout", "1.5"],
     "push": ["push", "--source", "practice", "--recipe", "smoke"],
@@ -35,17 +42,26 @@ COMMANDS: dict[str, list[str]] = {
 PROXY_PASSWORD = "planted-proxy-password-0123456789"
 HIDDEN = (*SECRETS, PROXY_PASSWORD)
 # The command line as it is, only with less patience: else every stall would take minutes.
-STARTER = """
-from pipeline.kaggle import client
-from pipeline.kaggle.retry import Limits
-client.LIMITS = Limits(
-    connect_seconds=2, read_seconds=1, answer_seconds=3, download_seconds=6, attempts=3,
-    first_pause_seconds=0.01, longest_pause_seconds=2,
-    first_poll_seconds=0.01, longest_poll_seconds=0.02,
+IMPATIENT = Limits(
+    connect_seconds=2,
+    read_seconds=2,
+    answer_seconds=4,
+    download_seconds=6,
+    attempts=3,
+    first_pause_seconds=0.01,
+    longest_pause_seconds=2,
+    first_poll_seconds=0.01,
+    longest_poll_seconds=0.02,
 )
+STARTER = f"""
+from pipeline.kaggle import client
+from pipeline.kaggle.limits import Limits
+client.LIMITS = {IMPATIENT}
 from pipeline.cli import main
 main(prog_name="digits")
 """
+Done = subprocess.CompletedProcess[str]
+Run = Callable[[list[str], Path, dict[str, str]], Done]
 LONGEST_SECONDS = 60.0
 LONGEST_LINE = 1_000
 
@@ -64,7 +80,7 @@ class Case:
     """
 
     fault: str
-    command: Literal["download", "submit", "push"]
+    command: Command
     at: str
     failure: Failure | None
     says: str
@@ -141,7 +157,34 @@ def competition_zip(folder: Path) -> Path:
     return path
 
 
-def run_case(case: Case, prepared: Path) -> Outcome:
+def as_process(arguments: list[str], folder: Path, variables: dict[str, str]) -> Done:
+    """Run a command of the pipeline as people do."""
+    return subprocess.run(
+        [sys.executable, "-c", STARTER, *arguments],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=3 * LONGEST_SECONDS,
+    )
+
+
+def in_this_process(arguments: list[str], folder: Path, variables: dict[str, str]) -> Done:
+    """Run it without a start of Python and its packages, and with even less patience."""
+    impatient = replace(IMPATIENT, read_seconds=1, answer_seconds=2, download_seconds=2)
+    with (
+        patch.dict(os.environ, variables, clear=True),
+        patch("pipeline.kaggle.client.LIMITS", impatient),
+        contextlib.chdir(folder),
+    ):
+        result = CliRunner().invoke(main, arguments, prog_name="digits")
+    return Done(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+def run_case(case: Case, prepared: Path, run: Run) -> Outcome:
     """Run the case's command in a copy of what was prepared, and compare all there is with it."""
     with tempfile.TemporaryDirectory(prefix="case-") as name, KaggleServer() as server:
         folder = Path(name)
@@ -157,7 +200,7 @@ def run_case(case: Case, prepared: Path) -> Outcome:
             kaggle.fail(case.at, case.failure, case.times)
         before = snapshot(folder)
         begun = time.monotonic()
-        done = run(case.command, folder, server, case.variables)
+        done = _run(case.command, folder, server, case.variables, run)
         seconds = time.monotonic() - begun
         faults = list(_faults(case, done, kaggle))
         if seconds > LONGEST_SECONDS:
@@ -165,16 +208,16 @@ def run_case(case: Case, prepared: Path) -> Outcome:
         disk = _compare_disk(case, folder, before, faults)
         counts = Counter(seen.method for seen in kaggle.seen)
         if case.command == "submit":
-            _submit_again(case, folder, server, faults)
+            _submit_again(case, folder, server, faults, run)
     first = (done.stderr.strip() or done.stdout.strip().splitlines()[-1]).splitlines()[0]
     told = ", ".join(f"{count} {method}" for method, count in counts.items())
     return Outcome(first, done.returncode, told, disk, faults)
 
 
-def run(
-    command: str, folder: Path, server: KaggleServer, variables: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    """Run a command of the pipeline in a folder, with the stand-in's proxy and a token."""
+def _run(
+    command: Command, folder: Path, server: KaggleServer, variables: Mapping[str, str], run: Run
+) -> Done:
+    """Run a command with the stand-in for a proxy, a token, and nothing of this environment."""
     proxy = f"http://someone:{PROXY_PASSWORD}@127.0.0.1:{server.server_port}"
     given = server.environment | {
         "http_proxy": proxy,
@@ -191,17 +234,7 @@ def run(
         for name, value in environment().items()
         if not name.lower().endswith("_proxy") and not name.startswith("KAGGLE_")
     }
-    return subprocess.run(
-        [sys.executable, "-c", STARTER, *COMMANDS[command]],
-        cwd=folder,
-        env={**kept, **given, **variables},
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        stdin=subprocess.DEVNULL,
-        check=False,
-        timeout=3 * LONGEST_SECONDS,
-    )
+    return run(COMMANDS[command], folder, {**kept, **given, **variables})
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -213,7 +246,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     }
 
 
-def _faults(case: Case, done: "subprocess.CompletedProcess[str]", kaggle: Kaggle) -> Iterator[str]:
+def _faults(case: Case, done: Done, kaggle: Kaggle) -> Iterator[str]:
     if done.returncode != case.exit_code:
         yield f"exit code {done.returncode} instead of {case.exit_code}: {done.stderr[-300:]}"
     said = done.stderr if case.exit_code else done.stdout
@@ -268,13 +301,15 @@ def _compare_disk(case: Case, folder: Path, before: dict[str, str], faults: list
     return "as it was" if case.exit_code else "all of it new"
 
 
-def _submit_again(case: Case, folder: Path, server: KaggleServer, faults: list[str]) -> None:
+def _submit_again(
+    case: Case, folder: Path, server: KaggleServer, faults: list[str], run: Run
+) -> None:
     """The trouble is over: the same command ends well, and Kaggle has one submission."""
     server.kaggle.failures.clear()
     server.kaggle.polls = 1
     server.kaggle.allowed, server.kaggle.gives_ref, server.kaggle.error = 10, True, ""
     server.kaggle.public_score = "0.98714"
-    done = run("submit", folder, server, {})
+    done = _run("submit", folder, server, {}, run)
     refused = "was sent before" in done.stderr
     if done.returncode != 0 and not refused:
         faults.append(f"the same command again: {(done.stderr or done.stdout)[-300:]}")

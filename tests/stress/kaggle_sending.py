@@ -1,102 +1,213 @@
-"""What is sent to Kaggle: a submission, once, and its score; a notebook."""
+"""The rows of the table for what is sent: a submission, once, and its score; a notebook."""
 
-from tests.kaggle_api import TOKEN, Answer, Failure, Raw, Reset, Stall, Status
+from typing import Any
+
+from tests.kaggle_api import (
+    TOKEN,
+    Answer,
+    Raw,
+    Reset,
+    Stall,
+    Status,
+)
 from tests.stress.kaggle_case import Case
 from tests.stress.kaggle_faults import (
-    AFTER_REFUSAL,
     ARRIVED,
     BROKEN,
     BY_STATUS,
+    CREATE,
     CREDENTIALS,
+    ELSEWHERE,
     EVIL,
     FAULTY,
     HTML,
+    LIMITS,
+    LIST,
+    LOGIN,
+    NO_SCORE,
+    NO_SUCH,
     NOT_LISTED,
     PASSING,
+    PUSH,
+    PUSHED,
     REFUSED,
+    RULES,
+    SCORE,
+    SLOW_HEAD,
     SLOWER,
+    START,
     STORAGE,
+    SUBMITTED,
     TOO_LONG,
+    UNKNOWN,
     UNREADABLE,
+    UPLOAD,
     XML,
+    Rows,
     http,
     of_json,
     redirect,
+    rows_of,
 )
 
 
 def sending() -> list[Case]:
     """Each case, with all that is to come of it."""
+    parts = (_questions, _uploads, _submissions, _scores, _pushes)
+    return [case for part in parts for case in part()]
+
+
+def _questions() -> list[Case]:
+    """What is asked before anything is sent."""
+    nothing_sent = {START: 0, CREATE: 0}
+    no_more = f"{UNREADABLE}|Error: Kaggle takes no more"
+    lists: Rows = {
+        "403": (Status(403, "No"), RULES, 1),
+        "null": (of_json(submissions=None), UNREADABLE, 1),
+        "submissions that are numbers": (of_json(submissions=[1, 2]), UNREADABLE, 1),
+        "a submission without anything": (
+            of_json(submissions=[{"description": None, "ref": None}]),
+            UNREADABLE,
+            1,
+        ),
+    }
+    limits: Rows = {
+        "404": (Status(404, "No"), NO_SUCH, 1),
+        "texts": (of_json(numToday="many", numAllowedNow="none"), no_more, 1),
+        "null": (of_json(numToday=None, numTotal=None, numAllowedNow=None), no_more, 1),
+        **{str(code): (Status(code, "No"), BY_STATUS[code], 1) for code in (401, 403)},
+        "a stall": (Stall(), TOO_LONG, 3),
+    }
+    used_up = {"allowed": 0, "submissions": [{"ref": 5, "description": "", "polls": 9}]}
     return [
-        *_submissions(),
-        *_scores(),
-        *_uploads(),
-        *_pushes(),
+        *rows_of("submit", LIST, lists, requests=nothing_sent),
+        *rows_of("submit", LIMITS, limits, requests=nothing_sent),
+        Case(
+            "no submissions left today",
+            "submit",
+            LIMITS,
+            None,
+            "Error: Kaggle takes no more submissions today",
+            requests=nothing_sent,
+            kaggle=used_up,
+            sent=2,
+        ),
+    ]
+
+
+def _uploads() -> list[Case]:
+    sent_once = {"ledger": ("COMPLETE",), "requests": {CREATE: 1}}
+    never_sent = {"ledger": ("ERROR",), "requests": {CREATE: 0}}
+    after_reset = Reset(after_work=True)
+    return [
+        *rows_of("submit", LIST, {"502, once": (Status(502), SUBMITTED, 2)}, **sent_once),
+        *rows_of("submit", LIMITS, {"504, once": (Status(504), SUBMITTED, 2)}, **sent_once),
+        *rows_of(
+            "submit",
+            START,
+            {
+                "503, once": (Status(503, "Later"), SUBMITTED, 2),
+                "a reset, once": (Reset(), SUBMITTED, 2),
+            },
+            **sent_once,
+        ),
+        *rows_of(
+            "submit",
+            START,
+            {
+                "400": (Status(400, "No"), REFUSED, 1),
+                "403": (Status(403, "No"), RULES, 1),
+                "an address of a file": (
+                    of_json(token="t", createUrl="file:///etc/passwd"),
+                    UNREADABLE,
+                    1,
+                ),
+                "no address": (of_json(), UNREADABLE, 1),
+            },
+            **never_sent,
+        ),
+        *rows_of(
+            "submit",
+            UPLOAD,
+            {
+                "a signed address that expired (403, XML), once": (
+                    Raw(http("403 Forbidden", XML)),
+                    SUBMITTED,
+                    2,
+                ),
+                "503, once": (Status(503), SUBMITTED, 2),
+                "a reset, once": (Reset(), SUBMITTED, 2),
+                "a reset after the bytes have arrived, once": (after_reset, SUBMITTED, 2),
+                "a stall, once": (Stall(), SUBMITTED, 2),
+                "a header a byte at a time, once": (SLOW_HEAD, SUBMITTED, 2),
+            },
+            **sent_once,
+        ),
+        *rows_of(
+            "submit",
+            UPLOAD,
+            {
+                "400": (Status(400), STORAGE, 1),
+                "413": (Raw(http("413 Large", XML)), STORAGE, 1),
+                "500": (Raw(http("500 Oops", XML)), STORAGE, 3),
+                "a reset": (Reset(), BROKEN, 3),
+                "a stall": (Stall(), TOO_LONG, 3),
+            },
+            **never_sent,
+        ),
     ]
 
 
 def _submissions() -> list[Case]:
-    cases = []
-    for code in (400, 401, 403, 404, 409, 413, 422, 429):
-        cases.append(
-            Case(
-                f"{code} when the submission is made",
-                "submit",
-                "CreateSubmission",
-                Status(code, "No"),
-                (BY_STATUS | PASSING)[code],
-                ledger=AFTER_REFUSAL,
-                requests={"CreateSubmission": 1},
-            )
-        )
-    unclear: dict[str, Failure] = {
-        "408": Status(408, "Slow"),
-        "500": Status(500, "Oops"),
-        "503 with HTML": Status(503),
-        "reset, nothing done": Reset(),
-        "HTML for an answer": Answer(HTML, "text/html"),
-        "a number that is a text": of_json({"message": "ok", "ref": "abc"}),
-        "a number that is null": of_json({"message": None, "ref": None}),
+    refused: Rows = {
+        str(code): (Status(code, "No"), (BY_STATUS | PASSING)[code], 1)
+        for code in (400, 401, 403, 404, 409, 413, 422, 429)
     }
-    for what, failure in unclear.items():
-        cases.append(
-            Case(
-                f"{what} when the submission is made",
-                "submit",
-                "CreateSubmission",
-                failure,
-                f"Error: .*{NOT_LISTED}",
-                ledger=("SENDING",),
-                requests={"CreateSubmission": 1},
-            )
-        )
-    lost: dict[str, Failure] = {
-        "reset": Reset(after_work=True),
-        "stalled": Stall(after_work=True),
-        "500": Raw(http("500 Oops"), after_work=True),
-        "504": Raw(http("504 Gateway"), after_work=True),
-        "cut-off JSON": Raw(http("200 OK", b'{"ref": 10'), after_work=True),
-        "no number": Raw(http("200 OK", b"{}"), after_work=True),
-        "307 elsewhere": Raw(http("307 Moved", Location=EVIL), after_work=True),
+    unclear: Rows = {
+        "408": (Status(408, "Slow"), NOT_LISTED, 1),
+        "500": (Status(500, "Oops"), NOT_LISTED, 1),
+        "503 with HTML": (Status(503), NOT_LISTED, 1),
+        "a reset, nothing done": (Reset(), NOT_LISTED, 1),
+        "HTML": (Answer(HTML, "text/html"), NOT_LISTED, 1),
+        "a number that is a text": (of_json(message="ok", ref="abc"), NOT_LISTED, 1),
+        "a number that is null": (of_json(message=None, ref=None), NOT_LISTED, 1),
+        "no number, as after a failed upload": (
+            of_json(message="Could not submit to competition"),
+            f'{NOT_LISTED[:9]}gave .*"Could not submit',
+            1,
+        ),
+        **{f"{code} to another host": (redirect(code), "Error: ", 1) for code in (302, 307)},
     }
-    for what, failure in lost.items():
-        cases.append(
-            Case(
-                f"the submission is made, its answer lost ({what})",
-                "submit",
-                "CreateSubmission",
-                failure,
-                "submit: ",
-                exit_code=0,
-                ledger=("COMPLETE",),
-                requests={"CreateSubmission": 1},
-            )
-        )
-    return cases
+    made = "but the submission is made"
+    lost: Rows = {
+        f"a reset, {made}": (Reset(after_work=True), SUBMITTED, 1),
+        f"a stall, {made}": (Stall(after_work=True), SUBMITTED, 1),
+        **{
+            f"{status[:3]}, {made}": (Raw(http(status), after_work=True), SUBMITTED, 1)
+            for status in ("500 Oops", "504 Gateway")
+        },
+        **{
+            f"{body.decode()}, {made}": (Raw(http("200 OK", body), after_work=True), SUBMITTED, 1)
+            for body in (b'{"ref": 10', b"{}")
+        },
+        f"307 elsewhere, {made}": (
+            Raw(http("307 Moved", Location=EVIL), after_work=True),
+            SUBMITTED,
+            1,
+        ),
+    }
+    return [
+        *rows_of("submit", CREATE, refused, ledger=("ERROR",)),
+        *rows_of("submit", CREATE, unclear, ledger=("SENDING",)),
+        *rows_of("submit", CREATE, lost, ledger=("COMPLETE",)),
+    ]
 
 
 def _scores() -> list[Case]:
-    waiting: dict[str, dict[str, object]] = {
+    def scored(**value: Any) -> Raw:
+        return of_json(**{"ref": 1001, "status": "COMPLETE", "publicScore": "0.1"} | value)
+
+    says: dict[str, dict[str, object]] = {
         "a score that never comes": {"polls": 10**9},
         "a score that is no number": {"public_score": "n/a"},
         "a score of NaN": {"public_score": "NaN"},
@@ -108,203 +219,105 @@ def _scores() -> list[Case]:
         Case(
             what,
             "submit",
-            "GetSubmission",
+            SCORE,
             None,
-            r"Error: Submission 1001 has arrived, but has no score after 2 s",
+            NO_SCORE,
             ledger=("PENDING",) if "polls" in kaggle else ("COMPLETE",),
-            requests={"CreateSubmission": 1},
+            requests={CREATE: 1},
             kaggle=kaggle,
         )
-        for what, kaggle in waiting.items()
+        for what, kaggle in says.items()
     ]
-    cases.append(
+    cases += [
         Case(
-            "Kaggle cannot score it, and says so with control characters",
+            f"no score, and {what}",
             "submit",
-            "GetSubmission",
+            SCORE,
             None,
-            'Error: Kaggle could not score submission 1001: it says "Bad',
+            f"Error: Kaggle could not score submission 1001: {told}",
             ledger=("ERROR",),
-            kaggle={"error": f"Bad \x1b[31mrow\x1b[0m {TOKEN} " + "x" * 5_000},
+            kaggle={"error": error},
         )
-    )
-    polling: dict[str, tuple[Failure, str]] = {
-        "404": (Status(404, "Gone"), ARRIVED),
-        "500": (Status(500, "Oops"), ARRIVED),
-        "429": (Status(429, "Slow"), ARRIVED),
-        "a stall": (Stall(), ARRIVED),
-        "an empty object": (of_json({}), ARRIVED),
-        "another submission": (
-            of_json({"ref": 7, "status": "COMPLETE", "publicScore": "0.1"}),
-            ARRIVED,
-        ),
-        "a status nobody knows": (of_json({"ref": 1001, "status": "EATEN"}), ARRIVED),
-        "null for a score": (
-            of_json({"ref": 1001, "status": "COMPLETE", "publicScore": None}),
-            f"{ARRIVED}|Error: Submission 1001 has arrived, but has no score",
-        ),
-        "a list for a score": (
-            of_json({"ref": 1001, "status": "COMPLETE", "publicScore": [1]}),
-            ARRIVED,
-        ),
-        "null for a reason": (
-            of_json({"ref": 1001, "status": "ERROR", "errorDescription": None}),
-            f"{ARRIVED}|Error: Kaggle could not score",
-        ),
+        for what, error, told in (
+            ("a reason", "Submission must have 28000 rows", 'it says "Submission must have 28'),
+            ("a reason of blanks", " ", "it gives no reason"),
+            (
+                "a reason with control characters",
+                f"Bad \x1b[31mrow\x1b[0m {TOKEN} " + "x" * 5_000,
+                'it says "Bad',
+            ),
+        )
+    ]
+    rows: Rows = {
+        "404": (Status(404, "Gone"), ARRIVED, 1),
+        "500": (Status(500, "Oops"), ARRIVED, 3),
+        "429": (Status(429, "Slow"), ARRIVED, 3),
+        "a stall": (Stall(), ARRIVED, 3),
+        "an empty object": (of_json(), ARRIVED, 1),
+        "another submission": (scored(ref=7), ARRIVED, 1),
+        "a number that is a text": (scored(ref="1001"), ARRIVED, 1),
+        "a status nobody knows": (scored(status="EATEN"), ARRIVED, 1),
+        "a list for a score": (scored(publicScore=[1]), ARRIVED, 1),
     }
     # What Kaggle told clearly is kept, though something else of it cannot be used.
-    left = {"null for a score": "COMPLETE", "null for a reason": "ERROR"}
-    for what, (failure, says) in polling.items():
-        cases.append(
-            Case(
-                f"{what} when the score is asked for",
-                "submit",
-                "GetSubmission",
-                failure,
-                says,
-                ledger=(left.get(what, "PENDING"),),
-                requests={"CreateSubmission": 1},
-            )
+    no_score: Rows = {"null for a score": (scored(publicScore=None), NO_SCORE, -1)}
+    no_reason: Rows = {
+        "null for a reason": (
+            scored(status="ERROR", errorDescription=None),
+            "Error: Kaggle could not score",
+            1,
         )
-    cases.append(
-        Case(
-            "503 when the score is asked for, twice",
-            "submit",
-            "GetSubmission",
-            Status(503),
-            "submit: ",
-            times=2,
-            exit_code=0,
-            ledger=("COMPLETE",),
-        )
-    )
-    return cases
-
-
-def _uploads() -> list[Case]:
-    once: dict[tuple[str, str], Failure] = {
-        ("StartSubmissionUpload", "503"): Status(503, "Later"),
-        ("StartSubmissionUpload", "a reset"): Reset(),
-        ("PUT", "a signed address that expired (403, XML)"): Raw(http("403 Forbidden", XML)),
-        ("PUT", "a reset after the bytes have arrived"): Reset(after_work=True),
-        ("PUT", "a header a byte at a time"): Raw(
-            b"HTTP/1.1 200 OK\r\nX-A: ", drip=b"x", pause_seconds=0.2
-        ),
-        ("ListSubmissions", "502"): Status(502),
-        ("GetSubmissionLimits", "504"): Status(504),
     }
-    cases = [
-        Case(
-            f"{what} ({at}), once",
-            "submit",
-            at,
-            failure,
-            "submit: ",
-            times=1,
-            exit_code=0,
-            ledger=("COMPLETE",),
-            requests={at: 2, "CreateSubmission": 1},
-        )
-        for (at, what), failure in once.items()
+    passing: Rows = {"503, twice": (Status(503), SUBMITTED, 3)}
+    return [
+        *cases,
+        *rows_of("submit", SCORE, rows, ledger=("PENDING",), requests={CREATE: 1}),
+        *rows_of("submit", SCORE, no_score, ledger=("COMPLETE",), requests={CREATE: 1}),
+        *rows_of("submit", SCORE, no_reason, ledger=("ERROR",), requests={CREATE: 1}),
+        *rows_of("submit", SCORE, passing, ledger=("COMPLETE",)),
     ]
-    for_ever: dict[tuple[str, str], tuple[Failure, str]] = {
-        ("StartSubmissionUpload", "400"): (Status(400, "No"), REFUSED),
-        ("StartSubmissionUpload", "an address of a file"): (
-            of_json({"token": "t", "createUrl": "file:///etc/passwd"}),
-            UNREADABLE,
-        ),
-        ("StartSubmissionUpload", "no address"): (of_json({}), UNREADABLE),
-        ("PUT", "413"): (Raw(http("413 Large", XML)), STORAGE),
-        ("PUT", "500"): (Raw(http("500 Oops", XML)), STORAGE),
-        ("PUT", "a stall"): (Stall(), TOO_LONG),
-    }
-    cases += [
-        Case(
-            f"{what} ({at})",
-            "submit",
-            at,
-            failure,
-            says,
-            ledger=("ERROR",),
-            requests={"CreateSubmission": 0},
-        )
-        for (at, what), (failure, says) in for_ever.items()
-    ]
-    cases += [
-        Case(
-            f"{code} ({at})",
-            "submit",
-            at,
-            Status(code, "No"),
-            BY_STATUS[code],
-            requests={"StartSubmissionUpload": 0, "CreateSubmission": 0},
-        )
-        for at, code in (("ListSubmissions", 403), ("GetSubmissionLimits", 404))
-    ]
-    cases.append(
-        Case(
-            "no submissions left today",
-            "submit",
-            "GetSubmission",
-            None,
-            "Error: Kaggle takes no more submissions today",
-            requests={"StartSubmissionUpload": 0, "CreateSubmission": 0},
-            kaggle={"allowed": 0, "submissions": [{"ref": 5, "description": "", "polls": 9}]},
-            sent=2,
-        )
-    )
-    return cases
 
 
 def _pushes() -> list[Case]:
-    unclear = "Whether it was done all the same is not known"
-    failing: dict[str, tuple[Failure, str, int]] = {
+    gateway = Raw(http("504 Gateway"), after_work=True)
+    rows: Rows = {
         "400": (Status(400, "No"), REFUSED, 1),
         "401": (Status(401, "No"), CREDENTIALS, 1),
         "403": (Status(403, "No"), "Error: Kaggle does not let this account save", 1),
-        "409": (Status(409, "No"), REFUSED, 1),
+        "404": (Status(404, "No"), f"{NO_SUCH} the notebook", 1),
+        "409": (Status(409, f"Slug {TOKEN} in use"), f'{REFUSED}.*"Slug \\*\\*\\* in use"', 1),
         "413": (Status(413, "No"), REFUSED, 1),
         "429": (Status(429, "No"), SLOWER, 3),
-        "500": (Status(500, "No"), f"{FAULTY}.*{unclear}", 1),
-        "504 after it was done": (
-            Raw(http("504 Gateway"), after_work=True),
-            f"{FAULTY}.*{unclear}",
-            1,
-        ),
-        "a reset": (Reset(), f"{BROKEN}.*{unclear}", 1),
-        "a stall after it was done": (Stall(after_work=True), f"{TOO_LONG}.*{unclear}", 1),
-        "HTML for an answer": (Answer(HTML, "text/html"), f"{UNREADABLE}.*{unclear}", 1),
+        "500": (Status(500, "No"), f"{FAULTY}.*{UNKNOWN}", 1),
+        "503 with HTML": (Status(503), f"{FAULTY}.*{UNKNOWN}", 1),
+        "504 after it was done": (gateway, f"{FAULTY}.*{UNKNOWN}", 1),
+        "a reset": (Reset(), f"{BROKEN}.*{UNKNOWN}", 1),
+        "a reset after it was done": (Reset(after_work=True), f"{BROKEN}.*{UNKNOWN}", 1),
+        "a stall after it was done": (Stall(after_work=True), f"{TOO_LONG}.*{UNKNOWN}", 1),
+        "HTML for an answer": (Answer(HTML, "text/html"), f"{UNREADABLE}.*{UNKNOWN}", 1),
         "an error with control characters": (
-            of_json({"error": f"\x1b[2J\x07 bad {TOKEN}" + "x" * 5_000}),
+            of_json(error=f"\x1b[2J\x07 bad {TOKEN}" + "x" * 5_000),
             "Error: Kaggle does not take the notebook",
             1,
         ),
-        "an error that is a number": (of_json({"error": 7}), "Error: ", 1),
-        "an empty object": (of_json({}), "Error: Kaggle gave the notebook no version number", 1),
+        "an error that is a number": (of_json(error=7), "Error: ", 1),
+        "an empty object": (of_json(), "Error: Kaggle gave the notebook no version number", 1),
         "a version that is a text": (
-            of_json({"url": None, "versionNumber": "new"}),
+            of_json(url=None, versionNumber="new"),
             "Error: .*not known",
             1,
         ),
-        "307 to another host": (redirect(307), "Error: ", 1),
+        "307 to another host": (redirect(307), f"{ELSEWHERE}.*{UNKNOWN}", 1),
+    }
+    passing: Rows = {"429 as Kaggle nests it, twice": (Status(429, "No", nested=True), PUSHED, 3)}
+    strange: Rows = {
+        "an account that is named ../../elsewhere": (
+            of_json(active=True, username="../../elsewhere\x1b[31m"),
+            'Error: Kaggle names the account "../../else',
+            1,
+        )
     }
     return [
-        Case(
-            f"{what} when a notebook is pushed",
-            "push",
-            "SaveKernel",
-            failure,
-            says,
-            requests={"SaveKernel": asked},
-        )
-        for what, (failure, says, asked) in failing.items()
-    ] + [
-        Case(
-            "an account that is named ../../elsewhere",
-            "push",
-            "IntrospectToken",
-            of_json({"active": True, "username": "../../elsewhere\x1b[31m"}),
-            "Error: ",
-            requests={"SaveKernel": 0},
-        )
+        *rows_of("push", PUSH, rows | passing),
+        *rows_of("push", LOGIN, strange, requests={PUSH: 0}),
     ]

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
-from pipeline.kaggle import client
+from pipeline.kaggle import COMPETITION_PAGE
 from pipeline.system import archive
 from pipeline.system.errors import PipelineError
 
@@ -14,13 +14,15 @@ def fetch(into: Path) -> Fetched:
 
     Raises PipelineError for whatever fails on the way.
     """
+    from pipeline.kaggle.client import Kaggle  # noqa: PLC0415  (nobody else needs its packages)
+
     with tempfile.TemporaryDirectory(dir=into) as folder:
-        packed = client.download_competition(Path(folder))
+        packed = Kaggle().download_competition(Path(folder))
         try:
             archive.extract_members(packed, (TRAIN, TEST, SAMPLE_SUBMISSION), into)
         except PipelineError as error:
             raise PipelineError(
                 error.message.replace(str(packed), "The zip that Kaggle sent"),
-                remedy=f"See what it holds: {client.COMPETITION_PAGE}/data",
+                remedy=f"See what it holds: {COMPETITION_PAGE}/data",
             ) from None
-    return Fetched("competition", client.COMPETITION_PAGE)
+    return Fetched("competition", COMPETITION_PAGE)

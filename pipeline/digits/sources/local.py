@@ -12,6 +12,7 @@ from pipeline.system.files import sha256
 
 COMPETITION_FILES = (TRAIN, TEST)
 MNIST_FILES = (mnist_csv.TRAIN, mnist_csv.TEST)
+KNOWN = (*COMPETITION_FILES, SAMPLE_SUBMISSION, *MNIST_FILES)
 REMEDY = (
     f"Give a folder or a zip with {' and '.join(COMPETITION_FILES)}, "
     f"or with {' and '.join(MNIST_FILES)}."
@@ -20,8 +21,7 @@ REMEDY = (
 
 def identify(path: Path) -> dict[str, Any]:
     """Return what tells one state of the user's files from another: their checksums."""
-    known = (*COMPETITION_FILES, SAMPLE_SUBMISSION, *MNIST_FILES)
-    files = [path / name for name in known] if path.is_dir() else [path]
+    files = [path / name for name in KNOWN] if path.is_dir() else [path]
     return {
         "path": str(path),
         "files": {file.name: sha256(file) for file in files if file.is_file()},
@@ -35,51 +35,30 @@ def fetch(path: Path, into: Path) -> Fetched:
     Raises PipelineError if the files are not there or the zip is not sound.
     """
     if path.is_dir():
-        return _from_folder(path, into)
+        return _take(path, into, str(path), f"{path}/")
     if path.suffix.lower() == ".csv":
         raise PipelineError(f"{path} is a single file", remedy=REMEDY)
     if not path.is_file():
         raise PipelineError(f"{path}: there is no such file or folder", remedy=REMEDY)
-    return _from_zip(path, into)
-
-
-def _from_folder(folder: Path, into: Path) -> Fetched:
-    found = {file.name for file in folder.iterdir() if file.is_file()}
-    if _are_mnist(found, str(folder)):
-        train, test = (folder / name for name in MNIST_FILES)
-        names = {TRAIN: str(train), TEST: str(test)}
-        mnist_csv.arrange(train, test, into, names=names)
-        return Fetched("mnist-csv", str(folder), names)
-    names = {}
-    for name in (*COMPETITION_FILES, SAMPLE_SUBMISSION):
-        if name in found:
-            shutil.copyfile(folder / name, into / name)
-            names[name] = str(folder / name)
-    return Fetched("competition", str(folder), names)
-
-
-def _from_zip(path: Path, into: Path) -> Fetched:
-    if not _are_mnist(archive.member_names(path), str(path)):
-        archive.extract_members(path, COMPETITION_FILES, into, optional=[SAMPLE_SUBMISSION])
-        return Fetched("competition", str(path))
-    names = {TRAIN: f"{path}: {MNIST_FILES[0]}", TEST: f"{path}: {MNIST_FILES[1]}"}
     with tempfile.TemporaryDirectory(dir=into) as unpacked:
-        train, test = archive.extract_members(path, MNIST_FILES, Path(unpacked))
-        mnist_csv.arrange(train, test, into, names=names)
-    return Fetched("mnist-csv", str(path), names)
+        archive.extract_members(path, (), Path(unpacked), optional=KNOWN)
+        return _take(Path(unpacked), into, str(path), f"{path}: ")
 
 
-def _are_mnist(found: set[str], name: str) -> bool:
-    """Whether the files are MNIST's rather than the competition's; an error if they are neither."""
+def _take(folder: Path, into: Path, origin: str, prefix: str) -> Fetched:
+    """Take what the folder holds.  prefix: what messages put before a file's name."""
+    found = {name for name in KNOWN if (folder / name).is_file()}
     if found.issuperset(COMPETITION_FILES):
-        return False
+        taken = found.intersection((*COMPETITION_FILES, SAMPLE_SUBMISSION))
+        for name in taken:
+            shutil.copyfile(folder / name, into / name)
+        return Fetched("competition", origin, {name: f"{prefix}{name}" for name in taken})
     if found.issuperset(MNIST_FILES):
-        return True
+        names = {TRAIN: f"{prefix}{mnist_csv.TRAIN}", TEST: f"{prefix}{mnist_csv.TEST}"}
+        mnist_csv.arrange(folder / mnist_csv.TRAIN, folder / mnist_csv.TEST, into, names=names)
+        return Fetched("mnist-csv", origin, names)
     for pair in (COMPETITION_FILES, MNIST_FILES):
-        there = found.intersection(pair)
-        if there:
-            missing = set(pair) - there
-            raise PipelineError(
-                f"{name} holds {there.pop()} but not {missing.pop()}", remedy=REMEDY
-            )
-    raise PipelineError(f"{name} holds neither {TRAIN} nor {TEST}", remedy=REMEDY)
+        if there := found.intersection(pair):
+            (missing,) = set(pair) - there
+            raise PipelineError(f"{origin} holds {there.pop()} but not {missing}", remedy=REMEDY)
+    raise PipelineError(f"{origin} holds neither {TRAIN} nor {TEST}", remedy=REMEDY)

@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.digits.header import LONGEST_LINE_BYTES, UTF8_MARK, read_header, shortened
+from pipeline.digits.csv_reader import read_header
 from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, Fetched
-from pipeline.kaggle import client
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.system import archive
+from pipeline.system.csv_lines import open_csv, read_lines, shown
 from pipeline.system.errors import PipelineError
+from pipeline.system.formats import UTF8_MARK
 
 DATASET = "oddrationale/mnist-in-csv"
 TRAIN, TEST = "mnist_train.csv", "mnist_test.csv"
@@ -25,8 +26,10 @@ def fetch(into: Path) -> Fetched:
 
     Raises PipelineError for whatever fails on the way.
     """
+    from pipeline.kaggle.client import Kaggle  # noqa: PLC0415  (nobody else needs its packages)
+
     with tempfile.TemporaryDirectory(dir=into) as folder:
-        packed = client.download_dataset(DATASET, Path(folder))
+        packed = Kaggle().download_dataset(DATASET, Path(folder))
         train, test = archive.extract_members(packed, (TRAIN, TEST), Path(folder))
         names = {"train.csv": f"{DATASET}: {TRAIN}", "test.csv": f"{DATASET}: {TEST}"}
         arrange(train, test, into, names=names)
@@ -49,18 +52,18 @@ def arrange(train: Path, test: Path, into: Path, *, names: Mapping[str, str]) ->
 def _split_labels(labelled: Path, unlabelled: Path, name: str) -> list[int]:
     """Copy a CSV file without its first column, line by line, and return that column."""
     labels: list[int] = []
-    with labelled.open("rb") as source, unlabelled.open("wb") as target:
+    with open_csv(labelled, name) as source, unlabelled.open("wb") as target:
         header, _ = read_header(source, name, labelled=True)
         target.write(header.removeprefix(UTF8_MARK).partition(b",")[2])
-        while line := source.readline(LONGEST_LINE_BYTES):
-            where = f"{name}, line {len(labels) + 2:,}"
+        for number, line in enumerate(read_lines(source), start=2):
+            where = f"{name}, line {number:,}"
             label, comma, pixels = line.partition(b",")
             digit = label.strip(b'"')
             if not comma:
                 raise PipelineError(f"{where}: no pixels follow the label")
             if len(digit) != 1 or not digit.isdigit():
-                shown = shortened(digit.decode("utf-8", "backslashreplace"))
-                raise PipelineError(f"{where}, column label: {shown} is not a digit 0 to 9")
+                found = shown(digit.decode("utf-8", "backslashreplace"))
+                raise PipelineError(f"{where}, column label: {found} is not a digit 0 to 9")
             labels.append(int(digit))
             target.write(pixels)
     return labels

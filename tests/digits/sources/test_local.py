@@ -111,7 +111,7 @@ def test_paths_that_are_no_folder_and_no_zip(folder: Path, into: Path) -> None:
     other = folder / "digits.rar"
     assert refusal(other, into).startswith(f"{other}: there is no such file or folder\n")
     other.write_bytes(b"Rar!")
-    assert refusal(other, into) == f"{other} is not a zip\nDownload it again."
+    assert refusal(other, into).startswith(f"{other} is not a zip\n")
 
 
 def test_a_changed_file_gives_another_identity(folder: Path) -> None:

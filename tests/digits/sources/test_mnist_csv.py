@@ -1,35 +1,26 @@
 """MNIST as CSV through the API, and its test labels out of sight."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from pipeline.digits.header import MNIST_PIXELS
+from pipeline.digits.csv_reader import MNIST_PIXELS
 from pipeline.digits.sources import mnist_csv
-from pipeline.kaggle import client
 from pipeline.system.errors import PipelineError
 from tests import csv_files
+from tests.kaggle_server import KaggleServer
+from tests.stress import zips
 
 NAMES = {"train.csv": "mnist_train.csv", "test.csv": "mnist_test.csv"}
 
 
 def test_the_data_set_is_downloaded_and_laid_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kaggle_server: KaggleServer, tmp_path: Path
 ) -> None:
-    asked = []
-
-    def download(slug: str, into: Path) -> Path:
-        asked.append(slug)
-        with zipfile.ZipFile(into / "mnist-in-csv.zip", "w") as target:
-            for name in ("mnist_train.csv", "mnist_test.csv"):
-                lines = csv_files.lines(12, labelled=True, pixels=MNIST_PIXELS)
-                target.writestr(name, "\n".join(lines))
-        return into / "mnist-in-csv.zip"
-
-    monkeypatch.setattr(client, "download_dataset", download)
+    text = "\n".join(csv_files.lines(12, labelled=True, pixels=MNIST_PIXELS)).encode()
+    packed = zips.packed({"mnist_train.csv": text, "mnist_test.csv": text})
+    kaggle_server.kaggle.datasets["oddrationale/mnist-in-csv"] = packed
     fetched = mnist_csv.fetch(tmp_path)
-    assert asked == ["oddrationale/mnist-in-csv"]
     assert fetched.kind == "mnist-csv"
     assert fetched.origin == "https://www.kaggle.com/datasets/oddrationale/mnist-in-csv"
     assert fetched.name("test.csv") == "oddrationale/mnist-in-csv: mnist_test.csv"
@@ -79,5 +70,5 @@ def test_a_row_without_its_label(tmp_path: Path, line: str, fault: str) -> None:
 
 def test_a_file_that_has_no_labels_at_all(tmp_path: Path) -> None:
     lines = csv_files.lines(3, labelled=False)
-    with pytest.raises(PipelineError, match=r"^mnist_test.csv, line 1: the column 'label' is miss"):
+    with pytest.raises(PipelineError, match=r"^mnist_test.csv, line 1: column 1 is 'pixel0' ins"):
         arranged(tmp_path, "\n".join(lines).encode())

@@ -15,8 +15,8 @@ from kagglesdk.competitions.types.competition_api_service import (
 from pipeline.kaggle.answers import Submission, SubmissionLimits, to_limits, to_submission
 from pipeline.kaggle.credentials import (
     Credentials,
+    all_credentials,
     find_credentials,
-    find_unused_credentials,
     find_username,
 )
 from pipeline.system.errors import PipelineError
@@ -95,7 +95,7 @@ class KeyFile:
     def read(self, data: bytes) -> tuple[Credentials | None, str | None]:
         self.path.write_bytes(data)
         variables = {"HOME": str(self.home)}
-        find_unused_credentials(variables)
+        all_credentials(variables)
         return find_credentials(variables), find_username(variables)
 
     def check(self, data: bytes, found: tuple[Credentials | None, str | None]) -> None:

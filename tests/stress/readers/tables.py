@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.check import check
 from pipeline.digits import csv_reader
-from pipeline.digits.csv_reader import count_rows
-from pipeline.digits.header import KAGGLE_PIXELS, MNIST_PIXELS
+from pipeline.digits.csv_reader import KAGGLE_PIXELS, MNIST_PIXELS, count_rows
 from pipeline.digits.sources import ANSWER_KEY, mnist_csv
 from pipeline.kaggle.submission_csv import read_submission, write_submission
 from pipeline.training.fitting import COLUMNS, History
@@ -62,7 +61,7 @@ class LabelledDigits(_CsvReader):
     def read(self, data: bytes) -> tuple[int, Digits]:
         self.path.write_bytes(data)
         # Small blocks, so that few rows are several of them.
-        with patch.object(csv_reader, "BLOCK_BYTES", 1_000 + 37 * (len(data) % 97)):
+        with patch.object(csv_reader, "BLOCK_ROWS", 1 + len(data) % 3):
             digits = read_digits(self.path, labelled=self.labelled)
         return count_rows(self.path, labelled=self.labelled, name="it"), digits
 

@@ -1,14 +1,20 @@
 """Pauses between attempts, with the answers of a server made by hand."""
 
 import email.utils
+import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
-from pipeline.kaggle import retry
+from pipeline.kaggle import limits
+from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.errors import is_transient, retry_after_seconds
-from pipeline.kaggle.retry import Limits
+from pipeline.kaggle.limits import Limits
+from pipeline.system.errors import PipelineError
+from tests.kaggle_server import KaggleServer
+from tests.listeners import heard_by
 
 LIMITS = Limits(attempts=4, first_pause_seconds=1, longest_pause_seconds=30)
 
@@ -40,7 +46,7 @@ def attempt(*failures: Exception) -> tuple[int, list[str]]:
         if left:
             raise left.pop(0)
 
-    retry.repeat(request, LIMITS, tell=told.append, doing="asking")
+    heard_by(told.append, limits.repeat, request, LIMITS, doing="asking")
     return attempts, told
 
 
@@ -79,7 +85,7 @@ def test_an_interruption_is_not_repeated(slept: list[float]) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        retry.repeat(interrupted, LIMITS, tell=print, doing="asking")
+        limits.repeat(interrupted, LIMITS, doing="asking")
     assert slept == []
 
 
@@ -106,3 +112,34 @@ def test_retry_after_may_be_a_date() -> None:
 )
 def test_which_failures_pass_by_themselves(error: BaseException, transient: bool) -> None:
     assert is_transient(error) is transient
+
+
+def test_who_takes_too_long_is_left_behind() -> None:
+    asked, done = requests.Request("GET", "http://slow.test/x").prepare(), threading.Event()
+    with pytest.raises(requests.ReadTimeout) as caught:
+        limits.within(0.01, done.wait, asked)
+    done.set()
+    assert caught.value.request is asked
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), KeyError("x"), SystemExit(1)], ids=repr)
+def test_what_goes_wrong_in_time_comes_out_as_it_is(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        limits.within(10, fail, requests.Request("GET", "http://x.test").prepare())
+    assert caught.value is error
+
+
+def test_an_answer_and_a_download_have_a_largest_size(
+    kaggle_server: KaggleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaggle = Kaggle()
+    monkeypatch.setattr(limits, "MAX_DOWNLOAD_BYTES", 99)
+    with pytest.raises(PipelineError, match="The download is larger than 99 bytes"):
+        kaggle.download_competition(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", 9)
+    with pytest.raises(PipelineError, match=r"can't be understood .* RequestException"):
+        Kaggle()
