@@ -3,37 +3,41 @@
 import importlib.util
 import re
 from collections.abc import Sequence
-from typing import Protocol
 
 from pipeline.plan.plan import Plan
 from pipeline.system.errors import PipelineError
+from pipeline.system.reporter import reporter
+from pipeline.training.network_run import train_network
 
-NAMES = ("local", "dask")
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
-class Executor(Protocol):
-    """Trains the runs of networks. Wherever that is, they end with the same bits.
+class Executor:
+    """Trains runs here, one after another, each on all cores.
 
     one_by_one: whether each epoch is reported as it ends; else there are lines about all runs as
     they go, and the start and the last epoch of each one when it is finished.
     """
 
-    one_by_one: bool
+    one_by_one = True
 
-    def train(
-        self,
-        plans: Sequence[Plan],
-        *,
-        each: str,
-        force: bool,
-    ) -> bool:
+    def train(self, plans: Sequence[Plan], *, each: str, force: bool) -> bool:
         """Train those runs that are not trained yet; return whether none was due.
 
         each: what a run is to the user, such as "member"; "" for one that stands alone.
-        Interrupted at any time, the same call goes on, with any executor.
+        Interrupted at any time, the same call goes on, with any executor, and ends with the same
+        bits.
         Raises PipelineError like ``train_network``, and if there is no cluster to train on.
         """
+        all_there = True
+        for number, plan in enumerate(plans, start=1):
+            if each:
+                reporter().line(f"{each} {number} of {len(plans)}: {plan.run}")
+            is_there = train_network(plan, force=force)
+            if is_there and each:
+                reporter().line("is trained already")
+            all_there = all_there and is_there
+        return all_there
 
 
 def make_executor(name: str | None, scheduler: str | None) -> Executor:
@@ -43,14 +47,10 @@ def make_executor(name: str | None, scheduler: str | None) -> Executor:
     Raises PipelineError for another name, an address that is none, and if dask is not installed.
     """
     name = name or ("dask" if scheduler else "local")
-    if name not in NAMES:
-        raise PipelineError(
-            f"EXECUTOR={name}: no such executor", remedy=f"Give {' or '.join(NAMES)}."
-        )
     if name == "local":
-        from pipeline.training.executors.local_executor import LocalExecutor  # noqa: PLC0415
-
-        return LocalExecutor()
+        return Executor()
+    if name != "dask":
+        raise PipelineError(f"EXECUTOR={name}: no such executor", remedy="Give local or dask.")
     if scheduler and not _ADDRESS.fullmatch(scheduler):
         raise PipelineError(
             f"DASK={scheduler}: not the address of a scheduler", remedy="Example: tcp://host:8786"
