@@ -5,6 +5,7 @@ later one. So a run whose worker is lost goes on elsewhere from what its last pa
 client that is interrupted goes on with the same command; its tasks end by themselves.
 """
 
+import asyncio
 import logging
 import pickle
 import secrets
@@ -138,6 +139,7 @@ def _start_cluster(held: ExitStack, workers: int, cores: int) -> str:
         silence_logs=logging.CRITICAL,
     )
     held.callback(_close, cluster)
+    held.callback(_end_workers, cluster)
     cluster.scale(workers)
     return str(cluster.scheduler_address)
 
@@ -272,6 +274,16 @@ class _Round:
             f"The scheduler at {self._address} has no workers",
             remedy=f"Start some: dask worker {self._address}",
         )
+
+
+def _end_workers(cluster: Any) -> None:
+    """End workers of our own without waiting for what they are at: nobody wants it any more."""
+
+    async def end() -> None:
+        nannies = cluster.workers.values()
+        await asyncio.gather(*(nanny.close(timeout=1) for nanny in nannies), return_exceptions=True)
+
+    cluster.sync(end)
 
 
 def _close(opened: Any) -> None:
