@@ -1,37 +1,55 @@
 """Training on the workers of a dask cluster, one run on each of them at a time.
 
-The client alone decides which worker trains what. It asks each one how its run is doing once
-a second, and takes the newest checkpoint along: so a run whose worker is lost goes on
-elsewhere, and a client that is interrupted goes on with the same command.
+A run goes to a worker part by part: each part is a task, which takes a checkpoint and gives back a
+later one. So a run whose worker is lost goes on elsewhere from what its last part left, and a
+client that is interrupted goes on with the same command; its tasks end by themselves.
 """
 
 import asyncio
+import logging
+import pickle
 import secrets
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
+
+import dask
+import distributed
 
 from pipeline.plan.plan import Plan
+from pipeline.system import files
 from pipeline.system.cores import available_cores
 from pipeline.system.errors import PipelineError
-from pipeline.training.executors import dask_worker, event_loop
-from pipeline.training.executors.dask_cluster import (
-    WAIT_SECONDS,
-    LostWorkerError,
-    Workers,
-    connected,
-    label,
-)
+from pipeline.system.reporter import reporter
+from pipeline.training.executors import Executor, dask_worker
 from pipeline.training.executors.dask_job import Job, find_jobs
-from pipeline.training.executors.dask_worker import Outcome
+from pipeline.training.executors.dask_worker import Answer, Call, Pace
 from pipeline.training.network_run import Trained
 
-# What a lost worker costs, beyond its work since the last checkpoint.
+PACE = Pace()
+CONNECT_SECONDS = 5
+# Workers that were lost, or are new, are noticed after so long.
 ASK_SECONDS = 1.0
+ANSWER_SECONDS = 30
+WAIT_SECONDS = 60
+
+# How workers of our own differ from dask's defaults. A daemon may have no children, and its
+# training would have threads instead. The profiler takes its samples while training waits. Memory
+# that is given back to the system at once, which is taken again at once, costs a third of the time.
+WORKER_SETTINGS = {
+    "distributed.worker.daemon": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.preload": [dask_worker.__name__],  # for its dask_setup
+}
 
 
-class DaskExecutor:
+class DaskExecutor(Executor):
     """Trains on the workers of a scheduler, or of a cluster that it starts on this machine.
 
     scheduler: an address; None starts a cluster for each call.
@@ -42,17 +60,27 @@ class DaskExecutor:
     def __init__(self, scheduler: str | None) -> None:
         self._scheduler = scheduler
 
-    def train(self, plans: Sequence[Plan], *, each: str, force: bool) -> list[Trained]:  # noqa: ARG002
+    def train(
+        self,
+        plans: Sequence[Plan],
+        *,
+        each: str,  # noqa: ARG002  (each line names its run)
+        force: bool,
+    ) -> list[Trained]:
         """Train those runs that are not trained yet; return all of them, in order."""
-        with ExitStack() as locks:
-            trained, jobs = find_jobs(plans, force=force, held=locks)
+        with ExitStack() as held:
+            trained, jobs = find_jobs(plans, force=force, held=held)
             if jobs:
-                event_loop.run(_Round(jobs, trained, self._scheduler).train())
+                shards = max(job.recipe.training.shards for job in jobs)
+                workers, cores = layout(len(jobs), available_cores(), shards)
+                with _connected(self._scheduler, workers=workers, cores=cores) as client:
+                    _Round(jobs, client, self._scheduler).train()
+        trained |= {job.plan.run: Trained(job.record, unchanged=False) for job in jobs}
         return [trained[plan.run] for plan in plans]
 
 
 def layout(tasks: int, cores: int, shards: int) -> tuple[int, int]:
-    """Return how many workers to start on this many cores, and the cores of each.
+    """Return how many workers a machine of so many cores is to have, and the cores of each.
 
     A training uses as many cores as it has shards, at most. Fewer cores each are used better, so
     that of equals the most workers win; but none should be idle while the last run ends.
@@ -65,146 +93,213 @@ def layout(tasks: int, cores: int, shards: int) -> tuple[int, int]:
     return workers, cores // workers
 
 
+@contextmanager
+def _connected(address: str | None, *, workers: int, cores: int) -> Iterator[distributed.Client]:
+    """Connect to the scheduler at an address, or start a cluster for the block.
+
+    Raises PipelineError if nobody answers at the address, or one that is not like this client.
+    """
+    # What dask has to say about workers that end is said by the executor, in a line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings(), ExitStack() as held:
+        warnings.simplefilter("ignore")
+        scheduler = address or _start_cluster(held, workers, cores)
+        try:
+            client = distributed.Client(  # type: ignore[no-untyped-call]
+                scheduler, timeout=CONNECT_SECONDS, set_as_default=False
+            )
+            held.callback(_close, client)
+            theirs = _ask(client, "versions")["packages"]
+        except (OSError, ValueError):  # a timeout is an OSError, too
+            raise PipelineError(
+                f"DASK={scheduler}: no scheduler answers there",
+                remedy="Start it with: dask scheduler (its address is in what it says)",
+            ) from None
+        ours = dask_worker.describe()
+        for name in ("Python", "distributed"):
+            if not theirs[name.lower()].startswith(ours[name]):  # of Python it says more
+                raise PipelineError(
+                    f"The scheduler at {scheduler} has {name} {theirs[name.lower()]} "
+                    f"instead of {ours[name]}",
+                    remedy="Install the same commit and packages there as here.",
+                )
+        yield client
+
+
+def _start_cluster(held: ExitStack, workers: int, cores: int) -> str:
+    folder = held.enter_context(tempfile.TemporaryDirectory(prefix="digits-dask-"))
+    held.enter_context(dask.config.set(WORKER_SETTINGS | {"temporary-directory": folder}))
+    cluster: Any = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=0,  # nobody is there yet who would be left behind by an interrupt
+        threads_per_worker=cores,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        worker_dashboard_address=None,
+        local_directory=folder,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+    held.callback(_close, cluster)
+    held.callback(_end_workers, cluster)
+    cluster.scale(workers)
+    return str(cluster.scheduler_address)
+
+
 class _Round:
-    """One call's runs on one cluster."""
+    """One call's runs on one cluster.
 
-    def __init__(
-        self,
-        jobs: list[Job],
-        trained: dict[str, Trained],
-        scheduler: str | None,
-    ) -> None:
+    running: the job of each worker that has one, and its answer to come.
+    fit: whether a worker that has answered can do the work.
+    """
+
+    def __init__(self, jobs: list[Job], client: distributed.Client, address: str | None) -> None:
         self._pending = list(jobs)
-        self._trained = trained
-        self._running: dict[asyncio.Task[Outcome | None], tuple[Job, str]] = {}
-        self._scheduler = scheduler
+        self._running: dict[str, tuple[Job, Any]] = {}
+        self._fit: dict[str, bool] = {}
+        self._begun = False
+        self._client = client
+        self._address = address
+        self._answered = threading.Event()
+        plan = jobs[0].plan  # all are on the same digits
+        processed = plan.workspace.processed(plan.source.name)
+        self._digits = files.sha256(processed.manifest)[:16]  # which has those of the arrays
+        self._files = {
+            path.relative_to(plan.workspace.data).as_posix(): path
+            for path in (processed.manifest, processed.train_images, processed.train_labels)
+        }
 
-    async def train(self) -> None:
+    def train(self) -> None:
         """Train all; what a failure or an interrupt leaves unfinished keeps its checkpoint."""
-        shards = max(job.recipe.training.shards for job in self._pending)
-        workers, cores = layout(len(self._pending), available_cores(), shards)
-        async with connected(self._scheduler, workers=workers, cores=cores) as client:
-            where = self._scheduler or "this machine"
-            self._workers = Workers(client, self._pending[0].plan, where)
-            await self._workers.wait_for_first()
-            try:
-                await self._go_on()
-            finally:
-                await self._stop()
-
-    async def _go_on(self) -> None:
-        idle_since = time.monotonic()
+        idle_since, told = time.monotonic(), False
         while self._pending or self._running:
-            there = await self._workers.find(first=False)
-            busy = {worker for _, worker in self._running.values()}
-            for worker in [worker for worker in there if worker not in busy]:
-                if self._pending:
-                    job = self._pending.pop(0)
-                    attempt = asyncio.create_task(self._attempt(job, worker, there[worker]))
-                    self._running[attempt] = job, worker
+            there = self._ask_for_workers()
+            for worker in self._running.keys() - there:
+                self._lose(worker)
+            for worker, cores in there.items():
+                if self._pending and worker not in self._running and self._fit.get(worker, True):
+                    self._send(self._pending.pop(0), worker, cores)
             if self._running:
                 idle_since = time.monotonic()
-                await asyncio.wait(
-                    self._running, timeout=ASK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                self._take_finished()
             elif time.monotonic() - idle_since > WAIT_SECONDS:
-                raise self._workers.none_left()
-            else:
-                await asyncio.sleep(ASK_SECONDS)
+                raise self._none_left()
+            elif not told and self._address:
+                reporter().line(f"The scheduler at {self._address} has no workers; waiting.")
+                told = True
+            self._answered.wait(ASK_SECONDS)
+            self._answered.clear()
+            for worker in list(self._running):
+                if self._running[worker][1].done():
+                    self._take(worker, there[worker])
 
-    def _take_finished(self) -> None:
-        for attempt in [attempt for attempt in self._running if attempt.done()]:
-            job, worker = self._running.pop(attempt)
-            outcome = attempt.result()
-            if outcome is None or outcome.given_up:
-                if outcome:
-                    job.mirror_checkpoints(outcome)
-                job.lose(label(worker))
-                self._pending.insert(0, job)
-            else:
-                record = job.bring_home(outcome, label(worker))
-                self._trained[job.plan.run] = Trained(record, unchanged=False)
-
-    async def _attempt(self, job: Job, worker: str, cores: int) -> Outcome | None:
-        """Have a worker train a run; return how that ended, None if the worker was lost."""
-        attempt = f"{job.plan.run}-{secrets.token_hex(4)}"
-        workers = self._workers
+    def _ask_for_workers(self) -> dict[str, int]:
+        """Return how many cores each worker has, by address; fit or not."""
         try:
-            order = job.order(attempt, workers.data, cores)
-            await workers.ask(worker, dask_worker.take_order, order)
-        except LostWorkerError:
-            return None
-        future: Any = workers.client.submit(
-            _task(),
-            attempt,
-            key=attempt,
-            pure=False,
-            retries=0,
+            return dict(_ask(self._client, "ncores"))
+        except OSError:
+            raise PipelineError(
+                f"The scheduler at {self._address} answers no more",
+                remedy="The same command goes on from the last checkpoints.",
+            ) from None
+
+    def _send(self, job: Job, worker: str, cores: int, *, with_digits: bool = False) -> None:
+        """Let a worker train a part of a run."""
+        content = {}
+        if with_digits:
+            content = {name: path.read_bytes() for name, path in self._files.items()}
+        order = job.order(_label(worker), cores, self._digits, content, PACE)
+        future: Any = self._client.submit(
+            pickle.loads,
+            pickle.dumps(Call(order)),
+            key=f"{job.plan.run}-{secrets.token_hex(4)}",
             workers=[worker],
             allow_other_workers=False,
         )
-        answer = asyncio.create_task(_result(future))
-        following = asyncio.create_task(self._follow(job, worker))
+        future.add_done_callback(lambda _: self._answered.set())
+        self._running[worker] = job, future
+
+    def _lose(self, worker: str) -> None:
+        job, _ = self._running.pop(worker)
+        job.lose()
+        self._pending.insert(0, job)
+
+    def _take(self, worker: str, cores: int) -> None:
+        """Take an answer, and let the worker go on with the next part."""
+        job, future = self._running[worker]
+        if future.status not in ("finished", "error"):  # it was lost at this moment
+            self._lose(worker)
+            return
         try:
-            while not answer.done() and worker in workers.there:
-                await asyncio.wait(
-                    [answer, following],
-                    timeout=ASK_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if following.done():  # which it never is by itself
-                    following.result()
-            return _outcome_of(answer, job, worker) if answer.done() else None
-        finally:
-            following.cancel()
-            answer.cancel()
-            future.release()
+            answer: Answer = future.result(timeout=ANSWER_SECONDS)
+        except TimeoutError:
+            if future.status == "finished":
+                return  # it is asked for again
+            raise
+        except Exception as error:
+            if self._fit.get(worker):
+                raise PipelineError(
+                    f"Training of {job.plan.run} failed on the worker {_label(worker)}: "
+                    f"{type(error).__name__}: {error}",
+                    remedy="The same command goes on from the last checkpoint.",
+                ) from error
+            self._refuse(worker, f"cannot work: {error}")
+            return
+        if answer.other:
+            self._refuse(worker, f"has {answer.other}: other code gives other bits")
+            return
+        self._fit[worker] = True
+        del self._running[worker]
+        if not answer.lacks_digits:
+            self._begun = True
+            job.take(answer)
+        if not answer.finished:
+            self._send(job, worker, cores, with_digits=answer.lacks_digits)
 
-    async def _follow(self, job: Job, worker: str) -> None:
-        """Ask a worker how its run is doing, again and again."""
-        while True:
-            await asyncio.sleep(ASK_SECONDS)
-            with suppress(LostWorkerError):
-                report = await self._workers.ask(worker, dask_worker.report, *job.asks())
-                if report:
-                    job.keep(report, label(worker))
+    def _refuse(self, worker: str, why: str) -> None:
+        """Give a worker no work; before any is done, that is an error."""
+        message = f"The worker {_label(worker)} {why}"
+        if not self._begun:
+            raise PipelineError(
+                message, remedy="Install what is here there as well, and start the worker again."
+            )
+        reporter().line(f"{message}; it gets no work.")
+        self._fit[worker] = False
+        self._pending.insert(0, self._running.pop(worker)[0])
 
-    async def _stop(self) -> None:
-        """End what is under way, and keep its last checkpoints."""
-        for attempt, (job, worker) in self._running.items():
-            attempt.cancel()
-            with suppress(LostWorkerError, PipelineError):
-                await self._workers.ask(worker, dask_worker.stop, job.attempt)
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-
-def _task() -> Callable[[str], Any]:
-    """Return what a worker runs. It goes there as code, because it goes through the scheduler,
-    which need not have this package.
-    """
-
-    def train_run(attempt: str) -> Any:
-        from pipeline.training.executors import dask_worker as there  # noqa: PLC0415
-
-        return there.train_run(attempt)
-
-    return train_run
-
-
-async def _result(future: Any) -> Outcome:
-    outcome: Outcome = await future
-    return outcome
+    def _none_left(self) -> PipelineError:
+        if not self._address:
+            return PipelineError(
+                "No worker could be started on this machine",
+                remedy="Train without a cluster: EXECUTOR=local",
+            )
+        return PipelineError(
+            f"The scheduler at {self._address} has no workers",
+            remedy=f"Start some: dask worker {self._address}",
+        )
 
 
-def _outcome_of(answer: "asyncio.Future[Outcome]", job: Job, worker: str) -> Outcome | None:
-    if answer.cancelled():
-        return None
-    error = answer.exception()
-    if error is None:
-        return answer.result()
-    raise PipelineError(
-        f"Training of {job.plan.run} failed on the worker {label(worker)}: "
-        f"{type(error).__name__}: {error}",
-        remedy="The same command goes on from the last checkpoint.",
-    ) from error
+def _end_workers(cluster: Any) -> None:
+    """End workers of our own without waiting for what they are at: nobody wants it any more."""
+
+    async def end() -> None:
+        nannies = cluster.workers.values()
+        await asyncio.gather(*(nanny.close(timeout=1) for nanny in nannies), return_exceptions=True)
+
+    cluster.sync(end)
+
+
+def _close(opened: Any) -> None:
+    with suppress(OSError):  # a timeout, which would hide why it came to this
+        opened.close(timeout=CONNECT_SECONDS)
+
+
+def _ask(client: Any, what: str) -> Any:
+    """Return a scheduler's answer. Raises OSError, which a timeout is too, if there is none."""
+    if client.scheduler is None:  # the client has given up
+        raise ConnectionError
+    return client.sync(getattr(client.scheduler, what), callback_timeout=ANSWER_SECONDS)
+
+
+def _label(worker: str) -> str:
+    """Return a worker's address as it is told: host and port."""
+    return urlsplit(worker).netloc or worker

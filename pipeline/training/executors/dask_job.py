@@ -1,6 +1,4 @@
-"""The client's side of one run that a worker trains: what goes there, and what comes back."""
-
-from __future__ import annotations
+"""The client's side of one run that workers train: what goes there, and what comes back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from pipeline.recipes.recipe import Recipe
 from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, TrainStart, reporter
-from pipeline.training.executors.dask_worker import Order, Outcome, Report
+from pipeline.training.executors.dask_worker import Answer, Order, Pace, under_way
 from pipeline.training.network_run import (
     Trained,
     current_training,
@@ -27,7 +25,7 @@ from pipeline.training.network_run import (
     resolve_recipe,
 )
 
-# After this many lost workers, the run itself is most likely what ends them.
+# A worker that ended this often under one run was most likely ended by it.
 MOST_LOSSES = 3
 
 
@@ -36,7 +34,8 @@ class Job:
     """A run that is due, locked until it is home.
 
     inputs: what its record is to name.  split: the file of its rows.
-    losses: how many workers were lost under it.
+    losses: how many workers were lost under it.  worker: which one had the last part.
+    record: training.json, once it is home.
     """
 
     plan: Plan
@@ -45,53 +44,39 @@ class Job:
     split: Path
     lock: ExitStack
     losses: int = 0
-    attempt: str = ""
-    first: TrainStart | None = None
-    last: Epoch | None = None
-    _epochs: int = 0
-    _seen: int = 0
-    _stamps: dict[str, int] = field(default_factory=dict)
+    worker: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+    _first: TrainStart | None = None
+    _start: TrainStart | None = None
+    _last: Epoch | None = None
+    _moved: bool = False
+    _again: bool = False
 
-    @property
-    def run(self) -> RunFolder:
-        return self.plan.workspace.run(self.plan.run)
-
-    def order(self, attempt: str, data: str, cores: int) -> Order:
-        """Return what a worker needs, with the newest checkpoints that there are."""
-        self.attempt, self._seen, self._stamps = attempt, 0, {}
-        found = [path for path in _checkpoints(self.run) if path.exists()]
+    def order(
+        self, worker: str, cores: int, digits: str, content: Mapping[str, bytes], pace: Pace
+    ) -> Order:
+        """Return what a worker needs to go on from the newest checkpoints that there are."""
+        if worker != self.worker:
+            cores = min(cores, self.recipe.training.shards)
+            reporter().line(
+                f"{self.plan.run}: on {worker} ({cores} {'core' if cores == 1 else 'cores'})"
+            )
+            self.worker, self._moved = worker, True
+        run = self._run
+        found = [path for path in (run.checkpoint, run.refit_checkpoint) if path.exists()]
         return Order(
-            attempt,
             self.plan,
             self.recipe,
-            data,
+            digits,
+            content,
             (self.split.name, self.split.read_bytes()),
             {path.name: path.read_bytes() for path in found},
-            cores,
+            pace,
         )
 
-    def asks(self) -> tuple[str, int, dict[str, int]]:
-        """Return what to ask the worker for."""
-        return self.attempt, self._seen, self._stamps
-
-    def keep(self, report: Report, worker: str) -> None:
-        """Put a run's new files into its folder here, and tell of what is new."""
-        known = {path.name: path for path in (*_checkpoints(self.run), self.run.history)}
-        for name, (stamp, content) in report.files.items():
-            _write(known[name], content)
-            self._stamps[name] = stamp
-        self._tell_events(report.events, worker)
-
-    def _tell_events(self, events: Sequence[TrainStart | Epoch], worker: str) -> None:
-        self._seen += len(events)
-        for event in events:
-            if isinstance(event, TrainStart):
-                self._tell_start(event, worker)
-            else:
-                self._tell_epoch(event)
-
-    def lose(self, worker: str) -> None:
+    def lose(self) -> None:
         """Note that a worker was lost under the run. Raises PipelineError if it is too often."""
+        worker, self.worker = self.worker, ""
         self.losses += 1
         if self.losses == MOST_LOSSES:
             raise PipelineError(
@@ -102,56 +87,64 @@ class Job:
             )
         reporter().line(f"{self.plan.run}: lost its worker {worker}; goes on elsewhere")
 
-    def bring_home(self, outcome: Outcome, worker: str) -> dict[str, Any]:
-        """Put what a finished run left into its folder here, the record, which it returns, last.
+    def take(self, answer: Answer) -> None:
+        """Put what a part left into the run's folder here, a finished run's record last.
 
         Raises PipelineError if training failed there; then the checkpoints are as it left them.
         """
-        self._tell_events(outcome.events[self._seen :], worker)
-        if outcome.error:
-            self.mirror_checkpoints(outcome)
-            message, remedy = outcome.error
-            raise PipelineError(message, remedy=remedy)
-        run = self.run
-        record = json.loads(outcome.files[run.training.name])
+        if answer.finished:
+            self._bring_home(answer.files)
+        else:
+            for path in under_way(self._run):
+                _mirror(path, answer.files)
+        # What is told of is kept already, whatever happens next.
+        for event in answer.events:
+            if isinstance(event, TrainStart):
+                self._start = event
+                self._first = self._first or event
+            else:
+                self._tell(event)
+        if answer.error:
+            raise PipelineError(answer.error[0], remedy=answer.error[1])
+        if answer.finished and self._first and self._last:
+            reporter().start(self._first)
+            reporter().epoch(self._last)
+            reporter().end()
+
+    def _bring_home(self, found: Mapping[str, bytes]) -> None:
+        run = self._run
+        record = json.loads(found[run.training.name])
         if record["inputs"] != json.loads(json.dumps(self.inputs)):
             raise PipelineError(f"A worker trained something else than {run.name}")
         # The user's file is here, and only its resolved content was there.
-        record["recipe_file"] = provenance.file_record(
-            self.plan.recipe.path, self.plan.recipe.sha256
-        )
+        recipe = self.plan.recipe
+        record["recipe_file"] = provenance.file_record(recipe.path, recipe.sha256)
         for path in (run.recipe, run.history, run.model, run.refit):
-            _mirror(path, outcome.files)
+            _mirror(path, found)
         files.write_json(run.training, record)
         remove_checkpoints(run)
-        if self.first and self.last:
-            reporter().start(self.first)
-            reporter().epoch(self.last)
-            reporter().end()
+        self.record = record
         self.lock.close()
-        return dict(record)
 
-    def mirror_checkpoints(self, outcome: Outcome) -> None:
-        """Keep the checkpoints that a run left unfinished, and no others."""
-        for path in _checkpoints(self.run):
-            _mirror(path, outcome.files)
+    @property
+    def _run(self) -> RunFolder:
+        return self.plan.workspace.run(self.plan.run)
 
-    def _tell_start(self, start: TrainStart, worker: str) -> None:
-        self._epochs = start.epochs
-        if not start.refit:
-            self.first = self.first or start
-        on = f"{self.plan.run}: on {worker} ({_cores(start.workers)})"
-        what = ", again on all digits" if start.refit else ""
-        done = f", going on after epoch {start.epochs_done}" if start.epochs_done else ""
-        reporter().line(f"{on}{what}{done}")
-
-    def _tell_epoch(self, result: Epoch) -> None:
-        self.last = result
+    def _tell(self, result: Epoch) -> None:
+        start = self._start
+        assert start is not None
+        if self._moved or start.refit != self._again:
+            again = ["again on all digits"] * start.refit
+            done = [f"going on after epoch {start.epochs_done}"] * bool(start.epochs_done)
+            if again or done:
+                reporter().line(f"{self.plan.run}: {', '.join(again + done)}")
+            self._moved, self._again = False, start.refit
+        self._last = result
         accuracy = result.hold_out_accuracy
         # A network trained on all rows holds none out: then it is NaN.
         held_out = f"  hold-out {accuracy:.4f}" if accuracy == accuracy else ""  # noqa: PLR0124
         reporter().line(
-            f"{self.plan.run}: epoch {result.epoch}/{self._epochs}  "
+            f"{self.plan.run}: epoch {result.epoch}/{start.epochs}  "
             f"loss {result.training_loss:.4f}{held_out}"
         )
 
@@ -164,7 +157,7 @@ def find_jobs(
     Raises PipelineError if the arrays are missing or a recipe is wrong.
     """
     trained, jobs = {}, {}
-    # In the same order in all commands, so that no two of them wait for each other.
+    # In one order for all commands, so that no two of them wait for each other.
     for plan in sorted(plans, key=lambda plan: plan.run):
         lock = held.enter_context(ExitStack())
         run = plan.workspace.run(plan.run)
@@ -175,9 +168,9 @@ def find_jobs(
             inputs = inputs_of(dataset.read_manifest(processed), recipe)
             labels = dataset.load_labels(processed)
             split = find_split(labels, processed.folds, recipe.split.record).path
-        found = None if force else current_training(plan, inputs)
-        if found is not None:
-            trained[plan.run] = Trained(found, unchanged=True)
+        done = None if force else current_training(plan, inputs)
+        if done is not None:
+            trained[plan.run] = Trained(done, unchanged=True)
             reporter().line(f"{plan.run}: is trained already")
             lock.close()
             continue
@@ -189,21 +182,10 @@ def find_jobs(
     return trained, [jobs[plan.run] for plan in plans if plan.run in jobs]
 
 
-def _checkpoints(run: RunFolder) -> tuple[Path, Path]:
-    return run.checkpoint, run.refit_checkpoint
-
-
 def _mirror(path: Path, found: Mapping[str, bytes]) -> None:
-    if path.name in found:
-        _write(path, found[path.name])
-    else:
+    """Write a file that there is, and remove one that there is no more."""
+    if path.name not in found:
         path.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
+        return
     with files.atomic_write(path) as stream:
-        stream.write(content)
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
+        stream.write(found[path.name])

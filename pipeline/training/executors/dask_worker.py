@@ -1,20 +1,18 @@
-"""What happens on a worker: it keeps the digits, trains one run at a time, and answers of it.
+"""What happens on a worker of a cluster: a part of a training, from a checkpoint to a later one.
 
-A worker shares no disk with the client. All that it is given and leaves is in a folder of its
-own, below the one that dask made for it, and goes with that. The client asks it now and then how
-a run is doing, and takes the newest checkpoint along; a run that nobody asks for is given up.
+A worker shares no disk with the client. It keeps the digits, in a folder of its own below the one
+that dask made for it; all else comes with the order for a part, and goes back with the answer. So
+a worker that is lost takes no more along than one part, and a client that is gone leaves nothing.
 """
 
-from __future__ import annotations
-
-import contextlib
 import hashlib
+import pickle
 import platform
-import shutil
 import signal
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -33,82 +31,94 @@ from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training.network_run import train_network
 
-# A client that has not asked for this long is gone: it asks once a second.
-PATIENCE_SECONDS = 60.0
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a part takes, apart from what is left to do of the epoch then under way.
+
+    seconds: at least.  times: at least so often as long as what must be done before its first
+    epoch, which is done for each part anew.
+    """
+
+    seconds: float = 5.0
+    times: float = 20.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """One run to be trained, as the client hands it over.
+    """A part of a run, to be trained.
 
-    attempt: a name that no other order has.  data: the name under which the digits are kept.
-    split: the file in which the rows are parted, by name.
-    checkpoints: what an earlier attempt left, by name.  cores: how many it may use.
+    digits: the name under which a worker keeps them.  content: their files, by their path below
+    the workspace's data, where a worker said that it has none.
+    split: the file in which the rows are parted, and checkpoints: what the part before left; by
+    name.  pace: when the part ends.
     """
 
-    attempt: str
     plan: Plan
     recipe: Recipe
-    data: str
+    digits: str
+    content: Mapping[str, bytes]
     split: tuple[str, bytes]
-    checkpoints: dict[str, bytes]
-    cores: int
+    checkpoints: Mapping[str, bytes]
+    pace: Pace
 
 
 @dataclass(frozen=True)
-class Report:
-    """What is new of a run under way.
+class Answer:
+    """What became of an order.
 
-    events: starts and evaluations, in their order.
-    files: those that changed since the client had them: (stamp, content) by name.
+    other: what is not the same there as here, and would give other bits: nothing was done.
+    lacks_digits: nothing was done for want of them.
+    finished: whether the run is at its end; else there is another part, from the checkpoints.
+    events: starts and evaluations, in their order.  files: those of the run's folder, by name.
+    error: message and remedy of what failed.
     """
 
-    events: list[TrainStart | Epoch]
-    files: dict[str, tuple[int, bytes]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    files: all that is in the run's folder, by name.  events: all of this attempt.
-    error: message and remedy of what failed; None if the run is finished.
-    given_up: whether it was stopped, or nobody asked for it.
-    """
-
-    files: dict[str, bytes]
-    events: list[TrainStart | Epoch]
-    error: tuple[str, str] | None = None
-    given_up: bool = False
-
-
-class GivenUpError(Exception):
-    """The client is gone, or wants no more of the run."""
-
-
-@dataclass
-class Task(Reporter):
-    """A run on this worker, which listens to its training."""
-
-    order: Order
+    other: str = ""
+    lacks_digits: bool = False
+    finished: bool = False
     events: list[TrainStart | Epoch] = field(default_factory=list)
-    run: RunFolder | None = None
-    stopped: bool = False
-    asked_at: float = field(default_factory=time.monotonic)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    error: tuple[str, str] | None = None
+
+
+class _PartIsOver(Exception):  # noqa: N818  (it is no error)
+    """Its time is up, and the checkpoint of this epoch is written."""
+
+
+class _Listener(Reporter):
+    """Notes what happens in a part, and ends it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.events: list[TrainStart | Epoch] = []
+        self._pace = pace
+        self._idle_since = time.monotonic()
+        self._end = 0.0
 
     def start(self, start: TrainStart) -> None:
-        """Note what is going to be trained."""
         self.events.append(start)
+        now = time.monotonic()
+        before = now - self._idle_since
+        self._end = now + max(self._pace.seconds, self._pace.times * before)
 
     def epoch(self, result: Epoch) -> None:
-        """Note an evaluation. Raises GivenUpError if nobody waits for more of them."""
         self.events.append(result)
-        self.check()
+        self._idle_since = time.monotonic()
+        if self._idle_since >= self._end:
+            raise _PartIsOver
 
-    def check(self) -> None:
-        """Raise GivenUpError if nobody waits for the run."""
-        if self.stopped or time.monotonic() - self.asked_at > PATIENCE_SECONDS:
-            raise GivenUpError
+
+class Call:
+    """An order in such a form that whoever unpickles it carries it out, and has the answer.
+
+    It passes through a scheduler, which need not have this package; it never looks inside.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._arguments = describe(), pickle.dumps(order)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return train_part, self._arguments
 
 
 def _checksum_of_code() -> str:
@@ -120,10 +130,9 @@ def _checksum_of_code() -> str:
     return digest.hexdigest()[:12]
 
 
-# Of the code that is loaded, whatever is installed while the worker runs.
+# Of the code that is loaded, not of what may be installed while a worker runs.
 _CODE = _checksum_of_code()
-_tasks: dict[str, Task] = {}
-# The threads of BLAS are one setting of the whole process, so it trains one run at a time.
+# A process has one setting for the threads of its BLAS, so that it trains one run at a time.
 _training = threading.Lock()
 
 
@@ -132,7 +141,6 @@ def dask_setup(worker: Any) -> None:  # noqa: ARG001  (the name and its argument
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-# ---- what the client calls between tasks ---------------------------------------------------------
 def describe() -> dict[str, str]:
     """Return what must be the same everywhere, for the bits to be."""
     return {
@@ -143,114 +151,58 @@ def describe() -> dict[str, str]:
     }
 
 
-def has_digits(data: str, dask_worker: Any) -> bool:
-    """Whether this worker keeps these digits."""
-    return (_folder_of(dask_worker) / data).exists()
+def train_part(client: Mapping[str, str], pickled: bytes) -> Answer:
+    """Train a part of a run.  client: what is there.  pickled: an Order of the same code."""
+    here = describe()
+    other = [name for name in client if client[name] != here.get(name)]
+    if other:
+        told = [f"{name} {here.get(name)} instead of {client[name]}" for name in other]
+        return Answer(other=", ".join(told))
+    order: Order = pickle.loads(pickled)
+    worker = distributed.get_worker()
+    base = Path(worker.local_directory) / "digits"
+    base.mkdir(exist_ok=True)
+    with _training, share_cores(worker.state.nthreads):
+        if not _has_digits(base / order.digits, order):
+            return Answer(lacks_digits=True)
+        with tempfile.TemporaryDirectory(dir=base) as own:
+            return _train(order, Workspace(base / order.digits, base).apart(Path(own)))
 
 
-def take_piece(part: str, name: str, piece: bytes, dask_worker: Any) -> None:
-    """Append a piece to a file of digits that are on their way under the name ``part``."""
-    path = _folder_of(dask_worker) / part / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        stream.write(piece)
+def _has_digits(folder: Path, order: Order) -> bool:
+    if order.content and not folder.exists():
+        with files.atomic_folder(folder) as made:
+            for name, content in order.content.items():
+                _write(made / name, content)
+    return folder.exists()
 
 
-def keep_digits(part: str, data: str, checksums: dict[str, str], dask_worker: Any) -> bool:
-    """Keep the digits that came in pieces; return whether each file is what it should be.
-
-    checksums: SHA-256 by name.
-    """
-    folder = _folder_of(dask_worker)
-    whole = all(files.sha256(folder / part / name) == checksums[name] for name in checksums)
-    if whole and not (folder / data).exists():
-        (folder / part).rename(folder / data)
-    shutil.rmtree(folder / part, ignore_errors=True)
-    return whole
-
-
-def take_order(order: Order) -> None:
-    """Take note of a run; its task comes after it."""
-    _tasks[order.attempt] = Task(order)
-
-
-def report(attempt: str, seen: int, stamps: dict[str, int]) -> Report | None:
-    """Return what is new of a run; None if it is not here.
-
-    seen: how many of its events the client has.  stamps: those of its files, by name.
-    """
-    task = _tasks.get(attempt)
-    if task is None:
-        return None
-    task.asked_at = time.monotonic()
-    events = task.events[seen:]
-    changed = {}
-    for path in _under_way(task.run) if task.run else ():
-        with contextlib.suppress(FileNotFoundError):  # not there yet, or finished just now
-            stamp = path.stat().st_mtime_ns
-            if stamp != stamps.get(path.name):
-                changed[path.name] = (stamp, path.read_bytes())
-    return Report(events, changed)
-
-
-def stop(attempt: str) -> None:
-    """Let a run end at its next evaluation."""
-    if attempt in _tasks:
-        _tasks[attempt].stopped = True
-
-
-# ---- the task ------------------------------------------------------------------------------------
-def train_run(attempt: str) -> Outcome:
-    """Train the run of an order, and return its files."""
-    task = _tasks[attempt]
-    order = task.order
-    base = _folder_of(distributed.get_worker())
-    own = base / attempt
-    try:
-        workspace = Workspace(base / order.data, base / order.data).apart(own)
-        plan = replace(order.plan, workspace=workspace)
-        task.run = run = workspace.run(plan.run)
-        _unpack(order, workspace.processed(plan.source.name).folds, run)
-        error, given_up = None, False
-        try:
-            with _alone(task), share_cores(order.cores), listening(task):
-                train_network(plan, force=False, recipe=order.recipe)
-        except PipelineError as failure:
-            error = (failure.message, failure.remedy)
-        except GivenUpError:
-            given_up = True
-        found = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-        return Outcome(found, task.events, error, given_up)
-    finally:
-        del _tasks[attempt]
-        shutil.rmtree(own, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone(task: Task) -> Iterator[None]:
-    """Wait until no other client's run is trained in this process."""
-    while not _training.acquire(timeout=1):
-        task.check()
-    try:
-        yield
-    finally:
-        _training.release()
-
-
-def _unpack(order: Order, folds: Path, run: RunFolder) -> None:
+def _train(order: Order, workspace: Workspace) -> Answer:
+    plan = replace(order.plan, workspace=workspace)
+    run = workspace.run(plan.run)
     name, split = order.split
-    if not (folds / name).exists():
-        with files.atomic_write(folds / name) as stream:
-            stream.write(split)
+    _write(workspace.processed(plan.source.name).folds / name, split)
     for name, checkpoint in order.checkpoints.items():
-        with files.atomic_write(run.folder / name) as stream:
-            stream.write(checkpoint)
+        _write(run.folder / name, checkpoint)
+    listener, error, finished = _Listener(order.pace), None, False
+    try:
+        with listening(listener):
+            train_network(plan, force=False, recipe=order.recipe)
+        finished = True
+    except _PartIsOver:
+        pass
+    except PipelineError as failure:
+        error = (failure.message, failure.remedy)
+    left = run.folder.iterdir() if finished else filter(Path.exists, under_way(run))
+    found = {path.name: path.read_bytes() for path in left}
+    return Answer(finished=finished, events=listener.events, files=found, error=error)
 
 
-def _under_way(run: RunFolder) -> tuple[Path, ...]:
-    """What a client takes along of a run that may not come to its end here."""
-    return run.history, run.checkpoint, run.refit_checkpoint
+def under_way(run: RunFolder) -> tuple[Path, ...]:
+    """Return what the next part needs, and who follows the run."""
+    return run.checkpoint, run.refit_checkpoint, run.history
 
 
-def _folder_of(worker: Any) -> Path:
-    return Path(worker.local_directory) / "digits"
+def _write(path: Path, content: bytes) -> None:
+    with files.atomic_write(path) as stream:
+        stream.write(content)

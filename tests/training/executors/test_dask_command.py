@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from tests.practice_case import (
     REPOSITORY,
-    command,
     copy_practice,
     environment,
     plan_of,
@@ -20,19 +20,27 @@ from tests.practice_case import (
 from tests.training.executors.dask_case import children_of, kill_worker, wait_until
 
 EPOCHS = 60
+# The command, except that a part of its training takes a moment only.
+QUICKLY = """
+from pipeline.__main__ import main
+from pipeline.training.executors import dask_executor
+dask_executor.PACE = dask_executor.Pace(0.2, 0)
+main()
+"""
 SETTINGS = f"training.epochs={EPOCHS} split.hold_out=2700"
 
 
 class Command:
-    """``python -m pipeline train --executor dask``, as a terminal runs it."""
+    """The command train with the executor dask, as a terminal runs it."""
 
     def __init__(self, workspace: Workspace, temporary: Path) -> None:
         self.process = subprocess.Popen(
-            command(
+            [
+                *(sys.executable, "-c", QUICKLY),
                 *("train", "--source", "practice", "--recipe", "smoke", "--set", SETTINGS),
                 *("--data", workspace.data, "--submissions", workspace.submissions),
                 *("--executor", "dask"),
-            ),
+            ],
             cwd=REPOSITORY,
             env=environment(TMPDIR=str(temporary)),
             stdout=subprocess.PIPE,

@@ -1,6 +1,5 @@
 """Runs that workers of a cluster train end with the bits of those trained here."""
 
-import asyncio
 import re
 import shutil
 import signal
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import distributed
 import pytest
 
 import pipeline
@@ -19,13 +19,13 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import Epoch, Reporter, TrainStart
-from pipeline.training.executors import Executor, dask_cluster, dask_executor, make_executor
-from pipeline.training.executors.dask_cluster import Workers
-from pipeline.training.executors.dask_executor import layout
-from tests.listeners import Lines, heard_by
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
+from pipeline.training.executors import Executor, dask_executor, make_executor
+from pipeline.training.executors.dask_executor import _Round, layout
+from pipeline.training.executors.dask_job import Job
+from pipeline.training.executors.dask_worker import Pace
 from tests.practice_case import copy_practice, plan_of, temporaries
-from tests.training.executors.dask_case import Cluster
+from tests.training.executors.dask_case import SECONDS, Cluster
 
 # Few digits to learn from, and two networks of so many epochs.
 EPOCHS = 12
@@ -57,6 +57,7 @@ def workspace(practice_workspace: Workspace, tmp_path: Path) -> Workspace:
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_executor, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(dask_executor, "PACE", Pace(0, 0))  # each epoch is a part
 
 
 @pytest.fixture
@@ -81,12 +82,21 @@ def assert_same_run(plan: Plan, serial: Workspace) -> None:
     assert records[0] == records[1]
 
 
-class Watcher(Reporter):
-    """Notes which runs it is told of, and their last epochs."""
+class Heard(Reporter):
+    """Notes all lines, which runs it is told of, and their last epochs.
 
-    def __init__(self) -> None:
+    on_line: called with each line.
+    """
+
+    def __init__(self, on_line: Callable[[str], object] = str) -> None:
+        self.lines: list[str] = []
         self.told: list[tuple[str, int]] = []
+        self._on_line = on_line
         self._run = ""
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+        self._on_line(text)
 
     def start(self, start: TrainStart) -> None:
         self._run = start.run
@@ -94,84 +104,60 @@ class Watcher(Reporter):
     def epoch(self, result: Epoch) -> None:
         self.told.append((self._run, result.epoch))
 
+    def epochs(self) -> list[int]:
+        """Those that lines tell of."""
+        found = [re.search(r": epoch (\d+)/", line) for line in self.lines]
+        return [int(epoch[1]) for epoch in found if epoch]
+
 
 def test_folds_end_with_the_same_bits(
     executor: Executor, workspace: Workspace, serial: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: Counter[str] = Counter()
-    ask = Workers.ask
+    sent: Counter[str] = Counter()
+    order = Job.order
 
-    async def counted(self: Workers, worker: str, function: Any, *arguments: Any) -> Any:
-        calls[f"{function.__name__} {worker}"] += 1
-        return await ask(self, worker, function, *arguments)
+    def counted(job: Job, worker: str, cores: int, digits: str, content: Any, *rest: Any) -> Any:
+        sent[worker] += bool(content)
+        return order(job, worker, cores, digits, content, *rest)
 
-    monkeypatch.setattr(Workers, "ask", counted)
-    lines: list[str] = []
-    watcher = Watcher()
+    monkeypatch.setattr(Job, "order", counted)
     plan = plan_of(workspace, folds=3)
-    result = heard_by(Lines(lines.append, watcher), train, plan, executor=executor)
-    assert not result.unchanged
-    assert sorted(watcher.told) == [(member.run, 3) for member in members_of(plan)]
+    heard = Heard()
+    with listening(heard):
+        assert not train(plan, executor=executor).unchanged
+    assert sorted(heard.told) == [(member.run, 3) for member in members_of(plan)]
     for member in members_of(plan):
         assert_same_run(member, serial)
-        assert sum(line.startswith(f"{member.run}: epoch ") for line in lines) == 3
-    sent = [name for name in calls if name.startswith("keep_digits ")]
-    assert len(sent) == 2
-    assert {calls[name] for name in sent} == {1}
+        assert sum(line.startswith(f"{member.run}: epoch ") for line in heard.lines) == 3
+    assert sorted(sent.values()) == [1, 1], "each worker is sent the digits once"
     assert temporaries(workspace.data) == []
     assert train(plan, executor=executor).unchanged
     # Other runs, another client: the workers have the digits.
-    calls.clear()
+    sent.clear()
     train(plan_of(workspace, seed=1), executor=executor)
-    assert sum(count for name, count in calls.items() if name.startswith("take_order ")) == 1
-    assert not [name for name in calls if name.startswith(("take_piece ", "keep_digits "))]
-
-
-class Killer:
-    """Kills the worker of a run once it has told of so many epochs."""
-
-    def __init__(self, kill: Callable[[str], None], epochs: int) -> None:
-        self.lines: list[str] = []
-        self._kill, self._epochs = kill, epochs
-        self._worker = ""
-
-    def __call__(self, line: str) -> None:
-        self.lines.append(line)
-        if started := re.search(r": on (\S+) \(1 core\)", line):
-            self._worker = started[1]
-        if f": epoch {self._epochs}/" in line and not self.repeated:
-            self._kill(self._worker)
-
-    @property
-    def repeated(self) -> bool:
-        return sum(f": epoch {self._epochs}/" in line for line in self.lines) > 1
-
-    def epochs(self) -> list[int]:
-        return [
-            int(found[1]) for line in self.lines if (found := re.search(r": epoch (\d+)/", line))
-        ]
+    assert list(sent.values()) == [0]
 
 
 def test_a_killed_worker_costs_no_epoch_that_came_home(
     workspace: Workspace, serial: Workspace, tmp_path: Path
 ) -> None:
     with Cluster(tmp_path / "dask") as cluster:
-        victim = cluster.add_worker()
+        workers = [cluster.add_worker()]
 
-        def kill(worker: str) -> None:
-            victim.kill()
-            cluster.add_worker()
+        def kill(line: str) -> None:
+            if ": epoch 5/" in line and len(workers) == 1:
+                workers[0].kill()
+                workers.append(cluster.add_worker())
 
-        killer = Killer(kill, 5)
         plan = plan_of(workspace, overrides=LONG)
-        heard_by(killer, train, plan, executor=make_executor("dask", cluster.address))
+        heard = Heard(kill)
+        with listening(heard):
+            train(plan, executor=make_executor("dask", cluster.address))
     assert_same_run(plan, serial)
-    assert any("lost its worker" in line for line in killer.lines)
-    assert any("going on after epoch" in line for line in killer.lines)
-    assert killer.epochs() == [
-        *range(1, EPOCHS + 1),
-        *range(1, EPOCHS + 1),
-    ]  # the second network's, too
+    assert any("lost its worker" in line for line in heard.lines)
+    assert f"{plan.run}: going on after epoch 5" in heard.lines
+    assert heard.epochs() == [*range(1, EPOCHS + 1)] * 2  # the second network's, too
+    assert sum("again on all digits" in line for line in heard.lines) == 1
 
 
 @pytest.fixture
@@ -190,35 +176,17 @@ def test_an_interrupted_client_goes_on(
 
     def interrupt(line: str) -> None:
         # As early as there is a checkpoint, so that training is not over yet.
-        if ": epoch 1/" in line:
+        if ": epoch 2/" in line:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        heard_by(interrupt, train, plan, executor=executor)
+    with pytest.raises(KeyboardInterrupt), listening(Heard(interrupt)):
+        train(plan, executor=executor)
     assert plan.workspace.run(plan.run).checkpoint.exists()
-    lines: list[str] = []
-    heard_by(lines.append, train, plan, executor=executor)
-    assert "going on after epoch" in lines[0]
+    heard = Heard()
+    with listening(heard):
+        train(plan, executor=executor)
+    assert "going on after epoch" in heard.lines[1]
     assert_same_run(plan, serial)
-
-
-@pytest.mark.parametrize("of", ["a worker", "the scheduler"])
-def test_an_interrupt_at_the_instant_of_an_answer_is_not_lost(
-    of: str, workspace: Workspace
-) -> None:
-    async def interrupt() -> None:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        client: Any = SimpleNamespace(run=lambda *_, **__: answer)
-        workers = Workers(client, plan_of(workspace), print, "here")
-        asked = workers.within(answer) if of == "the scheduler" else workers.ask("it", print)
-        asking = asyncio.create_task(asked)
-        await asyncio.sleep(0)
-        answer.set_result({"it": None})
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-
-    asyncio.run(interrupt())
 
 
 def test_what_fails_on_a_worker_is_said_as_here(executor: Executor, workspace: Workspace) -> None:
@@ -234,27 +202,37 @@ def test_what_fails_on_a_worker_is_said_as_here(executor: Executor, workspace: W
 def test_a_run_that_ends_its_workers_is_given_up(
     executor: Executor, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lost(*_: object) -> None:
-        return None
+    workers = iter("abcd")
 
-    monkeypatch.setattr("pipeline.training.executors.dask_executor._Round._attempt", lost)
-    lines: list[str] = []
-    with pytest.raises(PipelineError, match=r"practice-smoke ended its worker 3 times"):
-        heard_by(lines.append, train, plan_of(workspace), executor=executor)
-    assert len(lines) == 2
+    def send(self: _Round, job: Job, worker: str, cores: int) -> None:
+        job.worker = worker
+        self._running[worker] = job, SimpleNamespace(done=lambda: False)
+
+    monkeypatch.setattr(_Round, "_ask_for_workers", lambda _: {next(workers): 1})
+    monkeypatch.setattr(_Round, "_send", send)
+    heard = Heard()
+    with (
+        listening(heard),
+        pytest.raises(PipelineError, match="ended its worker 3 times, the last time c"),
+    ):
+        train(plan_of(workspace), executor=executor)
+    assert len(heard.lines) == 2
 
 
 # ---- clusters that cannot be worked with ---------------------------------------------------------
-def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(Path(pipeline.__file__).parent, other / "pipeline")
-    with (other / "pipeline" / "nn" / "layers.py").open("a", encoding="utf-8") as stream:
+def other_code(folder: Path) -> Path:
+    shutil.copytree(Path(pipeline.__file__).parent, folder / "pipeline")
+    with (folder / "pipeline" / "nn" / "layers.py").open("a", encoding="utf-8") as stream:
         stream.write("# other code\n")
+    return folder
+
+
+def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "pipeline.py").touch()
     for code, text in (
-        (other, "has this package's code"),
+        (other_code(tmp_path / "other"), "has this package's code"),
         (bare, "cannot work: .*No module named 'pipeline.training'"),
     ):
         with Cluster(tmp_path / f"dask-{code.name}") as cluster:
@@ -265,12 +243,34 @@ def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
             assert not plan.workspace.run(plan.run).checkpoint.exists()
 
 
+def test_a_worker_with_other_code_that_comes_later_gets_no_work(
+    workspace: Workspace, serial: Workspace, tmp_path: Path
+) -> None:
+    other = other_code(tmp_path / "other")
+    plan = plan_of(workspace, folds=3)
+    with Cluster(tmp_path / "dask") as cluster:
+        cluster.add_worker()
+
+        def add(line: str) -> None:
+            if f"{members_of(plan)[0].run}: epoch 1/" in line:
+                cluster.add_worker(code=other)
+                with distributed.Client(cluster.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+                    client.wait_for_workers(2, timeout=SECONDS)
+
+        heard = Heard(add)
+        with listening(heard):
+            train(plan, executor=make_executor("dask", cluster.address))
+    assert sum(line.endswith("it gets no work.") for line in heard.lines) == 1
+    for member in members_of(plan):
+        assert_same_run(member, serial)
+
+
 def test_no_scheduler_and_no_workers(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(workspace)
-    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 1)
-    monkeypatch.setattr(dask_cluster, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(dask_executor, "WAIT_SECONDS", 0)
     with pytest.raises(PipelineError, match=r"DASK=tcp://127\.0\.0\.1:9: no scheduler answers"):
         train(plan, executor=make_executor("dask", "tcp://127.0.0.1:9"))
     with (
