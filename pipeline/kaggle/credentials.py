@@ -73,11 +73,14 @@ def _search(variables: Mapping[str, str]) -> Iterator[Credentials]:
     in_notebook = "KAGGLE_KERNEL_RUN_TYPE" in variables and "KAGGLE_DATA_PROXY_URL" in variables
     if in_notebook and _read(Path(variables.get("KAGGLE_API_V1_TOKEN", ""))).strip():
         yield Credentials("token", "$KAGGLE_API_V1_TOKEN")
-    if variables.get("KAGGLE_API_TOKEN"):  # a token, or the path of a file with it
-        yield Credentials("token", "$KAGGLE_API_TOKEN")
-    for name in ("access_token", "access_token.txt"):
-        if _read(folder / name).strip():
-            yield Credentials("token", f"~/.kaggle/{name}")
+    if token := variables.get("KAGGLE_API_TOKEN"):
+        # The token itself, or the path of a file with it; pathlib fails for a long token.
+        if not os.path.exists(token) or _read(Path(token)).strip():  # noqa: PTH110
+            yield Credentials("token", "$KAGGLE_API_TOKEN")
+    else:
+        for name in ("access_token", "access_token.txt"):
+            if _read(folder / name).strip():
+                yield Credentials("token", f"~/.kaggle/{name}")
     (username, of_name), (key, of_key) = (_key(variables, part) for part in ("username", "key"))
     if username and key:
         yield Credentials("key", " and ".join(dict.fromkeys((of_name, of_key))))

@@ -49,6 +49,9 @@ def test_a_variable_may_name_the_file_of_the_token(
     path = put(home / "secret", "planted-token")
     monkeypatch.setenv("KAGGLE_API_TOKEN", str(path))
     assert find_credentials() == Credentials("token", "$KAGGLE_API_TOKEN")
+    path.write_text("\n")
+    put(home / ".kaggle" / "access_token", "never reached by the package")
+    assert find_credentials() is None
 
 
 def test_a_notebook_token_counts_in_a_notebook_only(
