@@ -2,14 +2,13 @@
 
 import contextlib
 import sqlite3
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -18,17 +17,7 @@ from pipeline.system.errors import PipelineError
 EXAMPLE = "Example: STORAGE=postgresql://user:password@host/digits"
 # How long a statement waits for another process that writes to the same SQLite file.
 LOCKED_SECONDS = 60
-# A process tells so often that its trial is alive; silent for the longer time, it is dead.
-HEARTBEAT_SECONDS = 10
-SILENT_SECONDS = 60
 _HIDDEN = "***"
-
-
-class _Storage(RDBStorage):
-    def record_heartbeat(self, trial_id: int) -> None:
-        # In a thread of its own, where nobody could mend it; the next one may get through.
-        with contextlib.suppress(Exception):
-            super().record_heartbeat(trial_id)
 
 
 def _forms(secret: object) -> list[str]:
@@ -77,15 +66,8 @@ class Place:
             options["connect_args"] = {"timeout": LOCKED_SECONDS}
         with self.guarded():
             self._refuse_other_tables(options)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # of the heartbeat
-                return _Storage(
-                    # optuna fills in braces.
-                    self._url.replace("{", "{{").replace("}", "}}"),
-                    engine_kwargs=options,
-                    heartbeat_interval=HEARTBEAT_SECONDS,
-                    grace_period=SILENT_SECONDS,
-                )
+            # optuna fills in braces.
+            return RDBStorage(self._url.replace("{", "{{").replace("}", "}}"), options)
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
