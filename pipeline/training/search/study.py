@@ -72,21 +72,21 @@ class Search:
         """
         waiting = False
         with self.storage.guarded(), quiet():
-            while len(self.finished()) < self.trials:
+            while left := self.trials - sum(trial.state.is_finished() for trial in self._begun()):
                 trial = self._take()
                 if trial:
                     self._try(trial)
                     continue
                 if not waiting:
-                    running = self.trials - len(self.finished())
-                    reporter().line(f"Waiting for {running} trials of other processes to end.")
+                    reporter().line(f"Waiting for {left} trials of other processes to end.")
                     waiting = True
                 time.sleep(POLL_SECONDS)
             return self.finished()
 
     def finished(self) -> list[Trial]:
-        """Return all finished trials, by place."""
-        return [_read(trial) for trial in self._begun() if trial.state.is_finished()]
+        """Return all finished trials, by place; there may be more than are asked for now."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [_read(trial) for trial in trials if trial.state.is_finished()]
 
     def _begun(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)[: self.trials]
