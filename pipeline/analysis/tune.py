@@ -152,7 +152,7 @@ def _open(
                 direction="maximize" if recipe.tune.objective == "accuracy" else "minimize",
                 load_if_exists=True,
             )
-    return Search(study, place, recipe, dimensions, digits, recipe.tune.trials)
+    return Search(study, place, recipe, dimensions, digits, recipe.tune.trials, folder.folder)
 
 
 def _write(

@@ -133,38 +133,28 @@ class Tracking(Reporter):
         due = self._due(self._run, self._known)
         with self._guarded():
             self._tracker.finish(
-                {name: due["results"][name] for name in due["new_results"]},
-                [path for path in self._run.artefacts if path.name in due["new_files"]],
+                {name: value for name, value in due.items() if isinstance(value, float)},
+                [path for path in self._run.artefacts if path.name in due],
             )
-            self._known |= {key: due[key] for key in ("model", "results", "files")}
+            self._known["told"] = self._known.get("told", {}) | due
             self._write()
         self._run = None
 
     def _catch_up(self, folder: RunFolder) -> None:
         """Tell the service what it does not know yet of a finished run."""
-        if not folder.training.exists():
-            return
         known = self._read(folder)
-        model = files.read_json(folder.training)["model_sha256"]
-        other = known.get("model") not in (None, model)
-        due = self._due(folder, known)
-        epochs = any(True for _ in epochs_of(folder, after=known.get("epochs", 0)))
-        if other or epochs or due["new_results"] or due["new_files"]:
+        if folder.training.exists() and (due := self._due(folder, known)):
+            other = folder.model.name in due and folder.model.name in known.get("told", {})
             self._open(folder, anew=other)
             self._finish()
 
-    def _due(self, folder: RunFolder, known: dict[str, Any]) -> dict[str, Any]:
-        """What there is of a finished run, and which of it is new to the service."""
+    def _due(self, folder: RunFolder, known: dict[str, Any]) -> dict[str, float | str]:
+        """Return a finished run's results, and its files' checksums, that the service lacks."""
+        there = [path for path in folder.artefacts if path.exists()]
         results = results_of(self._plan.workspace, folder.name)
-        checksums = {path.name: files.sha256(path) for path in folder.artefacts if path.exists()}
-        told, sent = known.get("results", {}), known.get("files", {})
-        return {
-            "model": files.read_json(folder.training)["model_sha256"],
-            "results": results,
-            "files": checksums,
-            "new_results": [name for name in results if told.get(name) != results[name]],
-            "new_files": [name for name in checksums if sent.get(name) != checksums[name]],
-        }
+        found = results | {path.name: files.sha256(path) for path in there}
+        told = known.get("told", {})
+        return {name: value for name, value in found.items() if told.get(name) != value}
 
     def _read(self, folder: RunFolder) -> dict[str, Any]:
         record = files.read_json(folder.tracking) if folder.tracking.exists() else {}

@@ -26,9 +26,10 @@ from pipeline.system import files
 from pipeline.system.cores import available_cores
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
-from pipeline.training.executors import Executor, dask_worker
+from pipeline.training.executors import dask_worker
 from pipeline.training.executors.dask_job import Job, find_jobs
 from pipeline.training.executors.dask_worker import Answer, Call, Pace
+from pipeline.training.executors.executor import Executor
 from pipeline.training.network_run import Trained
 
 PACE = Pace()

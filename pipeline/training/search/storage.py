@@ -2,33 +2,22 @@
 
 import contextlib
 import sqlite3
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pipeline.system.errors import PipelineError
 
 EXAMPLE = "Example: STORAGE=postgresql://user:password@host/digits"
-# How long a statement waits while another process writes to the same SQLite file.
+# How long a statement waits for another process that writes to the same SQLite file.
 LOCKED_SECONDS = 60
-# How often a process says that its trial is alive, and after how much silence it counts as dead.
-HEARTBEAT_SECONDS = 10
-SILENT_SECONDS = 60
 _HIDDEN = "***"
-
-
-class _Storage(RDBStorage):
-    def record_heartbeat(self, trial_id: int) -> None:
-        # This thread has nobody to tell of a failure; the next heartbeat may get through.
-        with contextlib.suppress(Exception):
-            super().record_heartbeat(trial_id)
 
 
 def _forms(secret: object) -> list[str]:
@@ -77,15 +66,8 @@ class Place:
             options["connect_args"] = {"timeout": LOCKED_SECONDS}
         with self.guarded():
             self._refuse_other_tables(options)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # of the heartbeat
-                return _Storage(
-                    # optuna fills in braces.
-                    self._url.replace("{", "{{").replace("}", "}}"),
-                    engine_kwargs=options,
-                    heartbeat_interval=HEARTBEAT_SECONDS,
-                    grace_period=SILENT_SECONDS,
-                )
+            # optuna fills in braces.
+            return RDBStorage(self._url.replace("{", "{{").replace("}", "}}"), options)
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -102,11 +84,11 @@ class Place:
             ) from None
 
     def _connect(self) -> sqlite3.Connection:
-        # By its path: in an address, ? and % would mean something else.
+        # By its path, because an address would take ? and % in it apart.
         assert self._path is not None
         found = sqlite3.connect(self._path, timeout=LOCKED_SECONDS, check_same_thread=False)
-        # With a write-ahead log, a write waits for no reader, and rarely for the disk; a process
-        # that is killed leaves the file whole.
+        # With a log of its own, a write waits for no reader, and for the disk only now and then;
+        # whoever is killed leaves it whole.
         found.execute("PRAGMA journal_mode=WAL")
         found.execute("PRAGMA synchronous=NORMAL")
         return found

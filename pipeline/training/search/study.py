@@ -1,32 +1,35 @@
 """The search itself: which trial is next, and what becomes of it, alone or beside other processes.
 
-Every trial has a place, from 0 up to as many as are wanted. Its chance comes from the seed and
-its place, so that one process draws the same values however often it was interrupted. A process
-takes a place in two steps: it writes the place down, then looks whether another one did the same.
-Of two that did, the one that sees it gives way. So no place is taken twice, and there are never
-more trials than places, with no other lock than the storage itself.
+A trial's place is its number in the storage, which gives each number once. Its chance comes from
+the seed and its place, so that one process draws the same values however often it was interrupted.
+A trial that was interrupted stays as it is, until a process takes it up again from its beginning.
+So there are never more trials than places. Of two machines that take one up at the same moment,
+both end with the same bits, and the first to end is told.
 """
 
 import contextlib
 import os
-import platform
+import socket
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.recipes.recipe import Recipe, with_settings
-from pipeline.system.reporter import reporter
+from pipeline.system import locks
+from pipeline.system.locks import Holder
+from pipeline.system.reporter import Reporter, listening, reporter
 from pipeline.training.search.outcome import Dimension, State, Trial, trial_text
-from pipeline.training.search.storage import SILENT_SECONDS, Place
+from pipeline.training.search.storage import Place
 from pipeline.training.search.trial import Digits
 
 # Trials are compared when a tenth more of the training is over, because they may have
@@ -34,14 +37,12 @@ from pipeline.training.search.trial import Digits
 TENTHS = 10
 # In the first three tenths the learning rate is still on its way up, which says little.
 LEAST_TENTHS = 3
-# This many trials are trained to their end before any is pruned: the others are compared with them.
+# So many trials are trained to their end before any is pruned, and compared with at each tenth.
 LEAST_TRIALS = 5
 POLL_SECONDS = 1.0
-_TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-
-
-class _GivenWay(Exception):  # noqa: N818  (it is no error)
-    """Another process has the same place."""
+# A process tells so often that it is alive; silent for the longer time, it is dead.
+ALIVE_SECONDS = 10.0
+SILENT_SECONDS = 60.0
 
 
 @dataclass
@@ -49,7 +50,8 @@ class Search:
     """A search under way.
 
     study: optuna's, with all trials so far.  trials: how many there are to be.
-    storage: where the study is kept.
+    storage: where the study is kept.  folder: its lock is held while a trial is taken.
+    worker: this machine and process.  heard: the last signs of life from others, and since when.
     """
 
     study: optuna.Study
@@ -58,6 +60,9 @@ class Search:
     dimensions: Sequence[Dimension]
     digits: Digits
     trials: int
+    folder: Path
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()} {os.getpid()}")
+    _heard: dict[int, tuple[Any, float]] = field(default_factory=dict)
 
     def run(self) -> list[Trial]:
         """Try until there are enough trials; return all of them, by place.
@@ -67,148 +72,136 @@ class Search:
         """
         waiting = False
         with self.storage.guarded(), quiet():
-            while True:
-                self._release_dead()
-                free = self._free_places()
-                if free:
-                    self._try(free[0])
+            while left := self.trials - sum(trial.state.is_finished() for trial in self._begun()):
+                trial = self._take()
+                if trial:
+                    self._try(trial)
                     continue
-                finished = self.finished()
-                running = len(self._taken()) - len(finished)
-                if not running:
-                    return finished
                 if not waiting:
-                    reporter().line(f"Waiting for {running} trials of other processes to end.")
+                    reporter().line(f"Waiting for {left} trials of other processes to end.")
                     waiting = True
                 time.sleep(POLL_SECONDS)
+            return self.finished()
 
     def finished(self) -> list[Trial]:
-        """Return all finished trials, by place."""
-        found = [_read(trial) for trial in self._taken() if trial.state.is_finished()]
-        return sorted(found, key=lambda trial: trial.place)
-
-    def _taken(self) -> list[FrozenTrial]:
-        trials = self.study.get_trials(deepcopy=False, states=_TAKEN)
-        return [trial for trial in trials if "place" in trial.user_attrs]
-
-    def _free_places(self) -> list[int]:
-        taken = {trial.user_attrs["place"] for trial in self._taken()}
-        return [place for place in range(self.trials) if place not in taken]
-
-    def _release_dead(self) -> None:
-        """Free the places of trials whose process died."""
-        optuna.storages.fail_stale_trials(self.study)
-        long_ago = datetime.now() - timedelta(seconds=SILENT_SECONDS)
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            worker = trial.user_attrs.get("worker")
-            # Without one, it died before it wrote anything down.
-            never_began = worker is None and (trial.datetime_start or long_ago) <= long_ago
-            if never_began or (worker is not None and _is_dead(worker)):
-                with contextlib.suppress(UpdateFinishedTrialError):  # by another process, just now
-                    self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-    def _try(self, place: int) -> None:
-        """Train one trial at this place, unless another process has it."""
-        self.study.sampler = self._sampler(place)
-        numbers: list[int] = []
-
-        def objective(trial: optuna.Trial) -> float:
-            numbers.append(trial.number)
-            self._take(trial, place)
-            return self._train(trial, place)
-
-        try:
-            self.study.optimize(objective, n_trials=1, catch=(_GivenWay,))
-        except (AssertionError, UpdateFinishedTrialError, ValueError):
-            if self._state(numbers) != TrialState.FAIL:
-                raise
-            # What optuna does if others took this process for dead, and did its trial again.
-            reporter().line(
-                f"Trial {place + 1} came too late: another process had given this one up."
-            )
-        self._tell_end(numbers)
-
-    def _state(self, numbers: Sequence[int]) -> TrialState | None:
+        """Return all finished trials, by place; there may be more than are asked for now."""
         trials = self.study.get_trials(deepcopy=False)
-        return trials[numbers[0]].state if numbers else None
+        return [_read(trial) for trial in trials if trial.state.is_finished()]
 
-    def _tell_end(self, numbers: Sequence[int]) -> None:
-        reporter().end()
-        trials = self.study.get_trials(deepcopy=False)
-        if numbers and trials[numbers[0]].state in _TAKEN:
-            trial = _read(trials[numbers[0]])
-            best = "  best so far" if self._is_best(trial) else ""
-            reporter().line(f"{trial_text(trial, self.trials)}{best}")
+    def _begun(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)[: self.trials]
 
-    def _is_best(self, trial: Trial) -> bool:
-        mine = trial.value(self._objective)
-        others = [
-            value
-            for other in self.finished()
-            if other.state == "complete" and (value := other.value(self._objective)) is not None
-        ]
-        if trial.state != "complete" or mine is None:
+    def _take(self) -> optuna.Trial | None:
+        """Return a trial that is this process's to do; None if others have all that are left."""
+        # Nobody needs to be told of so short a wait.
+        with listening(Reporter()), locks.locked(self.folder):
+            while True:
+                begun = self._begun()
+                for found in begun:
+                    if found.state == TrialState.RUNNING and self._is_lost(found):
+                        trial = optuna.Trial(self.study, found._trial_id)
+                        trial.set_user_attr("worker", self.worker)
+                        return trial
+                if len(begun) == self.trials:
+                    return None
+                self.study.add_trial(
+                    optuna.create_trial(
+                        state=TrialState.RUNNING, user_attrs={"worker": self.worker}
+                    )
+                )
+
+    def _is_lost(self, trial: FrozenTrial) -> bool:
+        """Whether nobody is at work on a trial: not its process, nor this one, which asks."""
+        worker = trial.user_attrs["worker"]
+        host, _, process = worker.rpartition(" ")
+        if worker == self.worker or Holder("", int(process), host, "").is_gone:
+            return True
+        if host == socket.gethostname():
             return False
-        return mine == (max(others) if self._objective == "accuracy" else min(others))
+        now, sign = time.monotonic(), (worker, trial.user_attrs.get("alive"))
+        known, since = self._heard.get(trial.number, (None, now))
+        self._heard[trial.number] = sign, since if sign == known else now
+        return sign == known and now - since > SILENT_SECONDS
 
-    def _take(self, trial: optuna.Trial, place: int) -> None:
-        trial.set_user_attr("worker", _worker())
-        trial.set_user_attr("place", place)
-        if sum(other.user_attrs["place"] == place for other in self._taken()) > 1:
-            raise _GivenWay
+    def _try(self, trial: optuna.Trial) -> None:
+        """Train one trial, from its beginning."""
+        value, state = None, TrialState.COMPLETE
+        try:
+            with _alive(trial):
+                value = self._train(trial)
+        except optuna.TrialPruned:
+            state = TrialState.PRUNED
+        except UpdateFinishedTrialError:
+            reporter().end()
+            reporter().line(f"Trial {trial.number + 1} came too late: another process did it.")
+            return
+        self.study.tell(trial, value, state, skip_if_finished=True)
+        reporter().end()
+        text = trial_text(_read(self._begun()[trial.number]), self.trials)
+        is_best = value is not None and value == self.study.best_value
+        reporter().line(f"{text}{'  best so far' * is_best}")
 
-    def _train(self, trial: optuna.Trial, place: int) -> float:
+    def _train(self, trial: optuna.Trial) -> float:
+        self.study.sampler = PartialFixedSampler(self._draw(trial.number), RandomSampler())
         settings = {found.key: _suggest(trial, found) for found in self.dimensions}
-        if place == 0:
+        if trial.number == 0:
             settings = {found.key: found.own for found in self.dimensions}
         trial.set_user_attr("settings", settings)
 
-        tenths = {0}
+        # What an interrupted trial reported is known; only of the last it was not yet judged.
+        reported = self._begun()[trial.number].intermediate_values
+        tenths = set(range(max(reported, default=1)))
 
         def watch(result: Any, epochs: int) -> None:
             tenth = TENTHS * result.epoch // epochs
-            if tenth not in tenths and result.epoch < epochs:
-                tenths.add(tenth)
-                self._compare(trial, place, tenth, result, result.epoch / epochs)
+            if tenth in tenths or result.epoch == epochs:
+                return
+            tenths.add(tenth)
+            value = self._value(result.hold_out_loss, result.hold_out_accuracy)
+            if tenth not in reported:
+                trial.report(value, tenth)
+            # Most others were better at this time; the recipe itself is trained to its end.
+            if trial.number > 0 and trial.should_prune():
+                progress = result.epoch / epochs
+                _note(trial, result.hold_out_loss, result.hold_out_accuracy, progress)
+                raise optuna.TrialPruned
 
         try:
             recipe = with_settings(self.recipe, settings)
             loss, accuracy = self.digits.measure(
-                recipe, watch, name=f"trial {place + 1}/{self.trials}"
+                recipe, watch, name=f"trial {trial.number + 1}/{self.trials}"
             )
-            if not np.isfinite(loss):
-                raise FloatingPointError(f"the loss on the held-out digits became {loss}")
+            value = self._value(loss, accuracy)
         except (FloatingPointError, MemoryError, ValueError) as error:
-            # Pruned rather than failed, so that the sampler keeps away from there.
+            # Pruned, and not failed, for the sampler: it is to keep away from there.
             trial.set_user_attr("failed", str(error).partition("\n")[0] or type(error).__name__)
             raise optuna.TrialPruned from None
         _note(trial, loss, accuracy, 1.0)
-        return accuracy if self._objective == "accuracy" else loss
+        return value
 
-    def _compare(
-        self, trial: optuna.Trial, place: int, tenth: int, result: Any, progress: float
-    ) -> None:
-        """Report an evaluation, and end the trial if most others were better at this time."""
-        loss, accuracy = result.hold_out_loss, result.hold_out_accuracy
+    def _value(self, loss: float, accuracy: float) -> float:
+        """Return what the search compares. Raises FloatingPointError if the loss is no number."""
         if not np.isfinite(loss):
             raise FloatingPointError(f"the loss on the held-out digits became {loss}")
-        trial.report(accuracy if self._objective == "accuracy" else loss, tenth)
-        if place > 0 and trial.should_prune():
-            _note(trial, loss, accuracy, progress)
-            raise optuna.TrialPruned
-
-    @property
-    def _objective(self) -> str:
         assert self.recipe.tune is not None
-        return self.recipe.tune.objective
+        return accuracy if self.recipe.tune.objective == "accuracy" else loss
 
-    def _sampler(self, place: int) -> BaseSampler:
-        """The recipe itself first; then values that are likely better than those before."""
+    def _draw(self, place: int) -> dict[str, Any]:
+        """The recipe itself first; then values that are likely better than those before it.
+
+        They are drawn apart, as a whole, so that what was stored of an interrupted trial, perhaps
+        half of its values, changes nothing.
+        """
+        if place == 0:
+            return {found.key: found.own for found in self.dimensions}
         [seed] = np.random.SeedSequence((self.recipe.seed, place)).generate_state(1)
         sampler = TPESampler(seed=int(seed), multivariate=True, constant_liar=True)
-        if place:
-            return sampler
-        return PartialFixedSampler({found.key: found.own for found in self.dimensions}, sampler)
+        apart = optuna.create_study(direction=self.study.direction, sampler=sampler)
+        apart.add_trials(self._begun()[:place])
+        trial = apart.ask()
+        for found in self.dimensions:
+            _suggest(trial, found)
+        return trial.params
 
 
 def pruner() -> optuna.pruners.BasePruner:
@@ -244,7 +237,7 @@ def _read(trial: FrozenTrial) -> Trial:
     known = trial.user_attrs
     state: State = "complete" if trial.state == TrialState.COMPLETE else "pruned"
     return Trial(
-        place=known["place"],
+        place=trial.number,
         state="failed" if "failed" in known else state,
         settings=known.get("settings", {}),
         loss=known.get("loss"),
@@ -254,24 +247,23 @@ def _read(trial: FrozenTrial) -> Trial:
     )
 
 
-def _worker() -> str:
-    return f"{platform.node()} {os.getpid()}"
+@contextlib.contextmanager
+def _alive(trial: optuna.Trial) -> Iterator[None]:
+    """Let other machines see, now and then, that somebody is at work on a trial."""
+    ended = threading.Event()
 
+    def tell() -> None:
+        while not ended.wait(ALIVE_SECONDS):
+            with contextlib.suppress(Exception):  # the next one may get through
+                trial.set_user_attr("alive", time.time())
 
-def _is_dead(worker: str) -> bool:
-    """Whether it is a process of this machine that is there no more; of others, heartbeats tell."""
-    node, _, number = worker.rpartition(" ")
-    if node != platform.node():
-        return False
-    if int(number) == os.getpid():  # of an earlier process with our number: we have no trial now
-        return True
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
     try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,14 @@ from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.training.search.importance import LEAST_COMPLETE, importances
-from pipeline.training.search.outcome import Outcome, State, Trial, claim, dimensions_of
+from pipeline.training.search.outcome import (
+    Outcome,
+    State,
+    Trial,
+    claim,
+    dimensions_of,
+    trial_text,
+)
 from pipeline.training.search.study import quiet
 from tests.training.search.tuning_case import write_recipe
 
@@ -133,12 +140,9 @@ def test_what_the_terminal_shows(tmp_path: Path) -> None:
     stream = io.StringIO()
     console = make_console(stream)
     with TuningDisplay(console) as display:
-        display.begin(1, 12)
-        display.progress(1, 5, 0.5, 0.8)
-        display.end(trial(1, 0.2, 0.95), best=True)
-        display.end(trial(2, 0.4, 0.85, "pruned"), best=False)
-        display.end(trial(3, 0.4, 0.85, "failed"), best=False)
-        display.tell("Waiting")
+        display.line(f"{trial_text(trial(1, 0.2, 0.95), 12)}  best so far")
+        display.line(trial_text(trial(2, 0.4, 0.85, "pruned"), 12))
+        display.line(trial_text(trial(3, 0.4, 0.85, "failed"), 12))
     result = TuneResult(
         False,
         outcome_of(tmp_path, trial(0, 0.3, 0.9), trial(1, 0.2, 0.95)),
@@ -153,7 +157,6 @@ def test_what_the_terminal_shows(tmp_path: Path) -> None:
         "  trial  3/12  loss 0.4000  accuracy 0.8500  pruned after 40 %  learning_rate 0.04"
         f"{rest}\n"
         f"  trial  4/12  failed: the loss became nan in epoch 1  learning_rate 0.05{rest}\n"
-        "  Waiting\n"
         "tune: small: 2 trials, 2 complete, 0 pruned, 0 failed\n"
         "                           recipe    best  importance\n"
         "  optimizer.learning_rate    0.01    0.03\n"

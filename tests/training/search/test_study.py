@@ -1,31 +1,34 @@
 """The same trials however a search was interrupted, and no more of them than were asked for."""
 
+import contextlib
+import socket
 import threading
-import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from pipeline.recipes.recipe import Recipe
+from pipeline.system.reporter import listening
 from pipeline.training.search import study
-from pipeline.training.search.outcome import Trial
+from pipeline.training.search.outcome import Dimension, Trial
 from pipeline.training.search.study import Search, quiet
 from tests.training.search.tuning_case import (
     FakeDigits,
-    Watched,
+    Heard,
     open_search,
     own_settings,
     run_in_memory,
 )
 
 
-def ask(search: Search) -> optuna.Trial:
+def begin(search: Search, worker: str) -> None:
     """Begin a trial as another process would, which then dies without a word."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the heartbeat is meant for optuna's own loop
-        return search.study.ask()
+    trial = optuna.create_trial(state=TrialState.RUNNING, user_attrs={"worker": worker})
+    search.study.add_trial(trial)
 
 
 def test_the_first_trial_is_the_recipe(tmp_path: Path) -> None:
@@ -83,57 +86,87 @@ def test_ctrl_c_loses_no_finished_trial_and_changes_none(tmp_path: Path) -> None
     assert open_search(tmp_path, 8, digits).run() == whole
 
 
-def test_a_trial_of_a_dead_process_is_done_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trial_of_a_dead_process_is_done_again(tmp_path: Path) -> None:
     whole = run_in_memory(tmp_path, 6)
     search = open_search(tmp_path, 2)
     search.run()
-    # It got as far as writing down who it is, and which place it took.
-    trial = ask(search)
-    trial.set_user_attr("worker", study._worker().rpartition(" ")[0] + " 999999999")
-    trial.set_user_attr("place", 2)
+    begin(search, f"{socket.gethostname()} 999999999")
     assert open_search(tmp_path, 6).run() == whole
+
+
+@pytest.mark.parametrize("stored", [1, 2, 3])
+def test_a_process_killed_while_it_wrote_values_down_changes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int
+) -> None:
+    whole = run_in_memory(tmp_path, 13)
+    suggest = study._suggest
+    for at in (2, 11):  # drawn by chance, and from what came before
+        search = open_search(tmp_path, at)
+        search.run()
+        search.trials += 1
+        left = [suggest] * (len(search.dimensions) + stored)  # first they are drawn apart
+
+        def killed(
+            trial: optuna.Trial, found: Dimension, left: list[Callable[..., Any]] = left
+        ) -> Any:
+            if not left:
+                raise KeyboardInterrupt
+            return left.pop()(trial, found)
+
+        monkeypatch.setattr(study, "_suggest", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search.run()
+        monkeypatch.undo()
+        assert len(search.study.trials[at].params) == stored
+    assert open_search(tmp_path, 13).run() == whole
+
+
+def test_a_process_killed_in_mid_training_changes_no_outcome(tmp_path: Path) -> None:
+    """Also of a trial that is pruned: it is compared at the same times as without the kill."""
+    whole = run_in_memory(tmp_path, 13)
+    assert any(trial.state == "pruned" for trial in whole)
+
+    class Killed(FakeDigits):
+        def measure(self, recipe: Recipe, watch: Callable[[Any, int], None], *, name: str) -> Any:
+            def killed(result: Any, epochs: int) -> None:
+                watch(result, epochs)
+                if result.epoch == 3 and name not in seen:
+                    seen.add(name)
+                    raise KeyboardInterrupt
+
+            return super().measure(recipe, killed, name=name)
+
+    seen: set[str] = set()
+    search = open_search(tmp_path, 13, Killed())
+    while len(search.finished()) < 13:
+        with contextlib.suppress(KeyboardInterrupt):
+            search.run()
+    assert len(seen) > 6
+    assert search.finished() == whole
 
 
 def test_a_trial_of_another_machine_is_dead_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.search.storage.HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("pipeline.training.search.storage.SILENT_SECONDS", 1)
+    monkeypatch.setattr(study, "SILENT_SECONDS", 1)
     monkeypatch.setattr(study, "POLL_SECONDS", 0.2)
     search = open_search(tmp_path, 3)
-    trial = ask(search)
-    trial.set_user_attr("worker", "elsewhere 1")
-    trial.set_user_attr("place", 0)
-    storage = search.study._storage
-    assert isinstance(storage, optuna.storages._CachedStorage)
-    storage.record_heartbeat(trial._trial_id)
-    said: list[str] = []
-    search.tell = said.append
-    found = search.run()
+    begin(search, "elsewhere 1")
+    heard = Heard()
+    with listening(heard):
+        found = search.run()
     assert [trial.place for trial in found] == [0, 1, 2]
     assert found[0].settings == own_settings(search)
-    assert said == ["Waiting for 1 trials of other processes to end."]
-
-
-def test_a_process_that_died_before_it_said_who_it_is_does_not_stop_a_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    search = open_search(tmp_path, 2)
-    ask(search)
-    assert len(search.run()) == 2
-    monkeypatch.setattr(study, "SILENT_SECONDS", 0)
-    open_search(tmp_path, 3).run()
-    running = search.study.get_trials(states=(TrialState.RUNNING,))
-    assert not running
+    assert [line for line in heard.lines if not line.startswith("trial ")] == [
+        "Waiting for 1 trials of other processes to end."
+    ]
 
 
 def test_who_is_slow_by_half_is_pruned_but_never_the_recipe(tmp_path: Path) -> None:
-    watched = Watched()
+    heard = Heard()
     search = open_search(tmp_path, 30, FakeDigits(epochs=10), in_memory=True)
-    search.watcher = watched
-    found = search.run()
+    with listening(heard):
+        found = search.run()
     pruned = [trial for trial in found if trial.state == "pruned"]
     assert 3 < len(pruned) < 25
     complete = [trial for trial in found if trial.state == "complete"]
@@ -145,8 +178,8 @@ def test_who_is_slow_by_half_is_pruned_but_never_the_recipe(tmp_path: Path) -> N
     # The best of all is complete, and was told as the best when it ended.
     best = min(complete, key=lambda trial: trial.loss or 0.0)
     assert best.settings["optimizer.learning_rate"] < 0.01
-    assert (best.place, "complete", True) in watched.ended
-    assert len(watched.ended) == 30
+    assert heard.lines[best.place].endswith("best so far")
+    assert len(heard.lines) == 30
 
 
 def test_trials_with_other_numbers_of_epochs_are_compared_at_the_same_share(
@@ -172,21 +205,21 @@ def test_a_trial_that_fails_is_told_and_the_search_goes_on(
         if recipe.training.batch_size == 64:
             raise error
 
-    watched = Watched()
+    heard = Heard()
     search = open_search(tmp_path, 12, FakeDigits(fail), in_memory=True)
-    search.watcher = watched
-    found = search.run()
+    with listening(heard):
+        found = search.run()
     assert len(found) == 12
     failed = [trial for trial in found if trial.state == "failed"]
     assert failed
     assert {trial.settings["training.batch_size"] for trial in failed} == {64}
     assert {trial.reason for trial in failed} == {str(error) or type(error).__name__}
-    assert {(trial.place, "failed", False) for trial in failed} <= set(watched.ended)
+    assert all("failed: " in heard.lines[trial.place] for trial in failed)
 
 
 def test_a_loss_that_is_no_number_fails(tmp_path: Path) -> None:
     class Broken(FakeDigits):
-        def measure(self, recipe: Recipe, watch: object) -> tuple[float, float]:  # noqa: ARG002
+        def measure(self, *_: object, **__: object) -> tuple[float, float]:
             return float("nan"), 0.1
 
     [trial] = run_in_memory(tmp_path, 1, Broken())
@@ -201,15 +234,14 @@ def test_a_mistake_of_ours_is_not_a_failed_trial(tmp_path: Path) -> None:
         run_in_memory(tmp_path, 3, FakeDigits(fail))
 
 
-def test_of_two_that_take_the_same_place_one_gives_way(
+def test_several_at_once_do_each_trial_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever of them is faster: each place is taken once, and nobody fails."""
-    monkeypatch.setattr(study, "_is_dead", lambda _: False)  # threads share a number
     monkeypatch.setattr(study, "POLL_SECONDS", 0.05)
     failures: list[BaseException] = []
     results: list[list[Trial]] = []
-    searches = [open_search(tmp_path, 5) for _ in range(2)]
+    tried: list[Recipe] = []
+    searches = [open_search(tmp_path, 5, FakeDigits(tried.append)) for _ in range(3)]
 
     def work(search: Search) -> None:
         try:
@@ -218,45 +250,45 @@ def test_of_two_that_take_the_same_place_one_gives_way(
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(search,)) for search in searches]
+    for number, search in enumerate(searches):
+        search.worker = f"elsewhere {number}"  # threads share a process
     with quiet():
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert failures == []
-    assert len(results) == 2
+    assert len(results) == 3
     for found in results:
         assert [trial.place for trial in found] == list(range(5))
-    states = [trial.state for trial in searches[0].study.get_trials()]
-    assert states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED) == 5
-    assert TrialState.RUNNING not in states
+    assert len(tried) == 5
 
 
-def test_a_place_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:
-    """Both saw it free; the one that comes second finds the other's name there."""
+def test_more_than_were_asked_for_are_left_until_they_are(tmp_path: Path) -> None:
+    """Two machines that share no lock may both begin what looks like the last one."""
+    whole = run_in_memory(tmp_path, 3)
     search = open_search(tmp_path, 2)
-    trial = ask(search)
-    trial.set_user_attr("worker", "elsewhere 1")
-    trial.set_user_attr("place", 0)
-    with quiet():
-        search._try(0)
-    states = [found.state for found in search.study.get_trials()]
-    assert states == [TrialState.RUNNING, TrialState.FAIL]
-    assert search.finished() == []
+    search.run()
+    begin(search, f"{socket.gethostname()} 999999999")
+    assert len(search.run()) == 2
+    assert open_search(tmp_path, 3).run() == whole
 
 
 def test_what_came_too_late_is_not_taken(tmp_path: Path) -> None:
-    """A process that was asleep for long finds that others gave it up."""
+    """A process that was asleep for long finds that another one did its trial."""
     search = open_search(tmp_path, 2)
-    said: list[str] = []
-    search.tell = said.append
 
     def fall_asleep(_: Recipe) -> None:
-        running = search.study.get_trials(states=(TrialState.RUNNING,))
         if len(search.study.get_trials()) == 1:
-            search.study.tell(running[0].number, state=TrialState.FAIL)
+            search.digits = FakeDigits()  # type: ignore[assignment]
+            other = open_search(tmp_path, 1)
+            other.worker = search.worker
+            other.run()
 
     search.digits = FakeDigits(fall_asleep)  # type: ignore[assignment]
-    found = search.run()
+    heard = Heard()
+    with listening(heard):
+        found = search.run()
     assert [trial.place for trial in found] == [0, 1]
-    assert said == ["Trial 1 came too late: another process had given this one up."]
+    assert "Trial 1 came too late: another process did it." in heard.lines
+    assert found == run_in_memory(tmp_path, 2)

@@ -1,7 +1,7 @@
 """A small recipe with ranges, and a search over it in a folder of a test's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from optuna.storages import InMemoryStorage
 from pipeline.recipes.file import RecipeFile
 from pipeline.recipes.keys import value_of
 from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.system.reporter import Reporter
 from pipeline.training.search.outcome import Trial, dimensions_of
 from pipeline.training.search.storage import Place
 from pipeline.training.search.study import Search, pruner, quiet
@@ -77,7 +78,13 @@ class FakeDigits:
 
     def training(self, recipe: Recipe) -> None: ...
 
-    def measure(self, recipe: Recipe, watch: Callable[[Any, int], None]) -> tuple[float, float]:
+    def measure(
+        self,
+        recipe: Recipe,
+        watch: Callable[[Any, int], None],
+        *,
+        name: str,  # noqa: ARG002
+    ) -> tuple[float, float]:
         self.before(recipe)
         rate, decay = recipe.optimizer.learning_rate, recipe.optimizer.weight_decay
         loss = self.loss or 0.1 + abs(rate - 0.003) + decay / 10
@@ -86,18 +93,14 @@ class FakeDigits:
         return loss, 1 - loss / 10
 
 
-@dataclass
-class Watched:
-    """A watcher that keeps what it is told."""
+class Heard(Reporter):
+    """Keeps the lines it is told."""
 
-    ended: list[tuple[int, str, bool]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
-    def begin(self, place: int, trials: int) -> None: ...
-
-    def progress(self, epoch: int, epochs: int, loss: float, accuracy: float) -> None: ...
-
-    def end(self, trial: Trial, *, best: bool) -> None:
-        self.ended.append((trial.place, trial.state, best))
+    def line(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def open_search(
@@ -115,7 +118,7 @@ def open_search(
             storage=storage, pruner=pruner(), study_name="small", load_if_exists=True
         )
     made_up: Any = digits or FakeDigits()
-    return Search(study, place, recipe, dimensions_of(recipe), made_up, trials, lambda _: None)
+    return Search(study, place, recipe, dimensions_of(recipe), made_up, trials, folder / "tuning")
 
 
 def run_in_memory(folder: Path, trials: int, digits: FakeDigits | None = None) -> list[Trial]:
