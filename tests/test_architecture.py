@@ -112,6 +112,7 @@ def test_few_modules_know_the_network() -> None:
     }
     assert users == {
         "pipeline.pages.first_layer",
+        "pipeline.recipes.sections",
         "pipeline.training.checkpoint",
         "pipeline.training.fitting",
         "pipeline.training.network_run",

@@ -11,8 +11,8 @@ from pipeline.digits import dataset, folds
 from pipeline.digits.dataset import Dataset
 from pipeline.pages import first_layer
 from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
-from pipeline.pages.making import command_of
 from pipeline.pages.run_page import run_page
+from pipeline.plan.commands import origin_command
 from pipeline.plan.plan import Plan
 from pipeline.runs.ensemble import HeldOut, load_probabilities
 from pipeline.runs.ledger import read_ledger
@@ -92,7 +92,7 @@ def _gather(
         source=plan.source.text,
         overrides=plan.overrides,
         notice=notice_of(run.raw),
-        command=command_of(plan),
+        command=origin_command(plan),
         training=run.training,
         description=_description(plan, recipes),
         metrics=Metrics.from_json(records.read(folder.validation, MetricsRecord)),

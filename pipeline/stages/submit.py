@@ -9,6 +9,7 @@ from pipeline.kaggle.answers import Submission, SubmissionLimits
 from pipeline.kaggle.client import COMPETITION_PAGE, Kaggle
 from pipeline.kaggle.errors import UnclearSubmissionError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
+from pipeline.plan.commands import make_command
 from pipeline.plan.plan import Plan
 from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
 from pipeline.runs.metrics import Accuracy
@@ -109,7 +110,7 @@ def _require_csv(plan: Plan) -> None:
     if not csv.exists() or not path.exists():
         raise PipelineError(
             f"There is no submission of the run {plan.run} ({csv}).",
-            remedy=f"Run: make submission RUN={plan.run}",
+            remedy=f"Run: {make_command(plan, 'submission')}",
         )
 
 
@@ -119,12 +120,12 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     record = files.read_json(path)
     if what := records.fault(record, SentRecord):
         raise PipelineError(
-            f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
+            f"{path} is damaged: {what}", remedy=f"Run: {make_command(plan, 'submission', FORCE=1)}"
         )
     if record["csv_sha256"] != files.sha256(csv):
         raise PipelineError(
             f"{csv} is not the file that the run predicted: it was edited or replaced afterwards.",
-            remedy=f"Run: make submission FORCE=1 RUN={plan.run}",
+            remedy=f"Run: {make_command(plan, 'submission', FORCE=1)}",
         )
     if record["kind"] != "competition" or record["rows"] != COMPETITION_ROWS:
         raise PipelineError(
@@ -153,7 +154,7 @@ def _refuse_scored(plan: Plan, earlier: list[LedgerLine]) -> None:
     raise PipelineError(
         f"This very CSV was sent before, on {line.sent_at[:10]} as submission {line.ref}; "
         f"{outcome}.",
-        remedy=f"To send it again: {_command(plan)} FORCE=1",
+        remedy=f"To send it again: {make_command(plan, 'submit', FORCE=1)}",
     )
 
 
@@ -213,7 +214,8 @@ def _limit_reached(plan: Plan, limits: SubmissionLimits) -> PipelineError:
     hours, minutes = divmod(int((midnight - now).total_seconds()) // 60, 60)
     return PipelineError(
         f"Kaggle takes no more submissions today, after {limits.today} since 00:00 UTC.",
-        remedy=f"Its next day begins in {hours} h {minutes} min; then run: {_command(plan)}",
+        remedy=f"Its next day begins in {hours} h {minutes} min; then run: "
+        f"{make_command(plan, 'submit')}",
     )
 
 
@@ -225,7 +227,7 @@ def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
     try:
         ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
     except UnclearSubmissionError as error:
-        ref = _look_after(error, line, kaggle, known, again=_command(plan))
+        ref = _look_after(error, line, kaggle, known, again=make_command(plan, "submit"))
     except PipelineError as error:
         write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))
         raise
@@ -275,10 +277,6 @@ def _score(plan: Plan, submission: Submission, timeout_seconds: float) -> float:
         raise PipelineError(
             f"Submission {submission.ref} has arrived, but has no score "
             f"after {timeout_seconds:.0f} s.",
-            remedy=f"To go on waiting (nothing is sent again): {_command(plan)}",
+            remedy=f"To go on waiting (nothing is sent again): {make_command(plan, 'submit')}",
         )
     return submission.public_score
-
-
-def _command(plan: Plan) -> str:
-    return f"make submit RUN={plan.run}"

@@ -71,7 +71,7 @@ def test_the_same_csv_is_refused_and_kaggle_is_not_even_asked(case: Case) -> Non
     asked = len(case.kaggle.seen)
     text = case.refused()
     assert re.search(r"sent before, on 20..-..-.. as submission 1001; its score is 0.98714\.", text)
-    assert text.endswith(f"To send it again: make submit RUN={RUN} FORCE=1")
+    assert f"To send it again: make submit RUN={RUN} FORCE=1" in text
     assert (case.sent, len(case.kaggle.seen)) == (1, asked)
 
 
@@ -108,7 +108,8 @@ def test_what_did_not_arrive_is_sent_by_the_next_command(case: Case, failure: Fa
     case.kaggle.fail("CreateSubmission", failure, times=1)
     text = case.refused()
     assert "The submission is not in Kaggle's list." in text
-    assert f"Run: make submit RUN={RUN} (it looks in Kaggle's list again" in text
+    assert f"Run: make submit RUN={RUN} " in text
+    assert "(it looks in Kaggle's list again" in text
     assert (case.sent, case.statuses) == (1, ["SENDING"])
     assert case.submit().ref == 1001
     assert (len(case.kaggle.submissions), case.statuses) == (1, ["COMPLETE"])

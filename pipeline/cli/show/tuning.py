@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -18,6 +17,7 @@ from pipeline.cli.show.console import (
     show_table,
 )
 from pipeline.cli.show.progress import ProgressDisplay
+from pipeline.plan.commands import command
 from pipeline.system.reporter import Epoch, TrainStart
 from pipeline.training.search.outcome import setting_text
 
@@ -61,12 +61,11 @@ def show_tune(console: Console, result: TuneResult) -> None:
     show_blank(console)
     recipe, page = _near(result.folder.recipe), _near(result.folder.page)
     show_facts(console, [("recipe", recipe), ("page", page), ("trials", result.storage)])
-    source = shlex.quote(result.source)
-    command = f"make all SOURCE={source} RECIPE={shlex.quote(recipe)}"
+    given: dict[str, Any] = {"SOURCE": result.source, "RECIPE": recipe}
     show_line(console, "  The best of many on the same digits is likely a little too good.")
     show_line(console, "  What it is worth, another seed tells, and better still folds:")
-    show_line(console, f"    {command} SEED={outcome.seed + 1}")
-    show_line(console, f"    {command} FOLDS=5")
+    show_line(console, f"    {command('all', **given, SEED=outcome.seed + 1)}")
+    show_line(console, f"    {command('all', **given, FOLDS=5)}")
 
 
 def _show_settings(console: Console, outcome: Outcome) -> None:

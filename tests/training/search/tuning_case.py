@@ -8,8 +8,7 @@ from typing import Any
 import optuna
 from optuna.storages import InMemoryStorage
 
-from pipeline.recipes.keys import value_of
-from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.recipes.recipe import Recipe, read_recipe, value_of
 from pipeline.training.search.outcome import Trial, dimensions_of
 from pipeline.training.search.storage import Place
 from pipeline.training.search.study import Search, pruner, quiet
