@@ -18,7 +18,6 @@ from pipeline.runs.ensemble import HeldOut, load_probabilities
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, Metrics
-from pipeline.runs.records import MetricsRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
 from pipeline.system import files, locks, provenance, records
 from pipeline.system.array_files import save_array
@@ -95,7 +94,7 @@ def _gather(
         command=origin_command(plan),
         training=run.training,
         description=_description(plan, recipes),
-        metrics=Metrics.from_json(records.read(folder.validation, MetricsRecord)),
+        metrics=records.load(folder.validation, Metrics),
         held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={

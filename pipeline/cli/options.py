@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.failures import shown
 from pipeline.plan.plan import Plan, make_plan, parse_folds, parse_seed
 from pipeline.system.reporter import Reporter
+from pipeline.system.text import as_shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,4 +127,4 @@ class Lines(Reporter):
 
     def line(self, text: str) -> None:
         """Print a line."""
-        click.echo(shown(f"  {text}"))
+        click.echo(as_shown(f"  {text}"))

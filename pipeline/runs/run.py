@@ -226,7 +226,7 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
             f"Run {run.folder.name} has not been validated ({run.folder.validation})",
             remedy="Run: make validate",
         )
-    return Accuracy(**record["accuracy"])
+    return Accuracy.model_validate(record["accuracy"])
 
 
 def _read_validation(folder: RunFolder) -> dict[str, Any] | None:

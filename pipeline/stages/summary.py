@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.kaggle import credentials
@@ -108,7 +108,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
     path = run.folder.score
     inputs = {"csv": csv_sha256, "answer_key": files.sha256(key)}
     if not force and provenance.is_current(path, inputs, []):
-        return Accuracy(**records.read(path, MeasuredRecord)["accuracy"])
+        return records.load(path, MeasuredRecord).accuracy
     rows = int(run.raw["files"]["test.csv"]["rows"])
     answers = read_submission(key, test_rows=rows)
     labels = read_submission(plan.workspace.submission(plan.run), test_rows=rows)
@@ -120,7 +120,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
             "stage": "summary",
             "inputs": inputs,
             "run": plan.run,
-            "accuracy": asdict(accuracy),
+            "accuracy": accuracy.model_dump(),
             "finished_at": provenance.now(),
         },
     )

@@ -11,9 +11,8 @@ from pipeline.digits import dataset, folds
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble, metrics
-from pipeline.runs.ensemble import HeldOut, MemberMetrics
+from pipeline.runs.ensemble import EnsembleMetrics, HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
-from pipeline.runs.records import EnsembleMetricsRecord, MetricsRecord
 from pipeline.runs.run import TrainedRun, member_plan, read_run, require_run
 from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError
@@ -63,21 +62,20 @@ def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
 
 
 def _result(folder: RunFolder, *, unchanged: bool) -> ValidateResult:
-    record = files.read_json(folder.validation)
-    shape = EnsembleMetricsRecord if "members" in record else MetricsRecord
-    records.check(folder.validation, record, shape)
-    measured = Metrics.from_json(record)
-    if "members" not in record:
-        return ValidateResult(unchanged, folder.name, measured, folder.validation)
-    per_row = record["networks"]["per_row"]
+    path = folder.validation
+    shape = EnsembleMetrics if "members" in files.read_json(path) else Metrics
+    measured = records.load(path, shape)
+    if not isinstance(measured, EnsembleMetrics):
+        return ValidateResult(unchanged, folder.name, measured, path)
+    low, high = measured.networks.per_row
     return ValidateResult(
         unchanged,
         folder.name,
         measured,
-        folder.validation,
-        tuple(MemberMetrics.from_json(member) for member in record["members"]),
-        record["networks"]["per_test_digit"],
-        (min(per_row), max(per_row)),
+        path,
+        tuple(measured.members),
+        measured.networks.per_test_digit,
+        (low, high),
     )
 
 
@@ -119,9 +117,9 @@ def _measure_ensemble(
             "stage": "validate",
             "inputs": inputs,
             "run": plan.run,
-            **measured.to_json(),
+            **measured.model_dump(),
             "members": [
-                member.to_json() for member in ensemble.measure_members(found, run.members)
+                member.model_dump() for member in ensemble.measure_members(found, run.members)
             ],
             "networks": {
                 "per_row": [int(combined.networks.min()), int(combined.networks.max())],
@@ -152,7 +150,7 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any]) -> None:
             "stage": "validate",
             "inputs": inputs,
             "run": plan.run,
-            **measured.to_json(),
+            **measured.model_dump(),
             "seconds": round(time.perf_counter() - started, 3),
             "finished_at": provenance.now(),
         },

@@ -28,7 +28,7 @@ from pipeline.stages.train import TrainResult
 from pipeline.stages.validate import ValidateResult
 from pipeline.system.reporter import TrainStart
 
-HOLD_OUT = Accuracy(0.95, 0.93, 0.97, 285, 300)
+HOLD_OUT = Accuracy(value=0.95, low=0.93, high=0.97, correct=285, rows=300)
 
 
 class Terminal(io.StringIO):
@@ -181,10 +181,20 @@ def test_validate_shows_accuracy_digits_confusion_and_worst_errors() -> None:
 
 
 def test_validate_of_an_ensemble_shows_what_each_member_adds() -> None:
-    members = (
-        MemberMetrics("practice-a", accuracy_of(90, 100), 3, 50, 1, 2.5),
-        MemberMetrics("practice-b", accuracy_of(80, 100), -1, 50, 2, 1250.0),
-        MemberMetrics("practice-c", accuracy_of(70, 100), 0, 0, 1, 1.0),
+    members = tuple(
+        MemberMetrics(
+            run=f"practice-{name}",
+            accuracy=accuracy_of(correct, 100),
+            gain_correct=gain,
+            gain_rows=rows,
+            networks=networks,
+            seconds=seconds,
+        )
+        for name, correct, gain, rows, networks, seconds in (
+            ("a", 90, 3, 50, 1, 2.5),
+            ("b", 80, -1, 50, 2, 1250.0),
+            ("c", 70, 0, 0, 1, 1.0),
+        )
     )
     result = replace(validated(), members=members, networks=4, networks_per_row=(1, 3))
     lines = plain(lambda console: show.show_validate(console, result)).splitlines()

@@ -55,7 +55,11 @@ def looked(found: Reading | None, label: int | None = 1) -> LookResult:
 
 def misread(row: int) -> Misread:
     return Misread(
-        WrongAnswer(row, 1, 7, 0.91, 0.01), IMAGE, reading(7).probabilities.astype(np.float64)
+        WrongAnswer(
+            row=row, label=1, prediction=7, prediction_probability=0.91, label_probability=0.01
+        ),
+        IMAGE,
+        reading(7).probabilities.astype(np.float64),
     )
 
 

@@ -8,7 +8,9 @@ from pipeline.runs.metrics import Accuracy
 
 def test_report_says_where_the_page_is() -> None:
     path = Path("data/runs/r [b]/report.html")
-    result = ReportResult("r", Accuracy(0.95, 0.93, 0.97, 285, 300), path, 1_234_567)
+    result = ReportResult(
+        "r", Accuracy(value=0.95, low=0.93, high=0.97, correct=285, rows=300), path, 1_234_567
+    )
     stream = io.StringIO()
     show.show_report(show.make_console(stream), result)
     assert stream.getvalue() == (
