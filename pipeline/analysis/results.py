@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.ledger import read_ledger
-from pipeline.runs.listing import Score, score_of
+from pipeline.runs.listing import RunScore, score_of
 from pipeline.runs.run import known_accuracy, networks_of, read_training
 from pipeline.runs.spread import Spread, spread
 from pipeline.system import files
@@ -179,7 +179,7 @@ def _is_plain(folder: RunFolder) -> bool:
     return isinstance(recipe, str) and not recipe.endswith(".toml") and not request.get("set")
 
 
-def _facts(training: dict[str, Any], accuracy: float, score: Score | None) -> dict[str, Any]:
+def _facts(training: dict[str, Any], accuracy: float, score: RunScore | None) -> dict[str, Any]:
     """One run as a row of a table."""
     recipe = {
         key: value

@@ -15,7 +15,7 @@ from pipeline.plan.members import members_of
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.recipe import Recipe, with_settings
-from pipeline.recipes.text import recipe_text
+from pipeline.recipes.toml_text import recipe_text
 from pipeline.runs.records import TuningRecord
 from pipeline.system import files, locks, provenance, records
 from pipeline.system.errors import PipelineError

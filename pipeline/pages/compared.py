@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runs.comparison import Comparison
-from pipeline.runs.listing import Score
+from pipeline.runs.listing import RunScore
 from pipeline.runs.metrics import Accuracy
 from pipeline.training.fitting import History
 
@@ -32,7 +32,7 @@ class ComparedRun:
     training: Mapping[str, Any]
     recipe: Mapping[str, Any]
     hold_out: Accuracy
-    score: Score | None
+    score: RunScore | None
     history: History | None
     readers: tuple[int, int]
     networks: int

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.pages.first_layer import FirstLayer
 from pipeline.runs.ensemble import HeldOut
-from pipeline.runs.listing import Score
+from pipeline.runs.listing import RunScore
 from pipeline.runs.metrics import Metrics
 from pipeline.training.fitting import History
 
@@ -65,7 +65,7 @@ class RunEvidence:
     description: str
     metrics: Metrics
     held_out: HeldOut
-    score: Score | None
+    score: RunScore | None
     histories: Mapping[str, History]
     recipes: Mapping[str, Mapping[str, Any]]
     train_images: Images

@@ -7,9 +7,9 @@ import hashlib
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from pipeline.pages.palette import STAND_INS, series, stand_in
+from pipeline.training.fitting import History
 
 # In inches of 72 points: on a small screen, or three in a row, a point is about a pixel.
 SIZE = (4.2, 3.0)
@@ -52,13 +53,6 @@ NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 MARKERS = tuple(zip("os^DvPX*", "●■▲◆▼✚✖★", strict=True))
 _OWN_IDS = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b")
-
-
-class History(Protocol):
-    """What ``learning_curves`` reads: the numbers of EpochResult, one for each evaluation."""
-
-    def column(self, name: str) -> Sequence[float]:
-        """Return one field of all evaluations."""
 
 
 @contextmanager

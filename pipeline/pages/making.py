@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.pages.evidence import RunEvidence
-from pipeline.recipes.text import toml_text
+from pipeline.recipes.toml_text import toml_text
 
 
 @dataclass(frozen=True)

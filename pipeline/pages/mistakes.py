@@ -20,7 +20,7 @@ SUSPECT_OTHER_ABOVE = 0.9
 
 
 @dataclass(frozen=True)
-class Cell:
+class Confused:
     """One number in the table of confusions.  heat: from 1 to 4 for errors, 0 for others."""
 
     count: int
@@ -33,7 +33,7 @@ class Confusion:
     """What each digit was read as: rows are labels.  sentence: the most frequent errors."""
 
     sentence: str
-    rows: list[list[Cell]]
+    rows: list[list[Confused]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def confusion_of(metrics: Metrics) -> Confusion:
     most = max(HEATS, int(errors.max()))  # a few single errors are no reason for alarm
     rows = [
         [
-            Cell(
+            Confused(
                 count,
                 right=label == prediction,
                 heat=0 if label == prediction else -(-HEATS * count // most),

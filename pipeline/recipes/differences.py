@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 
 from pipeline.recipes.sections import Layer
-from pipeline.recipes.text import toml_value
+from pipeline.recipes.toml_text import toml_value
 
 _LAYERS = "network.layers"
 _NOT_SETTINGS = ("description",)

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.analysis.seeds import seeds
 from pipeline.plan.plan import Plan
-from pipeline.plan.seeds import seed_plans
+from pipeline.plan.seed_plans import seed_plans
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train, train_together
 from pipeline.stages.validate import validate

@@ -1,5 +1,5 @@
 from pipeline.pages.overview import draw_curves, summarize
-from pipeline.runs.listing import Score
+from pipeline.runs.listing import RunScore
 from tests.pages.evidence_case import history, make_evidence, readings
 
 LABELS = [1, 2, 3, 4]
@@ -20,11 +20,11 @@ def test_the_card_says_what_was_reached() -> None:
 
 
 def test_a_score_stands_beside_it() -> None:
-    sent = summarize(make_evidence(LABELS, READ, score=Score(0.98765, "leaderboard")))
+    sent = summarize(make_evidence(LABELS, READ, score=RunScore(0.98765, "leaderboard")))
     assert [(number.name, number.value) for number in sent.headline][1:] == [
         ("Score on Kaggle", "98.765 %")
     ]
-    known = summarize(make_evidence(LABELS, READ, score=Score(0.5, "answer key")))
+    known = summarize(make_evidence(LABELS, READ, score=RunScore(0.5, "answer key")))
     assert [(number.name, number.value) for number in known.headline][1:] == [
         ("Test accuracy", "50.00 %")
     ]

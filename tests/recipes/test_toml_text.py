@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.recipes.recipe import read_recipe, with_settings
-from pipeline.recipes.text import recipe_text
+from pipeline.recipes.toml_text import recipe_text
 from tests.training.search.tuning_case import write_recipe
 
 RECIPES = sorted(path for path in RECIPE_FOLDER.glob("*.toml") if path.stem != "best")
