@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.digits import dataset, folds
 from pipeline.digits.dataset import Dataset
-from pipeline.pages import first_layer
-from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
+from pipeline.pages.evidence import Probabilities, RunEvidence
+from pipeline.pages.first_layer import Distorted, FirstNetwork, distort, first_layer
 from pipeline.pages.run_page import run_page
 from pipeline.plan.commands import origin_command
 from pipeline.plan.plan import Plan
@@ -91,7 +91,7 @@ def _gather(
         source=plan.source.text,
         overrides=plan.overrides,
         notice=notice_of(run.raw),
-        command=origin_command(plan),
+        command=origin_command(plan, here=False),
         training=run.training,
         description=_description(plan, recipes),
         metrics=records.load(folder.validation, Metrics),
@@ -142,7 +142,7 @@ def _look_into(
         name=network.folder.name,
         augmentation=settings,
         distorted=_distort(plan, network, digits, settings) if settings else (),
-        layer=first_layer.first_layer(model, most=MOST_PICTURES),
+        layer=first_layer(model, most=MOST_PICTURES),
     )
 
 
@@ -157,7 +157,7 @@ def _distort(
     classes = np.unique(labels)
     chosen = [int(rng.choice(rows[labels == label])) for label in classes]
     images = digits.train_images[chosen]
-    copies = first_layer.distort(images, settings, copies=COPIES, rng=rng)
+    copies = distort(images, settings, copies=COPIES, rng=rng)
     return [
         Distorted(int(label), image, few)
         for label, image, few in zip(classes, images, copies, strict=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pipeline.pages.compared import GALLERY, ComparedRun, ComparisonEvidence
 from pipeline.pages.figures import MARKERS, learning_curves, to_svg
-from pipeline.pages.overview import Drawn, interval, percent
-from pipeline.pages.page import render
+from pipeline.pages.overview import Drawn
+from pipeline.pages.page import interval, percent, render
 from pipeline.pages.palette import series
 from pipeline.pages.pictures import to_data_uri
 from pipeline.recipes.differences import Setting, differences

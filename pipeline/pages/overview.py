@@ -6,9 +6,9 @@ from markupsafe import Markup
 
 from pipeline.pages.evidence import RunEvidence
 from pipeline.pages.figures import MARKERS, learning_curves, to_svg
+from pipeline.pages.page import interval, percent
 from pipeline.pages.palette import series
 from pipeline.runs.listing import short_commit
-from pipeline.runs.metrics import Accuracy
 
 # By the labels of the figures of learning curves: what each shows, and its column in the history.
 CAPTIONS = {
@@ -57,16 +57,6 @@ class Curves:
 
     legend: list[tuple[str, str, str]]
     figures: list[Drawn]
-
-
-def percent(share: float) -> str:
-    """Return a share from 0 to 1 as it is written on pages, "99.60 %"."""
-    return f"{100 * share:.2f} %"
-
-
-def interval(accuracy: Accuracy) -> str:
-    """Return the 95 % interval of a share as it is written on pages."""
-    return f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f} %"
 
 
 def summarize(evidence: RunEvidence) -> Summary:

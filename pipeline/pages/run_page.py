@@ -2,7 +2,6 @@
 
 from pipeline.pages.confidence import calibration_of, predictions_of
 from pipeline.pages.evidence import RunEvidence
-from pipeline.pages.insides import augmented, filters_of
 from pipeline.pages.making import making_of
 from pipeline.pages.mistakes import classes_of, confusion_of, suspects, worst_errors
 from pipeline.pages.overview import draw_curves, summarize
@@ -38,9 +37,7 @@ def run_page(evidence: RunEvidence) -> str:
         calibration=calibration_of(evidence),
         errors=worst_errors(evidence),
         suspects=suspects(evidence),
-        network=evidence.network.name,
-        augmented=augmented(evidence.network),
-        filters=filters_of(evidence.network),
+        network=evidence.network,
         test=predictions_of(evidence),
         making=making_of(evidence),
     )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.pages.figures import to_svg
-from pipeline.pages.overview import Drawn, Number, percent
-from pipeline.pages.page import render
+from pipeline.pages.overview import Drawn, Number
+from pipeline.pages.page import percent, render
 from pipeline.pages.tuning_figures import AXIS, against, importance_bars, progress
 from pipeline.training.search.outcome import Outcome, Trial, setting_text
 

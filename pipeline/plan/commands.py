@@ -31,10 +31,14 @@ def make_command(plan: Plan, target: str, **variables: object) -> str:
     return command(target, workspace, RUN=None if same else plan.run, **variables)
 
 
-def origin_command(plan: Plan) -> str:
-    """Return what to type to make the plan's run from nothing; one of several folds, with all."""
+def origin_command(plan: Plan, *, here: bool = True) -> str:
+    """Return what to type to make the plan's run from nothing; one of several folds, with all.
+
+    here: in the plan's own folders; False for readers elsewhere.
+    """
+    workspace = plan.workspace if here else None
     if plan.blend:
-        return command("blend", plan.workspace, RUNS=" ".join(plan.blend), RUN=plan.run)
+        return command("blend", workspace, RUNS=" ".join(plan.blend), RUN=plan.run)
     usual_name = run_name(
         plan.source,
         plan.recipe,
@@ -45,7 +49,7 @@ def origin_command(plan: Plan) -> str:
     )
     return command(
         "all",
-        plan.workspace,
+        workspace,
         SOURCE=plan.source.text,
         RECIPE=plan.recipe_name if plan.recipe.parent == RECIPE_FOLDER else plan.recipe,
         SEED=plan.seed,

@@ -58,7 +58,7 @@ def test_the_same_run_gives_the_same_page(plan: Plan, monkeypatch: pytest.Monkey
     path = plan.workspace.run(plan.run).report
     page = path.read_bytes()
     path.unlink()
-    result = report(plan, tell=told.append)
+    result = report(plan)
     assert (result.path, result.size) == (path, len(page))
     assert path.read_bytes() == page
     assert (told, counts) == ([], [])
