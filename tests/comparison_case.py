@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.analysis.compare import CompareResult
-from pipeline.pages.compared import ComparedRun, ComparisonEvidence
+from pipeline.pages.comparison_page import ComparedRun, ComparisonEvidence
 from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.recipes.recipe import read_recipe
 from pipeline.runs.comparison import compare, short_names

@@ -11,8 +11,12 @@ import numpy as np
 
 from pipeline.digits import dataset
 from pipeline.digits.folds import Rows
-from pipeline.pages.compared import GALLERY, ComparedRun, ComparisonEvidence
-from pipeline.pages.comparison_page import comparison_page
+from pipeline.pages.comparison_page import (
+    GALLERY,
+    ComparedRun,
+    ComparisonEvidence,
+    comparison_page,
+)
 from pipeline.plan.plan import Plan, make_plan, short_hash
 from pipeline.plan.workspace import Workspace
 from pipeline.runs import comparison

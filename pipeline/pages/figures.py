@@ -68,14 +68,15 @@ def drawing(label: str, size: tuple[float, float] = SIZE) -> Iterator[tuple[Figu
         yield figure, axes
 
 
-def to_svg(figure: Figure, *, title: str, description: str) -> Markup:
+def to_svg(figure: Figure, *, title: str = "", description: str) -> Markup:
     """Return a figure as an ``svg`` element for a page; the same figure gives the same text.
 
     Its colours are custom properties, its texts are text in the page's font, its ids no other
     figure's, and its size is that of its container.
-    title, description: for people who do not see it; plain text.
+    title, description: for people who do not see it; plain text (title: its label if not given).
     Raises ValueError if something in it has a colour that is none of the palette's.
     """
+    title = title or str(figure.get_label())
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata=NO_METADATA)

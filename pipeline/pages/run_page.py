@@ -4,8 +4,8 @@ from pipeline.pages.confidence import calibration_of, predictions_of
 from pipeline.pages.evidence import RunEvidence
 from pipeline.pages.making import making_of
 from pipeline.pages.mistakes import classes_of, confusion_of, suspects, worst_errors
-from pipeline.pages.overview import draw_curves, summarize
-from pipeline.pages.page import render
+from pipeline.pages.overview import draw_curves, facts_of, headline_of
+from pipeline.pages.page import percent, render
 
 CONTENTS = (
     ("summary", "Summary"),
@@ -27,11 +27,15 @@ def run_page(evidence: RunEvidence) -> str:
     return render(
         "run.html.jinja",
         name=evidence.name,
+        accuracy=f"{percent(evidence.metrics.accuracy.value)} of held-out digits right",
+        description=evidence.description,
+        notice=evidence.notice,
         contents=CONTENTS,
         headings=dict(CONTENTS),
         is_ensemble=evidence.is_ensemble,
-        summary=summarize(evidence),
-        curves=draw_curves(evidence),
+        headline=headline_of(evidence),
+        facts=facts_of(evidence),
+        curves=draw_curves(evidence.histories),
         confusion=confusion_of(evidence.metrics),
         classes=classes_of(evidence.metrics),
         calibration=calibration_of(evidence),

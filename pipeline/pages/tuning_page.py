@@ -54,9 +54,9 @@ def tuning_page(outcome: Outcome) -> str:
 
 def _headline(outcome: Outcome) -> list[Number]:
     best, own = outcome.best, outcome.own
-    numbers = [Number("Best trial", percent(best.accuracy or 0.0), f"loss {best.loss:.4f}")]
+    numbers = [("Best trial", percent(best.accuracy or 0.0), f"loss {best.loss:.4f}")]
     if own is not None:
-        numbers.append(Number("The recipe", percent(own.accuracy or 0.0), f"loss {own.loss:.4f}"))
+        numbers.append(("The recipe", percent(own.accuracy or 0.0), f"loss {own.loss:.4f}"))
     return numbers
 
 
@@ -84,7 +84,7 @@ def _progress(outcome: Outcome) -> Drawn:
         f"{AXIS[outcome.objective].capitalize()} of {len(outcome.trials)} trials. The best is "
         f"trial {best.place + 1} with {best.value(outcome.objective):.4f}."
     )
-    return Drawn(to_svg(progress(outcome), title="Progress", description=description), caption)
+    return Drawn(to_svg(progress(outcome), description=description), caption)
 
 
 def _importance(outcome: Outcome) -> Drawn | None:

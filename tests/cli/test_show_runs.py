@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.analysis.report import ReportResult
 from pipeline.cli.show.runs import show_compare, show_report
-from pipeline.pages.compared import ComparisonEvidence
+from pipeline.pages.comparison_page import ComparisonEvidence
 from pipeline.runs.metrics import Accuracy
 from tests.cli.test_show import on_terminal, plain, squeezed
 from tests.comparison_case import many_runs, result_of, two_runs
