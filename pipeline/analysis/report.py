@@ -84,7 +84,7 @@ def _gather(
     plan: Plan, run: TrainedRun, digits: Dataset, train_probabilities: Probabilities | None
 ) -> RunEvidence:
     folder = run.folder
-    networks = _networks_of(run)
+    networks = run.single_networks
     recipes = {network.folder.name: files.read_json(network.folder.recipe) for network in networks}
     return RunEvidence(
         name=plan.run,
@@ -107,14 +107,6 @@ def _gather(
         test_probabilities=_read_test_probabilities(run, len(digits.test_images)),
         network=_look_into(plan, networks[0], recipes[networks[0].folder.name], digits),
     )
-
-
-def _networks_of(run: TrainedRun) -> list[TrainedRun]:
-    """The runs of single networks in a run, each once: itself, or those of its members."""
-    if not run.members:
-        return [run]
-    found = [network for member in run.members for network in _networks_of(member)]
-    return list({network.folder.name: network for network in found}.values())
 
 
 def _read_test_probabilities(run: TrainedRun, test_rows: int) -> Probabilities | None:

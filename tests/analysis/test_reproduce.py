@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from pipeline.analysis.reproduce import reproduce
 from pipeline.analysis.reproduction import compare_models
 from pipeline.cli import main
-from pipeline.nn import EpochResult
 from pipeline.plan.members import plan_blend
 from pipeline.plan.plan import Plan, recorded_plan
 from pipeline.plan.workspace import Workspace
@@ -21,7 +20,7 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training import checkpoint
 from tests.practice_case import copy_practice, plan_of
 from tests.run_files import change_json
@@ -30,7 +29,7 @@ SMOKE = Path(__file__).parents[2] / "pipeline" / "recipes" / "smoke.toml"
 RUN = "practice-smoke-seed1"
 
 
-class Watcher:
+class Watcher(Reporter):
     """Notes the starts; stops in an epoch if asked to."""
 
     def __init__(self, *, stop_after: int = 0) -> None:
@@ -40,7 +39,7 @@ class Watcher:
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: Epoch) -> None:
         if result.epoch == self._stop_after:
             raise KeyboardInterrupt
 
@@ -126,7 +125,8 @@ def test_a_network_is_made_again(workspace: Workspace) -> None:
 
 def test_a_blend_is_made_again_from_each_of_its_networks(workspace: Workspace) -> None:
     watcher = Watcher()
-    found = reproduce(workspace, "both", watcher=watcher)
+    with listening(watcher):
+        found = reproduce(workspace, "both")
     assert found.agrees
     assert [(model.run, model.file) for model in found.models] == [
         ("mine", "model"),
@@ -141,11 +141,12 @@ def test_a_blend_is_made_again_from_each_of_its_networks(workspace: Workspace) -
 
 
 def test_an_interrupted_reproduction_goes_on(workspace: Workspace) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        reproduce(workspace, RUN, watcher=Watcher(stop_after=2))
+    with pytest.raises(KeyboardInterrupt), listening(Watcher(stop_after=2)):
+        reproduce(workspace, RUN)
     assert not workspace.run(RUN).reproduction.exists()
     watcher = Watcher()
-    assert reproduce(workspace, RUN, watcher=watcher).agrees
+    with listening(watcher):
+        assert reproduce(workspace, RUN).agrees
     assert [start.epochs_done for start in watcher.starts] == [2]
 
 
@@ -154,7 +155,8 @@ def test_what_was_kept_is_not_taken_for_a_new_training(workspace: Workspace) -> 
     assert kept == scratch_of(workspace, RUN)
     assert workspace.scratch(RUN).run(RUN).model.exists()
     watcher = Watcher()
-    reproduce(workspace, RUN, watcher=watcher)
+    with listening(watcher):
+        reproduce(workspace, RUN)
     assert [start.epochs_done for start in watcher.starts] == [0]
     assert not kept.exists()
 

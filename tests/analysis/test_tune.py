@@ -154,7 +154,7 @@ def test_other_ranges_are_another_search(
 def test_no_trial_that_can_be_trained(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise FloatingPointError("the loss became nan in epoch 1")
 
     monkeypatch.setattr(Digits, "measure", fail)

@@ -403,7 +403,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, bool]]:
     """What the stage download is called with, instead of its doing."""
     calls: list[tuple[Plan, bool]] = []
 
-    def note(plan: Plan, *, force: bool, tell: object) -> None:
+    def note(plan: Plan, *, force: bool) -> None:
         calls.append((plan, force))
 
     monkeypatch.setattr("pipeline.stages.download.download", note)

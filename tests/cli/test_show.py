@@ -230,7 +230,7 @@ def test_training_shows_both_networks_and_the_end() -> None:
 
     def write(console: Console) -> None:
         with TrainingDisplay(console) as watcher:
-            watcher.tell("member 1 of 2: r")
+            watcher.line("member 1 of 2: r")
             watcher.start(first)
             watcher.epoch(epoch)
             watcher.start(replace(first, refit=True, training_rows=100, hold_out_rows=0))
