@@ -29,9 +29,8 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """error: the expected calibration error."""
+    """Two figures of how sure a run is of what it reads, and how often it is right."""
 
-    error: float
     reliability: Markup
     histogram: Markup
 
@@ -71,7 +70,6 @@ def calibration_of(evidence: RunEvidence) -> Calibration:
     )
     right = probabilities.argmax(axis=1) == labels
     return Calibration(
-        evidence.metrics.calibration_error,
         to_svg(
             reliability_diagram(bins),
             description=f"Share of right answers by mean confidence: {points}.",

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from pipeline.pages.palette import custom_properties
 from pipeline.pages.pictures import side_by_side, to_data_uri
+from pipeline.recipes.toml_text import toml_text
 from pipeline.runs.metrics import Accuracy
 
 
@@ -36,6 +37,7 @@ def _environment() -> Environment:
         "percent": percent,
         "picture": to_data_uri,
         "side_by_side": side_by_side,
+        "toml": toml_text,
     }
     style = resources.files("pipeline.pages").joinpath("templates/style.css")
     environment.globals["style"] = Markup(custom_properties() + style.read_text("utf-8"))

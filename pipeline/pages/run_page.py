@@ -2,8 +2,7 @@
 
 from pipeline.pages.confidence import calibration_of, predictions_of
 from pipeline.pages.evidence import RunEvidence
-from pipeline.pages.making import making_of
-from pipeline.pages.mistakes import classes_of, confusion_of, suspects, worst_errors
+from pipeline.pages.mistakes import classes_of, frequent_errors, heats_of, suspects, worst_errors
 from pipeline.pages.overview import draw_curves, facts_of, headline_of
 from pipeline.pages.page import percent, render
 
@@ -24,6 +23,7 @@ CONTENTS = (
 
 def run_page(evidence: RunEvidence) -> str:
     """Return the page as one HTML text; the same evidence gives the same text."""
+    classes, start = classes_of(evidence.metrics)
     return render(
         "run.html.jinja",
         name=evidence.name,
@@ -36,12 +36,17 @@ def run_page(evidence: RunEvidence) -> str:
         headline=headline_of(evidence),
         facts=facts_of(evidence),
         curves=draw_curves(evidence.histories),
-        confusion=confusion_of(evidence.metrics),
-        classes=classes_of(evidence.metrics),
+        metrics=evidence.metrics,
+        frequent_errors=frequent_errors(evidence.metrics),
+        heats=heats_of(evidence.metrics),
+        classes=classes,
+        start=start,
         calibration=calibration_of(evidence),
         errors=worst_errors(evidence),
         suspects=suspects(evidence),
         network=evidence.network,
         test=predictions_of(evidence),
-        making=making_of(evidence),
+        training=evidence.training,
+        command=evidence.command,
+        recipes=evidence.recipes,
     )

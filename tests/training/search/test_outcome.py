@@ -13,9 +13,11 @@ from pipeline.analysis.tune import TuneResult
 from pipeline.cli.show.console import make_console
 from pipeline.cli.show.progress import TuningDisplay
 from pipeline.cli.show.tune import show_tune
+from pipeline.nn import EpochResult
 from pipeline.pages.tuning_page import tuning_page
 from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.recipe import read_recipe
+from pipeline.system.reporter import TrainStart
 from pipeline.training.search.importance import LEAST_COMPLETE, importances
 from pipeline.training.search.outcome import Outcome, State, Trial, claim, dimensions_of
 from pipeline.training.search.study import quiet
@@ -133,13 +135,12 @@ def test_the_page_of_a_single_trial(tmp_path: Path) -> None:
 def test_what_the_terminal_shows(tmp_path: Path) -> None:
     stream = io.StringIO()
     console = make_console(stream)
+    start = TrainStart("trial  2/12", "small", 5, 3, 0, 80, 20, 1)
     with TuningDisplay(console) as display:
-        display.begin(1, 12)
-        display.progress(1, 5, 0.5, 0.8)
-        display.end(trial(1, 0.2, 0.95), best=True)
-        display.end(trial(2, 0.4, 0.85, "pruned"), best=False)
-        display.end(trial(3, 0.4, 0.85, "failed"), best=False)
-        display.tell("Waiting")
+        display.start(start)
+        display.epoch(EpochResult(1, 0.5, 0.5, 0.8, 0.01, 100.0, 1.0))
+        display.end()
+        display.line("Waiting")
     result = TuneResult(
         False,
         outcome_of(tmp_path, trial(0, 0.3, 0.9), trial(1, 0.2, 0.95)),
@@ -148,12 +149,7 @@ def test_what_the_terminal_shows(tmp_path: Path) -> None:
         "practice",
     )
     show_tune(console, result)
-    rest = "  weight_decay 0.0  batch_size 128  units 16"
     assert stream.getvalue() == (
-        f"  trial  2/12  loss 0.2000  accuracy 0.9500  learning_rate 0.03{rest}  best so far\n"
-        "  trial  3/12  loss 0.4000  accuracy 0.8500  pruned after 40 %  learning_rate 0.04"
-        f"{rest}\n"
-        f"  trial  4/12  failed: the loss became nan in epoch 1  learning_rate 0.05{rest}\n"
         "  Waiting\n"
         "tune: small: 2 trials, 2 complete, 0 pruned, 0 failed\n"
         "                           recipe    best  importance\n"
