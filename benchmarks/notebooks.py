@@ -22,7 +22,6 @@ import numpy as np
 from pipeline.nn import Examples
 from pipeline.nn.arrays import Array
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
-from pipeline.recipes.layers import DenseLayer, LeakyReLULayer
 from pipeline.recipes.recipe import Recipe, read_recipe
 from pipeline.system.cores import available_cores, single_threaded_blas
 from pipeline.training.fitting import make_training
@@ -35,16 +34,14 @@ class NotebookNetwork:
 
     def __init__(self, recipe: Recipe, images: Array, labels: Array) -> None:
         rng = np.random.default_rng(0)
-        units = [layer.units for layer in recipe.network.layers if isinstance(layer, DenseLayer)]
+        units = [layer.units for layer in recipe.network.layers if layer.kind == "dense"]
         sizes = [784, *units]
         self.weights = [
             rng.normal(scale=0.1, size=(after, before))
             for before, after in itertools.pairwise(sizes)
         ]
         self.biases = [np.zeros((size, 1)) for size in units]
-        slopes = [
-            layer.slope for layer in recipe.network.layers if isinstance(layer, LeakyReLULayer)
-        ]
+        slopes = [layer.slope for layer in recipe.network.layers if layer.kind == "leaky_relu"]
         self.slope = slopes[0] if slopes else 0.0
         self.rate = recipe.optimizer.learning_rate
         self.inputs = images.reshape(len(images), -1).T / 255.0

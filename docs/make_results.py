@@ -20,7 +20,7 @@ from docs.sections import write_section
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs.ledger import read_ledger
-from pipeline.runs.listing import Score, score_of
+from pipeline.runs.listing import RunScore, score_of
 from pipeline.runs.run import known_accuracy, networks_of, read_training
 from pipeline.runs.spread import Spread, spread
 from pipeline.system import files
@@ -148,7 +148,7 @@ def _is_built_in(name: str) -> bool:
     return re.sub(r", \d+ folds$", "", name) in BUILT_IN
 
 
-def _facts(training: dict[str, Any], accuracy: float, score: Score | None) -> dict[str, Any]:
+def _facts(training: dict[str, Any], accuracy: float, score: RunScore | None) -> dict[str, Any]:
     """One run as a row of a table."""
     recipe = {
         key: value

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.analysis.compare import CompareResult
-from pipeline.pages.compared import ComparedRun, ComparisonEvidence
+from pipeline.pages.comparison_page import ComparedRun, ComparisonEvidence
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.runs.comparison import compare, short_names
 from pipeline.runs.ensemble import HeldOut
-from pipeline.runs.listing import Score
+from pipeline.runs.listing import RunScore
 from pipeline.runs.metrics import Accuracy, accuracy_of
 from pipeline.training.fitting import COLUMNS, History
 
@@ -85,7 +85,7 @@ def two_runs(**fields: Any) -> ComparisonEvidence:
     """A good run and a bad one."""
     return make_evidence(
         {"kaggle-quick": 12, "kaggle-mlp": 60},
-        **{"kaggle-mlp": {"score": Score(0.9712, "leaderboard"), **fields}},
+        **{"kaggle-mlp": {"score": RunScore(0.9712, "leaderboard"), **fields}},
     )
 
 

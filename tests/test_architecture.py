@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,22 @@ ROOMS = (
     "__init__",  # the tour, and two constants
 )
 MOST_ENTRIES = 15
+
+# Files that several rooms have, each because it is the same idea at another height.
+SHARED_FILES = {
+    "__init__": "a room's face",
+    "errors": "what a user may see of a failure, and Kaggle's failures in these terms",
+    "look": "a command, what it does, and what it shows",
+    "notebook": "how a notebook is made, and the stage that writes it",
+    "push": "a command, the stage, and what it shows",
+    "records": "the shapes of a room's records, and how any record is read",
+    "runs": "the commands about runs, and what they show",
+    "stages": "the commands of the stages, and what they show",
+    "trace": "a command, what it does, and what it shows",
+    "tune": "a command, what it does, and what it shows",
+    "validate": "a stage, and what it shows",
+}
+SHARED_CLASSES = {"Outcome"}  # of a job, and of a search
 
 
 def name_of(path: Path) -> str:
@@ -81,6 +98,21 @@ def test_imports_point_down(module: str) -> None:
         assert ROOMS.index(part_of(imported)) >= ROOMS.index(part_of(module)), imported
 
 
+def test_a_file_s_name_stands_for_one_thing() -> None:
+    stems = Counter(path.stem for path in ROOT.rglob("*.py"))
+    assert {stem for stem, count in stems.items() if count > 1} <= set(SHARED_FILES)
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} <= SHARED_CLASSES
+
+
 def test_no_two_modules_import_each_other() -> None:
     finished: set[str] = set()
 
@@ -119,6 +151,7 @@ def test_few_modules_know_the_network() -> None:
         "pipeline.analysis.trace_links",
         "pipeline.runs.run",
         "pipeline.pages.first_layer",
+        "pipeline.recipes.sections",
         "pipeline.training.checkpoint",
         "pipeline.training.fitting",
         "pipeline.training.network_run",

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,20 @@ import numpy as np
 
 from pipeline.digits import dataset
 from pipeline.digits.folds import Rows
-from pipeline.pages.compared import GALLERY, ComparedRun, ComparisonEvidence
-from pipeline.pages.comparison_page import comparison_page
-from pipeline.plan.plan import Plan, make_plan, short_hash
+from pipeline.pages.comparison_page import (
+    GALLERY,
+    ComparedRun,
+    ComparisonEvidence,
+    comparison_page,
+)
+from pipeline.plan.plan import make_plan, recorded_plan, short_hash
 from pipeline.plan.workspace import Workspace
 from pipeline.runs import comparison
 from pipeline.runs.comparison import Comparison
 from pipeline.runs.ensemble import HeldOut
-from pipeline.runs.ledger import read_ledger
+from pipeline.runs.ledger import LedgerLine, read_ledger
 from pipeline.runs.listing import score_of
-from pipeline.runs.metrics import Accuracy
-from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, read_training
+from pipeline.runs.run import hold_out_accuracy, read_run, read_training
 from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import History
@@ -44,18 +47,6 @@ class CompareResult:
     size: int
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a run's files hold; all are read while no other process writes them."""
-
-    plan: Plan
-    run: TrainedRun
-    recipe: Mapping[str, Any]
-    history: History | None
-    accuracy: Accuracy
-    held_out: HeldOut
-
-
 def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
     """Compare validated runs, and write a page about it.
 
@@ -64,22 +55,23 @@ def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
     """
     _check_names(workspace, names)
     _check_data(workspace, names)
-    found = {name: _find(workspace, name) for name in names}
-    held_out = {name: item.held_out for name, item in found.items()}
+    ledger = read_ledger(workspace.ledger)
+    short = comparison.short_names(names)
+    found = {name: _find(workspace, name, short[name], ledger) for name in names}
+    held_out = {name: read for name, (_, read) in found.items()}
     rows = comparison.common_rows(list(held_out.values()))
     if not len(rows):
-        raise _nothing_in_common([item.run for item in found.values()])
+        raise _nothing_in_common([run for run, _ in found.values()])
     result = comparison.compare(held_out)
-    runs = _compared(workspace, found, rows)
-    first = found[names[0]]
-    processed = workspace.processed(first.plan.source.name)
+    runs = tuple(_with_readers(run, read, rows) for run, read in found.values())
+    processed = workspace.processed(recorded_plan(workspace, names[0]).source.name)
     with dataset.locked(processed):
         images = dataset.load_labelled(processed).images
     evidence = ComparisonEvidence(
         runs=runs,
         comparison=result,
         pictures={digit.row: images[digit.row] for digit in result.disagreements[:GALLERY]},
-        digits=DIGITS[first.run.raw["kind"]],
+        digits=DIGITS[runs[0].training["data"]["kind"]],
     )
     path = workspace.comparison(page_name(names))
     with locks.locked(path):
@@ -134,23 +126,34 @@ def _source(training: Mapping[str, Any]) -> str:
     return f"{data['kind']}, {data['files']['train.csv']['rows']:,} rows"
 
 
-def _find(workspace: Workspace, name: str) -> _Found:
+def _find(
+    workspace: Workspace, name: str, short: str, ledger: Sequence[LedgerLine]
+) -> tuple[ComparedRun, HeldOut]:
+    """What a run's files hold, all of them read while nobody else writes them."""
     folder = workspace.run(name)
     try:
         with locks.locked(folder.folder):
             plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
             run = read_run(plan)
-            accuracy = hold_out_accuracy(run)
-            return _Found(
-                plan,
-                run,
-                files.read_json(folder.recipe),
-                None if run.members else History.read(folder.history),
-                accuracy,
-                HeldOut.read(folder.hold_out),
+            found = ComparedRun(
+                name=name,
+                short=short,
+                training=run.training,
+                recipe=files.read_json(folder.recipe),
+                hold_out=hold_out_accuracy(run),
+                score=score_of(workspace, folder, run.training, ledger),
+                history=None if run.members else History.read(folder.history),
+                readers=(1, 1),
+                networks=run.networks,
             )
+            return found, HeldOut.read(folder.hold_out)
     except PipelineError as error:
         raise PipelineError(error.message, remedy=_for_run(error.remedy, name)) from None
+
+
+def _with_readers(run: ComparedRun, held_out: HeldOut, rows: Rows) -> ComparedRun:
+    readers = held_out.networks[np.isin(held_out.rows, rows)]
+    return replace(run, readers=(int(readers.min()), int(readers.max())))
 
 
 def _for_run(remedy: str, name: str) -> str:
@@ -160,33 +163,8 @@ def _for_run(remedy: str, name: str) -> str:
     return re.sub(r"(?<=^Run: )make \w+", rf"\g<0> RUN={name}", remedy)
 
 
-def _compared(
-    workspace: Workspace, found: Mapping[str, _Found], rows: Rows
-) -> tuple[ComparedRun, ...]:
-    short = comparison.short_names(list(found))
-    ledger = read_ledger(workspace.ledger)
-    runs = []
-    for name, item in found.items():
-        training = item.run.training
-        readers = item.held_out.networks[np.isin(item.held_out.rows, rows)]
-        runs.append(
-            ComparedRun(
-                name=name,
-                short=short[name],
-                training=training,
-                recipe=item.recipe,
-                hold_out=item.accuracy,
-                score=score_of(workspace, item.run.folder, training, ledger),
-                history=item.history,
-                readers=(int(readers.min()), int(readers.max())),
-                networks=item.run.networks,
-            )
-        )
-    return tuple(runs)
-
-
-def _nothing_in_common(runs: Sequence[TrainedRun]) -> PipelineError:
-    splits = "; ".join(f"{run.folder.name}: {_split(run.training['split'])}" for run in runs)
+def _nothing_in_common(runs: Sequence[ComparedRun]) -> PipelineError:
+    splits = "; ".join(f"{run.name}: {_split(run.training['split'])}" for run in runs)
     return PipelineError(
         "There is no digit that all of these runs held out: each was learnt by one of them "
         f"({splits})",

@@ -9,16 +9,15 @@ import numpy as np
 
 from pipeline.digits import dataset, folds
 from pipeline.digits.dataset import Labelled
-from pipeline.pages import first_layer
-from pipeline.pages.evidence import Distorted, FirstNetwork, Probabilities, RunEvidence
-from pipeline.pages.making import command_of
+from pipeline.pages.evidence import Probabilities, RunEvidence
+from pipeline.pages.first_layer import Distorted, FirstNetwork, distort, first_layer
 from pipeline.pages.run_page import run_page
+from pipeline.plan.commands import origin_command
 from pipeline.plan.plan import Plan
 from pipeline.runs.ensemble import HeldOut, load_probabilities
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, Metrics
-from pipeline.runs.records import MetricsRecord
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
 from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.array_files import save_array
@@ -90,17 +89,17 @@ def _gather(
     plan: Plan, run: TrainedRun, digits: Labelled, train_probabilities: Probabilities | None
 ) -> RunEvidence:
     folder = run.folder
-    networks = _networks_of(run)
+    networks = run.single_networks
     recipes = {network.folder.name: files.read_json(network.folder.recipe) for network in networks}
     return RunEvidence(
         name=plan.run,
         source=plan.source.text,
         overrides=plan.overrides,
         notice=notice_of(run.raw),
-        command=command_of(plan),
+        command=origin_command(plan, here=False),
         training=run.training,
         description=_description(plan, recipes),
-        metrics=Metrics.from_json(records.read(folder.validation, MetricsRecord)),
+        metrics=records.load(folder.validation, Metrics),
         held_out=HeldOut.read(folder.hold_out),
         score=score_of(plan.workspace, folder, run.training, read_ledger(plan.workspace.ledger)),
         histories={
@@ -113,14 +112,6 @@ def _gather(
         test_probabilities=_read_test_probabilities(run),
         network=_look_into(plan, networks[0], recipes[networks[0].folder.name], digits),
     )
-
-
-def _networks_of(run: TrainedRun) -> list[TrainedRun]:
-    """The runs of single networks in a run, each once: itself, or those of its members."""
-    if not run.members:
-        return [run]
-    found = [network for member in run.members for network in _networks_of(member)]
-    return list({network.folder.name: network for network in found}.values())
 
 
 def _read_test_probabilities(run: TrainedRun) -> Probabilities | None:
@@ -148,7 +139,7 @@ def _look_into(
         name=network.folder.name,
         augmentation=settings,
         distorted=_distort(plan, network, digits, settings) if settings else (),
-        layer=first_layer.first_layer(model, most=MOST_PICTURES),
+        layer=first_layer(model, most=MOST_PICTURES),
     )
 
 
@@ -163,7 +154,7 @@ def _distort(
     classes = np.unique(labels)
     chosen = [int(rng.choice(rows[labels == label])) for label in classes]
     images = digits.images[chosen]
-    copies = first_layer.distort(images, settings, copies=COPIES, rng=rng)
+    copies = distort(images, settings, copies=COPIES, rng=rng)
     return [
         Distorted(int(label), image, few)
         for label, image, few in zip(classes, images, copies, strict=True)

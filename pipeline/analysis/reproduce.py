@@ -16,7 +16,6 @@ from pipeline.analysis.reproduction import (
     compare_labels,
     compare_models,
     differences_in_the_making,
-    networks_in,
 )
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, recorded_plan
@@ -71,7 +70,7 @@ def reproduce(
     processed = workspace.processed(plan.source.name)
     check_digits(processed, read_training(workspace.run(run))["inputs"]["data"], run=run)
     found = read_run(plan)
-    networks = list(networks_in(found))
+    networks = found.single_networks
     recipes = [_recorded_recipe(network) for network in networks]
     with dataset.locked(processed):
         for network in networks:
@@ -100,7 +99,7 @@ def reproduce(
         result = ReproduceResult(
             run,
             tuple(models),
-            compare_hold_out(found, processed, workspace, scratch),
+            compare_hold_out(found, processed, scratch),
             compare_labels(found, processed, workspace, scratch),
             making,
             seconds,

@@ -1,17 +1,18 @@
 """What a run and its reproduction have in common, bit for bit, and what may explain the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pipeline.analysis.look import read_images
 from pipeline.digits import dataset
 from pipeline.digits.folds import find_split
 from pipeline.kaggle.submission_csv import read_submission
 from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.runs import ensemble
-from pipeline.runs.ensemble import HeldOut, Probabilities
+from pipeline.runs.ensemble import HeldOut
 from pipeline.runs.listing import short_commit
 from pipeline.runs.records import MeasuredRecord, SubmissionRecord
 from pipeline.runs.run import TrainedRun, models_of, predicted_by
@@ -58,14 +59,6 @@ class LabelAgreement:
 
     rows: int
     differing: int
-
-
-def networks_in(run: TrainedRun) -> Iterator[TrainedRun]:
-    """Yield the networks below a run, each once: itself, or the members of its members."""
-    found: dict[str, TrainedRun] = {}
-    for member in run.members:
-        found |= {network.folder.name: network for network in networks_in(member)}
-    yield from found.values() if run.members else [run]
 
 
 def check_digits(processed: ProcessedFolder, recorded: Mapping[str, str], *, run: str) -> None:
@@ -116,11 +109,11 @@ def compare_models(run: TrainedRun, then: Workspace, now: Workspace) -> list[Mod
 
 
 def compare_hold_out(
-    run: TrainedRun, processed: ProcessedFolder, then: Workspace, now: Workspace
+    run: TrainedRun, processed: ProcessedFolder, now: Workspace
 ) -> HoldOutAgreement:
     """Compare what is read in the held-out digits; kept probabilities come before new ones."""
-    old = _held_out(run, processed, then, kept=True)
-    new = _held_out(run, processed, now, kept=False)
+    old = _held_out(run, processed, kept=True)
+    new = _held_out(run.moved(now), processed, kept=False)
     if not np.array_equal(old.rows, new.rows):
         raise PipelineError(f"{run.folder.hold_out} holds other rows than those held out now")
     before, after = (each.probabilities.argmax(axis=1) for each in (old, new))
@@ -154,7 +147,7 @@ def compare_labels(
     check_digits(processed, {"test_images": record["inputs"]["test_images"]}, run=csv.stem)
     images = dataset.load_test_images(processed)
     labels = np.array(read_submission(csv, test_rows=len(images)))
-    found = _test_probabilities(run, now, images).argmax(axis=1)
+    found = read_images(run.moved(now), images).argmax(axis=1)
     return LabelAgreement(len(labels), int(np.count_nonzero(labels != found)))
 
 
@@ -172,23 +165,19 @@ def differences_in_the_making(run: TrainedRun, now: Workspace) -> dict[str, tupl
     return found | provenance.differences(then["environment"], again["environment"])
 
 
-def _held_out(
-    run: TrainedRun, processed: ProcessedFolder, workspace: Workspace, *, kept: bool
-) -> HeldOut:
-    """What the run reads with the models of a workspace, or what its own validation kept."""
+def _held_out(run: TrainedRun, processed: ProcessedFolder, *, kept: bool) -> HeldOut:
+    """What the run's models read, or what its own validation kept."""
     if kept and _is_validated(run):
         return HeldOut.read(run.folder.hold_out)
     if run.members:
-        return ensemble.combine(
-            [_held_out(member, processed, workspace, kept=kept) for member in run.members]
-        )
+        return ensemble.combine([_held_out(each, processed, kept=kept) for each in run.members])
     digits = dataset.load_labelled(processed)
-    rows = find_split(digits.labels, processed.folds, run.training["split"]).hold_out_rows
-    model = load_model(workspace.run(run.folder.name).model)
+    split = find_split(digits.labels, processed.folds, run.training["split"])
+    rows = split.hold_out_rows
     return HeldOut(
         rows,
         np.asarray(digits.labels[rows]),
-        predict(model, digits.images, rows),
+        predict(load_model(run.folder.model), digits.images, rows),
         np.ones(len(rows), np.int64),
     )
 
@@ -197,14 +186,4 @@ def _is_validated(run: TrainedRun) -> bool:
     path = run.folder.validation
     if not path.exists() or not run.folder.hold_out.exists():
         return False
-    measured = records.read(path, MeasuredRecord)
-    return bool(measured["inputs"].get("model") == run.model_sha256)
-
-
-def _test_probabilities(run: TrainedRun, workspace: Workspace, images: Any) -> Probabilities:
-    """The mean of the members' probabilities, as the stage submission takes it."""
-    if run.members:
-        members = [_test_probabilities(member, workspace, images) for member in run.members]
-        return ensemble.mean(members)
-    folder = workspace.run(run.folder.name)
-    return predict(load_model(folder.refit if run.training.get("refit") else folder.model), images)
+    return bool(records.load(path, MeasuredRecord).inputs.get("model") == run.model_sha256)

@@ -1,6 +1,5 @@
 """The whole way from a score back to the digits: what a run, a CSV or a number comes from."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from pipeline.analysis.trace_links import (
     run_link,
     score_link,
 )
-from pipeline.plan.plan import NAMED_SOURCES, Plan, recorded_plan, run_name
+from pipeline.plan.commands import command, origin_command
+from pipeline.plan.plan import NAMED_SOURCES, Plan, recorded_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.runs.ledger import LedgerLine, read_ledger
 from pipeline.runs.records import SubmissionRecord
@@ -137,39 +137,10 @@ def _is_score(text: str) -> bool:
 
 def _commands(plan: Plan, commit: str | None) -> tuple[str, ...]:
     """What to type to make the run again, from the commit on."""
-    folders = [
-        (name, str(folder))
-        for name, folder in (
-            ("DATA", plan.workspace.data),
-            ("SUBMISSIONS", plan.workspace.submissions),
-        )
-        if str(folder) != name.lower()
-    ]
     commands = [f"git checkout {commit}"] if commit else []
-    if plan.blend:
-        variables = [("RUNS", " ".join(plan.blend)), ("RUN", plan.run)]
-        commands.append(_make("blend", [*variables, *folders]))
-    elif plan.fold is None:
-        commands.append(_make("all", [*_request(plan), *folders]))
-    commands.append(_make("reproduce", [("RUN", plan.run), *folders]))
+    commands.append(origin_command(plan))
+    commands.append(command("reproduce", plan.workspace, RUN=plan.run))
     return tuple(commands)
-
-
-def _request(plan: Plan) -> list[tuple[str, str]]:
-    """The variables that make this run, and not one of another name."""
-    named = run_name(
-        plan.source, plan.recipe, seed=plan.seed, overrides=plan.overrides, folds=plan.folds
-    )
-    recipe = plan.recipe.text
-    values = (
-        ("SOURCE", plan.source.text),
-        ("RECIPE", recipe),
-        ("SEED", plan.seed),
-        ("SET", " ".join(plan.overrides) or None),
-        ("FOLDS", plan.folds),
-        ("RUN", None if named == plan.run else plan.run),
-    )
-    return [(name, str(value)) for name, value in values if value is not None]
 
 
 def _commands_of_line(line: LedgerLine | None) -> tuple[str, ...]:
@@ -178,15 +149,6 @@ def _commands_of_line(line: LedgerLine | None) -> tuple[str, ...]:
         return ()
     commands = [f"git checkout {line.commit}"] if line.commit else []
     if line.recipe and line.recipe != "blend":
-        values = [
-            ("SOURCE", line.source if line.source in NAMED_SOURCES else None),
-            ("RECIPE", line.recipe),
-            ("SEED", line.seed),
-        ]
-        given = [(name, str(value)) for name, value in values if value is not None]
-        commands.append(_make("all", given))
+        source = line.source if line.source in NAMED_SOURCES else None
+        commands.append(command("all", SOURCE=source, RECIPE=line.recipe, SEED=line.seed))
     return tuple(commands)
-
-
-def _make(target: str, variables: Sequence[tuple[str, str]]) -> str:
-    return " ".join(["make", target, *(f"{name}={shlex.quote(v)}" for name, v in variables)])

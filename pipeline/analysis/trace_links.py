@@ -86,9 +86,8 @@ def run_link(
 def model_links(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> list[Link]:
     """Each model of a network, or each member of an ensemble, against its checksum."""
     if not is_ensemble(training):
-        paths = {"model": folder.model, "refit": folder.refit}
         return [
-            _file_link(name, paths[name], checksum)
+            _file_link(name, folder.models[name], checksum)
             for name, checksum in models_of(training).items()
         ]
     return [
@@ -205,9 +204,8 @@ def _member_link(folder: RunFolder, models: Mapping[str, str]) -> Link:
     if models_of(training) != models:
         return Link("member", f"{folder.name} was trained again since", False)
     if not is_ensemble(training):
-        paths = {"model": folder.model, "refit": folder.refit}
         for name, checksum in models.items():
-            link = _file_link(name, paths[name], checksum)
+            link = _file_link(name, folder.models[name], checksum)
             if not link.holds:
                 return Link("member", link.text, False)
     return Link("member", f"{folder.name}, checksum {models['model'][:12]}", True)

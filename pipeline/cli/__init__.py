@@ -6,16 +6,7 @@ Stages and the libraries behind them are imported when a command runs, so that h
 import click
 
 from pipeline import __version__
-from pipeline.cli.commands import (
-    digits,
-    on_kaggle,
-    records,
-    reports,
-    seeds,
-    stages,
-    tracing,
-    tuning,
-)
+from pipeline.cli.commands import look, push, runs, stages, trace, tune
 from pipeline.cli.failures import Commands
 from pipeline.cli.options import Lines
 from pipeline.system.reporter import listening
@@ -31,19 +22,19 @@ COMMANDS = (
     stages.submit,
     stages.summary,
     stages.blend,
-    seeds.seeds,
-    tuning.tune,
-    reports.report,
-    reports.compare,
-    digits.look,
-    digits.errors,
-    digits.predict,
-    on_kaggle.notebook,
-    on_kaggle.push,
-    records.check,
-    records.runs,
-    tracing.trace,
-    tracing.reproduce,
+    runs.seeds,
+    tune.tune,
+    runs.report,
+    runs.compare,
+    look.look,
+    look.errors,
+    look.predict,
+    push.notebook,
+    push.push,
+    runs.check,
+    runs.runs,
+    trace.trace,
+    trace.reproduce,
 )
 
 

@@ -12,7 +12,7 @@ import click
 from pipeline import HOW_TO_INSTALL
 from pipeline.cli.endings import Terminated, end_as_asked, request_behind
 from pipeline.system.errors import NO_MEMORY, NO_THREADS, PipelineError, explain
-from pipeline.system.text import printable, without_password
+from pipeline.system.text import as_shown
 
 TRACEBACK = "DIGITS_TRACEBACK"  # if set, an unexpected error shows its traceback
 
@@ -109,13 +109,8 @@ def _print_whatever_can_be_printed() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def shown(text: str) -> str:
-    """Return a text as a terminal may have it: nothing to obey, and no password of an address."""
-    return printable(without_password(text))
-
-
 def show_error(error: PipelineError) -> None:
     """Print what is wrong, and what to do about it, on standard error."""
-    click.secho(shown(f"Error: {error.message}"), fg="red", err=True)
+    click.secho(as_shown(f"Error: {error.message}"), fg="red", err=True)
     if error.remedy:
-        click.echo(shown(error.remedy), err=True)
+        click.echo(as_shown(error.remedy), err=True)

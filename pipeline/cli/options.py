@@ -2,19 +2,21 @@
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.failures import shown
 from pipeline.plan.plan import Plan, make_plan, parse_folds, parse_seed
+from pipeline.plan.workspace import Workspace
 from pipeline.system.reporter import Reporter
+from pipeline.system.text import as_shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where artefacts are; the command takes data and submissions."""
     for option in (
         click.option("--data", envvar="DIGITS_DATA", default="data", help="Folder of artefacts."),
@@ -27,6 +29,16 @@ def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where artefacts are; the command takes the workspace."""
+
+    @functools.wraps(command)
+    def with_workspace(*, data: str, submissions: str, **others: Any) -> None:
+        command(Workspace(Path(data or "data"), Path(submissions or "submissions")), **others)
+
+    return folder_options(with_workspace)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +82,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
         ),
     )
-    decorated: Callable[..., Any] = workspace_options(with_plan)
+    decorated: Callable[..., Any] = folder_options(with_plan)
     for option in reversed(options):
         decorated = option(decorated)
     return decorated
@@ -117,7 +129,7 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def console() -> "Console":
     """Return the console on which a command shows its result."""
-    from pipeline.cli.show import make_console
+    from pipeline.cli.show.console import make_console
 
     return make_console()
 
@@ -127,4 +139,4 @@ class Lines(Reporter):
 
     def line(self, text: str) -> None:
         """Print a line."""
-        click.echo(shown(f"  {text}"))
+        click.echo(as_shown(f"  {text}"))

@@ -38,6 +38,10 @@ class Uniform:
     low: float
     high: float
 
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+
     def fill(self, array: Array, *, rng: np.random.Generator) -> None:
         array[...] = rng.uniform(self.low, self.high, array.shape)
 

@@ -1,17 +1,21 @@
-"""The page of several runs side by side: its sections in order."""
+"""The page of several runs side by side: what it is made of, and its sections in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pipeline.pages.compared import GALLERY, ComparedRun, ComparisonEvidence
-from pipeline.pages.figures import MARKERS, learning_curves, to_svg
-from pipeline.pages.overview import Drawn, interval, percent
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.pages.figures import MARKERS
+from pipeline.pages.overview import draw_curves
 from pipeline.pages.page import render
 from pipeline.pages.palette import series
-from pipeline.pages.pictures import to_data_uri
 from pipeline.recipes.differences import Setting, differences
 from pipeline.runs.comparison import Comparison, Pair, p_text, verdicts
-from pipeline.runs.listing import short_commit
+from pipeline.runs.listing import RunScore, short_commit
+from pipeline.runs.metrics import Accuracy, Metrics
+from pipeline.training.fitting import History
 
 CONTENTS = (
     ("results", "Results"),
@@ -21,6 +25,44 @@ CONTENTS = (
     ("settings", "Settings"),
     ("disagreements", "Where they disagree"),
 )
+# So many digits that are not read alike are shown.
+GALLERY = 40
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of the runs.
+
+    short: its name beside the others.  training, recipe: its training.json and recipe.json.
+    hold_out: on all digits that it held out itself.  score: None if there is none yet.
+    history: None of an ensemble.
+    readers: how many networks, at least and at most, read one of the common digits here.
+    networks: how many read a test digit.
+    """
+
+    name: str
+    short: str
+    training: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    hold_out: Accuracy
+    score: RunScore | None
+    history: History | None
+    readers: tuple[int, int]
+    networks: int
+
+
+@dataclass(frozen=True)
+class ComparisonEvidence:
+    """Runs, and what came of comparing them.
+
+    pictures: (28, 28) uint8 by row, of the first ``GALLERY`` disagreements at least.
+    digits: what they are, to stand behind their number.
+    """
+
+    runs: tuple[ComparedRun, ...]
+    comparison: Comparison
+    pictures: Mapping[int, NDArray[np.uint8]]
+    digits: str
 
 
 @dataclass(frozen=True)
@@ -41,73 +83,32 @@ class Span:
     value: float
     high: float
 
-    @property
-    def width(self) -> float:
-        return self.high - self.low
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A pair as a row.  zero: where on the scale the two are equal, in percent."""
-
-    pair: Pair
-    first: Label
-    second: Label
-    difference: str
-    interval: str
-    p_value: str
-    corrected: str
-    span: Span
-    zero: float
-
-
-@dataclass(frozen=True)
-class ShownReading:
-    """What one run reads in a digit."""
-
-    label: Label
-    prediction: int
-    probability: str
-    right: bool
-
-
-@dataclass(frozen=True)
-class ShownDigit:
-    """A digit of the gallery."""
-
-    row: int
-    label: int
-    picture: str
-    readings: list[ShownReading]
-
 
 def comparison_page(evidence: ComparisonEvidence) -> str:
     """Return the page as one HTML text; the same evidence gives the same text."""
-    labels = _labels(evidence.runs)
-    compared = evidence.comparison
+    runs, compared = evidence.runs, evidence.comparison
+    labels = _labels(runs)
+    learnt = {run.short: run.history for run in runs if run.history is not None}
     return render(
         "compare.html.jinja",
         contents=CONTENTS,
-        title=_title(evidence.runs),
-        rows=compared.rows,
-        everyone="both" if len(labels) == 2 else f"all {len(labels)}",
+        title=_title(runs),
+        everyone="both" if len(runs) == 2 else f"all {len(runs)}",
         digits=evidence.digits,
         labels=labels,
-        results=_results(evidence, labels),
-        notes=notes(evidence.runs, compared.rows),
-        sentences=verdicts(compared, {run.name: run.short for run in evidence.runs}),
-        tested=_tested(compared, labels),
-        curves=_draw_curves(evidence.runs),
-        legend=[
-            (labels[run.name].short, labels[run.name].series, labels[run.name].marker)
-            for run in evidence.runs
-            if run.history is not None
-        ],
-        ensembles=[run.short for run in evidence.runs if run.history is None],
-        classes=_classes(compared),
-        settings=_settings(evidence.runs),
+        results=_results(runs, compared.metrics),
+        notes=notes(runs, compared.rows),
+        sentences=verdicts(compared, {run.name: run.short for run in runs}),
+        tested=_tested(compared.pairs),
+        p_text=p_text,
+        points=_points,
+        curves=draw_curves(learnt) if learnt else None,
+        ensembles=[run.short for run in runs if run.history is None],
+        classes=_classes(list(compared.metrics.values())),
+        settings=_settings(runs),
         agreed=compared,
-        gallery=_gallery(evidence, list(labels.values())),
+        gallery=compared.disagreements[:GALLERY],
+        pictures=evidence.pictures,
     )
 
 
@@ -160,61 +161,32 @@ def _title(runs: Sequence[ComparedRun]) -> str:
     return f"{len(runs)} runs compared"
 
 
-def _results(evidence: ComparisonEvidence, labels: Mapping[str, Label]) -> list[dict[str, object]]:
-    """One row for each run, by the names that the template has for its columns."""
-    metrics = evidence.comparison.metrics
-    lowest = min(item.accuracy.low for item in metrics.values())
-    highest = max(item.accuracy.high for item in metrics.values())
-    rows: list[dict[str, object]] = []
-    for run in evidence.runs:
-        measured, training = metrics[run.name], run.training
-        accuracy = measured.accuracy
-        rows.append(
-            {
-                "label": labels[run.name],
-                "accuracy": percent(accuracy.value),
-                "interval": interval(accuracy),
-                "span": _span((accuracy.low, accuracy.value, accuracy.high), (lowest, highest)),
-                "wrong": accuracy.rows - accuracy.correct,
-                "log_loss": f"{measured.log_loss:.4f}",
-                "calibration": f"{measured.calibration_error:.4f}",
-                "hold_out": percent(run.hold_out.value),
-                "hold_out_rows": run.hold_out.rows,
-                "score": run.score,
-                "seconds": training["seconds"],
-                "cores": training["environment"]["cores"],
-                "parameters": training["parameters"],
-            }
-        )
-    return rows
+def _results(
+    runs: Sequence[ComparedRun], metrics: Mapping[str, Metrics]
+) -> list[tuple[ComparedRun, Metrics, Span]]:
+    """Each run with its metrics on the common digits, and its accuracy beside the others'."""
+    accuracies = [metrics[run.name].accuracy for run in runs]
+    scale = min(item.low for item in accuracies), max(item.high for item in accuracies)
+    return [(run, metrics[run.name], _span(metrics[run.name].accuracy, scale)) for run in runs]
 
 
-def _span(values: tuple[float, float, float], scale: tuple[float, float]) -> Span:
+def _span(values: Any, scale: tuple[float, float]) -> Span:
+    """values: with low, value and high."""
     start, width = scale[0], (scale[1] - scale[0]) or 1.0
-    return Span(*(100 * (value - start) / width for value in values))
+    low, value, high = (
+        100 * (found - start) / width for found in (values.low, values.value, values.high)
+    )
+    return Span(low, value, high)
 
 
-def _tested(compared: Comparison, labels: Mapping[str, Label]) -> list[Tested]:
-    lowest = min(0.0, *(pair.difference.low for pair in compared.pairs))
-    highest = max(0.0, *(pair.difference.high for pair in compared.pairs))
-    scale = (lowest, highest)
-    rows = []
-    for pair in compared.pairs:
-        found = pair.difference
-        rows.append(
-            Tested(
-                pair=pair,
-                first=labels[pair.first],
-                second=labels[pair.second],
-                difference=_points(found.value),
-                interval=f"{_points(found.low)} to {_points(found.high)}",
-                p_value=p_text(pair.p_value),
-                corrected=p_text(pair.corrected),
-                span=_span((found.low, found.value, found.high), scale),
-                zero=_span((0.0, 0.0, 0.0), scale).value,
-            )
-        )
-    return rows
+def _tested(pairs: Sequence[Pair]) -> list[tuple[Pair, Span, float]]:
+    """Each pair with its difference on one scale, and where the two would be equal on it."""
+    scale = (
+        min(0.0, *(pair.difference.low for pair in pairs)),
+        max(0.0, *(pair.difference.high for pair in pairs)),
+    )
+    zero = _span(Span(0.0, 0.0, 0.0), scale).value
+    return [(pair, _span(pair.difference, scale), zero) for pair in pairs]
 
 
 def _points(difference: float) -> str:
@@ -222,46 +194,12 @@ def _points(difference: float) -> str:
     return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _draw_curves(runs: Sequence[ComparedRun]) -> list[Drawn]:
-    histories = {run.short: run.history for run in runs if run.history is not None}
-    if not histories:
-        return []
-    names = ", ".join(histories)
-    return [
-        Drawn(
-            to_svg(
-                figure,
-                title=str(figure.get_label()),
-                description=f"{figure.get_label()} over the epochs of {names}.",
-            ),
-            "",
-        )
-        for figure in learning_curves(histories)
-    ]
-
-
-def _classes(compared: Comparison) -> list[dict[str, object]]:
+def _classes(metrics: Sequence[Metrics]) -> list[tuple[int, list[int]]]:
     """For each digit, how many there are and how many each run reads wrong."""
-    tables = [metrics.confusion for metrics in compared.metrics.values()]
-    rows: list[dict[str, object]] = []
-    for label, counts in enumerate(tables[0]):
-        support = sum(counts)
-        wrong = [support - table[label][label] for table in tables]
-        rows.append(
-            {
-                "digit": label,
-                "support": support,
-                "cells": [
-                    {
-                        "wrong": count,
-                        "accuracy": percent(1 - count / support) if support else "",
-                        "fewest": count == min(wrong) < max(wrong),
-                    }
-                    for count in wrong
-                ],
-            }
-        )
-    return rows
+    return [
+        (sum(counts), [sum(counts) - found.confusion[label][label] for found in metrics])
+        for label, counts in enumerate(metrics[0].confusion)
+    ]
 
 
 def _settings(runs: Sequence[ComparedRun]) -> list[Setting]:
@@ -272,23 +210,3 @@ def _settings(runs: Sequence[ComparedRun]) -> list[Setting]:
     )
     found = list(differences([run.recipe for run in runs]))
     return [*found, commits] if len(set(commits.values)) > 1 else found
-
-
-def _gallery(evidence: ComparisonEvidence, labels: Sequence[Label]) -> list[ShownDigit]:
-    return [
-        ShownDigit(
-            row=digit.row,
-            label=digit.label,
-            picture=to_data_uri(evidence.pictures[digit.row]),
-            readings=[
-                ShownReading(
-                    label,
-                    reading.prediction,
-                    f"{100 * reading.probability:.1f} %",
-                    reading.prediction == digit.label,
-                )
-                for label, reading in zip(labels, digit.readings, strict=True)
-            ],
-        )
-        for digit in evidence.comparison.disagreements[:GALLERY]
-    ]

@@ -1,44 +1,21 @@
 """What is known of a run, as its page takes it: read from files by the stage, plain values here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pages.first_layer import FirstLayer
+from pipeline.pages.first_layer import FirstNetwork
 from pipeline.runs.ensemble import HeldOut
-from pipeline.runs.listing import Score
+from pipeline.runs.listing import RunScore
 from pipeline.runs.metrics import Metrics
 from pipeline.training.fitting import History
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Distorted:
-    """What augmentation does to one digit.  image: (28, 28).  copies: (C, 28, 28)."""
-
-    label: int
-    image: Images
-    copies: Images
-
-
-@dataclass(frozen=True)
-class FirstNetwork:
-    """The network of a run, or an ensemble's first one, looked into.
-
-    augmentation: the settings of its recipe, None if it has none; distorted: () without it.
-    layer: None if its first layer can't be shown as pictures.
-    """
-
-    name: str
-    augmentation: Mapping[str, Any] | None
-    distorted: Sequence[Distorted]
-    layer: FirstLayer | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +42,7 @@ class RunEvidence:
     description: str
     metrics: Metrics
     held_out: HeldOut
-    score: Score | None
+    score: RunScore | None
     histories: Mapping[str, History]
     recipes: Mapping[str, Mapping[str, Any]]
     train_images: Images

@@ -7,9 +7,9 @@ import hashlib
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from pipeline.pages.palette import STAND_INS, series, stand_in
+from pipeline.training.fitting import History
 
 # In inches of 72 points: on a small screen, or three in a row, a point is about a pixel.
 SIZE = (4.2, 3.0)
@@ -54,13 +55,6 @@ _OWN_IDS = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b")
 
 
-class History(Protocol):
-    """What ``learning_curves`` reads: the numbers of EpochResult, one for each evaluation."""
-
-    def column(self, name: str) -> Sequence[float]:
-        """Return one field of all evaluations."""
-
-
 @contextmanager
 def drawing(label: str, size: tuple[float, float] = SIZE) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure in the page's style with its axes; no state of pyplot is touched.
@@ -74,14 +68,15 @@ def drawing(label: str, size: tuple[float, float] = SIZE) -> Iterator[tuple[Figu
         yield figure, axes
 
 
-def to_svg(figure: Figure, *, title: str, description: str) -> Markup:
+def to_svg(figure: Figure, *, title: str = "", description: str) -> Markup:
     """Return a figure as an ``svg`` element for a page; the same figure gives the same text.
 
     Its colours are custom properties, its texts are text in the page's font, its ids no other
     figure's, and its size is that of its container.
-    title, description: for people who do not see it; plain text.
+    title, description: for people who do not see it; plain text (title: its label if not given).
     Raises ValueError if something in it has a colour that is none of the palette's.
     """
+    title = title or str(figure.get_label())
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata=NO_METADATA)

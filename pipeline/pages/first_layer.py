@@ -1,6 +1,6 @@
 """A look into a network: what its first layer looks for, and what distorting does to its digits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.nn import Augmentation
+from pipeline.pages.pictures import diverging
 from pipeline.training.prediction import Model
+
+# How each setting of a recipe's augmentation reads.
+WORDS = {
+    "shift_pixels": "shifted by up to {:g} px",
+    "angle_degrees": "turned by up to {:g} degrees",
+    "scale": "scaled by up to {:.0%}",
+    "shear": "slanted by up to {:.0%}",
+    "elastic_pixels": "bent by about {:g} px",
+}
+STRONG = 0.98  # the share of the weights that are not drawn in the full colour
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,48 @@ class FirstLayer:
     pictures: NDArray[np.float32]
     units: tuple[int, ...]
     total: int
+
+    @property
+    def coloured(self) -> list[tuple[int, NDArray[np.uint8]]]:
+        """Each unit with its weights in colours, (H, W, 4), all on one scale."""
+        # A few weights are far larger than the others, which would all be pale beside them.
+        largest = float(np.quantile(np.abs(self.pictures), STRONG)) or 1.0
+        return [
+            (unit, diverging(picture, largest=largest))
+            for unit, picture in zip(self.units, self.pictures, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Distorted:
+    """What augmentation does to one digit.  image: (28, 28) uint8.  copies: (C, 28, 28)."""
+
+    label: int
+    image: NDArray[np.uint8]
+    copies: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FirstNetwork:
+    """The network of a run, or an ensemble's first one, looked into.
+
+    augmentation: the settings of its recipe, None if it has none; distorted: () without it.
+    layer: None if its first layer can't be shown as pictures.
+    """
+
+    name: str
+    augmentation: Mapping[str, Any] | None
+    distorted: Sequence[Distorted]
+    layer: FirstLayer | None
+
+    @property
+    def distortions(self) -> str:
+        """How far digits are distorted, in words."""
+        settings = self.augmentation or {}
+        given = [
+            words.format(settings[name]) for name, words in WORDS.items() if settings.get(name)
+        ]
+        return ", ".join(given)
 
 
 def first_layer(model: Model, *, most: int) -> FirstLayer | None:

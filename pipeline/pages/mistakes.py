@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pipeline.digits.folds import Rows
 from pipeline.pages.evidence import Images, Labels, Probabilities, RunEvidence
-from pipeline.pages.pictures import to_data_uri
 from pipeline.runs.metrics import CLASSES, Accuracy, Metrics, accuracy_of
 
 HEATS = 4  # steps of colour in the table of confusions; the palette has one colour for each
@@ -20,23 +19,6 @@ SUSPECT_OTHER_ABOVE = 0.9
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number in the table of confusions.  heat: from 1 to 4 for errors, 0 for others."""
-
-    count: int
-    right: bool
-    heat: int
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """What each digit was read as: rows are labels.  sentence: the most frequent errors."""
-
-    sentence: str
-    rows: list[list[Cell]]
-
-
-@dataclass(frozen=True)
 class ClassRow:
     """One digit.  precision: None of a digit that was never read, recall of one never there."""
 
@@ -44,14 +26,6 @@ class ClassRow:
     digits: int
     recall: Accuracy | None
     precision: Accuracy | None
-
-
-@dataclass(frozen=True)
-class Classes:
-    """How well each digit is read.  start: where the bars begin, a share; they end at 1."""
-
-    rows: list[ClassRow]
-    start: float
 
 
 @dataclass(frozen=True)
@@ -72,17 +46,12 @@ class Case:
     """
 
     row: int
-    picture: str
+    image: Images
     label: int
     prediction: int
     label_probability: float
     odds: list[Odds]
     held_out: bool = True
-
-    @property
-    def alt(self) -> str:
-        """What the picture is, in words."""
-        return f"Row {self.row}: labelled {self.label}, read as {self.prediction}"
 
 
 @dataclass(frozen=True)
@@ -93,26 +62,17 @@ class Cases:
     total: int
 
 
-def confusion_of(metrics: Metrics) -> Confusion:
-    """Return the table of confusions and a sentence that names the most frequent ones."""
-    counts = np.array(metrics.confusion)
-    errors = counts - np.diag(np.diag(counts))
+def heats_of(metrics: Metrics) -> list[list[int]]:
+    """Return the step of colour for each number of the table of confusions; 0 for no error."""
+    errors = _errors(metrics)
     most = max(HEATS, int(errors.max()))  # a few single errors are no reason for alarm
-    rows = [
-        [
-            Cell(
-                count,
-                right=label == prediction,
-                heat=0 if label == prediction else -(-HEATS * count // most),
-            )
-            for prediction, count in enumerate(row)
-        ]
-        for label, row in enumerate(counts.tolist())
-    ]
-    return Confusion(_most_frequent(errors), rows)
+    heats: list[list[int]] = (-(-HEATS * errors // most)).tolist()
+    return heats
 
 
-def _most_frequent(errors: NDArray[np.int64], shown: int = 3) -> str:
+def frequent_errors(metrics: Metrics, shown: int = 3) -> str:
+    """Return a sentence that names the most frequent confusions."""
+    errors = _errors(metrics)
     if errors.max() == 1 < errors.sum():
         return f"{errors.sum():,} errors, no two alike."
     order = np.argsort(-errors, axis=None, kind="stable")[:shown]
@@ -126,12 +86,21 @@ def _most_frequent(errors: NDArray[np.int64], shown: int = 3) -> str:
     return f"The most frequent errors: {'; '.join(found)}."
 
 
+def _errors(metrics: Metrics) -> NDArray[np.int64]:
+    counts: NDArray[np.int64] = np.array(metrics.confusion)
+    np.fill_diagonal(counts, 0)
+    return counts
+
+
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
-def classes_of(metrics: Metrics) -> Classes:
-    """Return recall and precision of each digit, with 95 % Wilson intervals."""
+def classes_of(metrics: Metrics) -> tuple[list[ClassRow], float]:
+    """Return recall and precision of each digit, with 95 % Wilson intervals.
+
+    And where their bars begin, a share; they end at 1.
+    """
     counts = np.array(metrics.confusion)
     rows = [
         ClassRow(
@@ -144,7 +113,7 @@ def classes_of(metrics: Metrics) -> Classes:
     ]
     lows = [share.low for row in rows for share in (row.recall, row.precision) if share]
     # A round share below all intervals, so that differences near 1 are seen.
-    return Classes(rows, start=float(np.floor(20 * min(lows)) / 20))
+    return rows, float(np.floor(20 * min(lows)) / 20)
 
 
 def _share(correct: int, rows: int) -> Accuracy | None:
@@ -208,7 +177,7 @@ def _cases(
     return [
         Case(
             row,
-            to_data_uri(np.asarray(images[row])),
+            np.asarray(images[row]),
             label,
             int(given.argmax()),
             float(given[label]),

@@ -1,46 +1,31 @@
 """The first sections of a run's page: what it reached, and how it came there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from pipeline.pages.evidence import RunEvidence
 from pipeline.pages.figures import MARKERS, learning_curves, to_svg
+from pipeline.pages.page import interval, percent
 from pipeline.pages.palette import series
 from pipeline.runs.listing import short_commit
-from pipeline.runs.metrics import Accuracy
+from pipeline.training.fitting import History
 
 # By the labels of the figures of learning curves: what each shows, and its column in the history.
 CAPTIONS = {
-    "Loss": "Loss by epochs; digits that are distorted in training are harder to read.",
-    "Accuracy": "Share of the held-out digits that are read right, by epochs.",
-    "Learning rate": "Learning rate by epochs, as the schedule gave it.",
+    "Loss": (
+        "Loss by epochs; digits that are distorted in training are harder to read.",
+        "hold_out_loss",
+    ),
+    "Accuracy": (
+        "Share of the held-out digits that are read right, by epochs.",
+        "hold_out_accuracy",
+    ),
+    "Learning rate": ("Learning rate by epochs, as the schedule gave it.", "learning_rate"),
 }
-COLUMN = {
-    "Loss": "hold_out_loss",
-    "Accuracy": "hold_out_accuracy",
-    "Learning rate": "learning_rate",
-}
-
-
-@dataclass(frozen=True)
-class Number:
-    """One of the few numbers that a page begins with."""
-
-    name: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The card at the top.  accuracy: on held-out digits, in a few words, for the page's title."""
-
-    accuracy: str
-    description: str
-    notice: str
-    headline: list[Number]
-    facts: list[tuple[str, str]]
+# One of the few numbers that a page begins with: its name, the number, a note.
+Number = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -59,44 +44,22 @@ class Curves:
     figures: list[Drawn]
 
 
-def percent(share: float) -> str:
-    """Return a share from 0 to 1 as it is written on pages, "99.60 %"."""
-    return f"{100 * share:.2f} %"
-
-
-def interval(accuracy: Accuracy) -> str:
-    """Return the 95 % interval of a share as it is written on pages."""
-    return f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f} %"
-
-
-def summarize(evidence: RunEvidence) -> Summary:
-    """Return the card's texts."""
+def headline_of(evidence: RunEvidence) -> list[Number]:
+    """Return the few numbers that the page begins with."""
     accuracy = evidence.metrics.accuracy
-    headline = [
-        Number(
-            "Hold-out accuracy",
-            percent(accuracy.value),
-            f"{accuracy.correct:,} of {accuracy.rows:,} digits; 95 % interval {interval(accuracy)}",
-        )
-    ]
-    if evidence.score:
-        headline.append(_score(evidence.score.value, evidence.score.origin))
-    return Summary(
-        accuracy=f"{percent(accuracy.value)} of held-out digits right",
-        description=evidence.description,
-        notice=evidence.notice,
-        headline=headline,
-        facts=_facts(evidence),
-    )
+    note = f"{accuracy.correct:,} of {accuracy.rows:,} digits; 95 % interval {interval(accuracy)}"
+    headline = [("Hold-out accuracy", percent(accuracy.value), note)]
+    if score := evidence.score:
+        if score.origin == "leaderboard":
+            shown = ("Score on Kaggle", f"{100 * score.value:.3f} %", "public leaderboard")
+        else:
+            shown = ("Test accuracy", percent(score.value), "by the source's own answer key")
+        headline.append(shown)
+    return headline
 
 
-def _score(value: float, origin: str) -> Number:
-    if origin == "leaderboard":
-        return Number("Score on Kaggle", f"{100 * value:.3f} %", "public leaderboard")
-    return Number("Test accuracy", percent(value), "by the source's own answer key")
-
-
-def _facts(evidence: RunEvidence) -> list[tuple[str, str]]:
+def facts_of(evidence: RunEvidence) -> list[tuple[str, str]]:
+    """Return what else the card at the top says: names and values."""
     training = evidence.training
     split, environment = training["split"], training["environment"]
     seed = training["seed"]
@@ -137,21 +100,18 @@ def _cores(count: int) -> str:
     return "1 core" if count == 1 else f"{count} cores"
 
 
-def draw_curves(evidence: RunEvidence) -> Curves:
-    """Return the learning curves of the run, or of an ensemble's members."""
+def draw_curves(histories: Mapping[str, History]) -> Curves:
+    """Return the learning curves of a run, or of several; histories: by their names."""
     figures = []
-    for figure in learning_curves(evidence.histories):
-        title = str(figure.get_label())
+    for figure in learning_curves(histories):
+        caption, column = CAPTIONS[str(figure.get_label())]
         ends = "; ".join(
-            f"{name} {history.column(COLUMN[title])[-1]:.4g}"
-            for name, history in evidence.histories.items()
+            f"{name} {history.column(column)[-1]:.4g}" for name, history in histories.items()
         )
-        svg = to_svg(figure, title=title, description=f"{CAPTIONS[title]} At the end: {ends}.")
-        figures.append(Drawn(svg, CAPTIONS[title]))
-    return Curves(
-        legend=[
-            (name, series(number), MARKERS[number % len(MARKERS)][1])
-            for number, name in enumerate(evidence.histories)
-        ],
-        figures=figures,
-    )
+        svg = to_svg(figure, description=f"{caption} At the end: {ends}.")
+        figures.append(Drawn(svg, caption))
+    legend = [
+        (name, series(number), MARKERS[number % len(MARKERS)][1])
+        for number, name in enumerate(histories)
+    ]
+    return Curves(legend, figures)

@@ -2,11 +2,9 @@
 
 from pipeline.pages.confidence import calibration_of, predictions_of
 from pipeline.pages.evidence import RunEvidence
-from pipeline.pages.insides import augmented, filters_of
-from pipeline.pages.making import making_of
-from pipeline.pages.mistakes import classes_of, confusion_of, suspects, worst_errors
-from pipeline.pages.overview import draw_curves, summarize
-from pipeline.pages.page import render
+from pipeline.pages.mistakes import classes_of, frequent_errors, heats_of, suspects, worst_errors
+from pipeline.pages.overview import draw_curves, facts_of, headline_of
+from pipeline.pages.page import percent, render
 
 CONTENTS = (
     ("summary", "Summary"),
@@ -25,22 +23,30 @@ CONTENTS = (
 
 def run_page(evidence: RunEvidence) -> str:
     """Return the page as one HTML text; the same evidence gives the same text."""
+    classes, start = classes_of(evidence.metrics)
     return render(
         "run.html.jinja",
         name=evidence.name,
+        accuracy=f"{percent(evidence.metrics.accuracy.value)} of held-out digits right",
+        description=evidence.description,
+        notice=evidence.notice,
         contents=CONTENTS,
         headings=dict(CONTENTS),
         is_ensemble=evidence.is_ensemble,
-        summary=summarize(evidence),
-        curves=draw_curves(evidence),
-        confusion=confusion_of(evidence.metrics),
-        classes=classes_of(evidence.metrics),
+        headline=headline_of(evidence),
+        facts=facts_of(evidence),
+        curves=draw_curves(evidence.histories),
+        metrics=evidence.metrics,
+        frequent_errors=frequent_errors(evidence.metrics),
+        heats=heats_of(evidence.metrics),
+        classes=classes,
+        start=start,
         calibration=calibration_of(evidence),
         errors=worst_errors(evidence),
         suspects=suspects(evidence),
-        network=evidence.network.name,
-        augmented=augmented(evidence.network),
-        filters=filters_of(evidence.network),
+        network=evidence.network,
         test=predictions_of(evidence),
-        making=making_of(evidence),
+        training=evidence.training,
+        command=evidence.command,
+        recipes=evidence.recipes,
     )

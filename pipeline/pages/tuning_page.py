@@ -1,10 +1,8 @@
 """The page about a search: what it found, how it went on, and which settings mattered."""
 
-from dataclasses import dataclass
-
 from pipeline.pages.figures import to_svg
-from pipeline.pages.overview import Drawn, Number, percent
-from pipeline.pages.page import render
+from pipeline.pages.overview import Drawn, Number
+from pipeline.pages.page import percent, render
 from pipeline.pages.tuning_figures import AXIS, against, importance_bars, progress
 from pipeline.training.search.outcome import Outcome, Trial, setting_text
 
@@ -16,17 +14,6 @@ CONTENTS = (
     ("trials", "The best trials"),
 )
 SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """A trial as a row of the table.  values: in the order of the settings."""
-
-    number: int
-    loss: str
-    accuracy: str
-    values: list[str]
-    notes: list[str]
 
 
 def tuning_page(outcome: Outcome) -> str:
@@ -45,7 +32,8 @@ def tuning_page(outcome: Outcome) -> str:
         complete=len(outcome.complete),
         settings=[_against(outcome, number) for number in range(len(outcome.dimensions))],
         keys=[dimension.key for dimension in outcome.dimensions],
-        rows=_rows(outcome),
+        rows=_shown(outcome),
+        setting_text=setting_text,
         failures=[
             (trial.place + 1, trial.reason) for trial in outcome.trials if trial.state == "failed"
         ],
@@ -54,9 +42,9 @@ def tuning_page(outcome: Outcome) -> str:
 
 def _headline(outcome: Outcome) -> list[Number]:
     best, own = outcome.best, outcome.own
-    numbers = [Number("Best trial", percent(best.accuracy or 0.0), f"loss {best.loss:.4f}")]
+    numbers = [("Best trial", percent(best.accuracy or 0.0), f"loss {best.loss:.4f}")]
     if own is not None:
-        numbers.append(Number("The recipe", percent(own.accuracy or 0.0), f"loss {own.loss:.4f}"))
+        numbers.append(("The recipe", percent(own.accuracy or 0.0), f"loss {own.loss:.4f}"))
     return numbers
 
 
@@ -84,7 +72,7 @@ def _progress(outcome: Outcome) -> Drawn:
         f"{AXIS[outcome.objective].capitalize()} of {len(outcome.trials)} trials. The best is "
         f"trial {best.place + 1} with {best.value(outcome.objective):.4f}."
     )
-    return Drawn(to_svg(progress(outcome), title="Progress", description=description), caption)
+    return Drawn(to_svg(progress(outcome), description=description), caption)
 
 
 def _importance(outcome: Outcome) -> Drawn | None:
@@ -116,19 +104,7 @@ def _against(outcome: Outcome, number: int) -> Drawn:
     )
 
 
-def _rows(outcome: Outcome) -> list[Row]:
-    ranked = outcome.ranked
-    shown = ranked[:SHOWN]
-    if outcome.own is not None and outcome.own not in shown:
-        shown = [*shown, outcome.own]
-    return [_row(outcome, trial) for trial in shown]
-
-
-def _row(outcome: Outcome, trial: Trial) -> Row:
-    return Row(
-        number=trial.place + 1,
-        loss=f"{trial.loss:.4f}",
-        accuracy=percent(trial.accuracy or 0.0),
-        values=[setting_text(trial.settings[found.key]) for found in outcome.dimensions],
-        notes=["the recipe"] if trial.place == 0 else [],
-    )
+def _shown(outcome: Outcome) -> list[Trial]:
+    """The best trials, and that of the recipe."""
+    shown = outcome.ranked[:SHOWN]
+    return [*shown, outcome.own] if outcome.own and outcome.own not in shown else shown

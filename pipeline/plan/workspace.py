@@ -110,6 +110,11 @@ class RunFolder:
         return self.folder / "refit.npz"
 
     @property
+    def models(self) -> dict[str, Path]:
+        """Both networks by the names that records give them."""
+        return {"model": self.model, "refit": self.refit}
+
+    @property
     def training(self) -> Path:
         """The run's record: inputs, result, machine, versions; written last by the stage train."""
         return self.folder / "training.json"

@@ -1,17 +1,17 @@
 """In which settings the recipes of several runs differ, as rows of a table."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pydantic
 
-from pipeline.recipes.layers import Layer
+from pipeline.recipes.sections import Layer
+from pipeline.recipes.toml_text import toml_value
 
 _LAYERS = "network.layers"
 _NOT_SETTINGS = ("description",)
-_LAYER: pydantic.TypeAdapter[Layer] = pydantic.TypeAdapter(Layer)
+_LAYER: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Layer)
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Setting:
     """One setting that is not the same in all runs.
 
     key: as SET takes it, such as training.epochs.
-    values: one text for each run, "" where it has no such setting; of layers, one line for each.
+    values: one text for each run, "" where it has no such setting; of layers, a line of TOML each.
     """
 
     key: str
@@ -96,21 +96,10 @@ def _value(key: str, networks: Sequence[Mapping[str, str]]) -> str:
 
 def _layer(values: Mapping[str, Any]) -> str:
     try:
-        shown = _LAYER.validate_python(dict(values)).model_dump(exclude_defaults=True)
+        return toml_value(_LAYER.validate_python(dict(values)).model_dump(exclude_defaults=True))
     except pydantic.ValidationError:  # of another version, whose layers had other settings
-        shown = dict(values)
-    return _described(shown)
-
-
-def _described(values: Mapping[str, Any]) -> str:
-    """A layer, or an initializer, in a few words: its kind, then its values with their names."""
-    parts = [
-        f"{name} {_described(value) if isinstance(value, Mapping) else _text(value)}"
-        for name, value in values.items()
-        if name != "kind"
-    ]
-    return f"{values['kind']} {', '.join(parts)}".rstrip()
+        return toml_value(values)
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else toml_value(value)

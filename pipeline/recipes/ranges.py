@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from pipeline.recipes.values import Count, Section
+from pipeline.recipes.sections import Count, Section
 
 Number = int | float
 Choice = bool | int | float | str

@@ -1,8 +1,8 @@
 """One experiment as a typed, checked value, read from a TOML file.
 
-The classes below, and those of the layers in ``recipe_layers``, are the table of all settings: each
-with its type, legal range and default. A key that is not in them is an error, so a misspelt setting
-never passes silently.
+The classes below, and the tables of layers, optimizers, schedules and augmentation in ``sections``,
+are all settings with their legal ranges. A key that is not in them is an error, so a misspelt
+setting never passes silently.
 """
 
 import re
@@ -14,12 +14,18 @@ import pydantic
 from pydantic import Field
 
 from pipeline.recipes.file import RecipeFile
-from pipeline.recipes.keys import set_value, value_of
-from pipeline.recipes.layers import Layer
 from pipeline.recipes.ranges import NOT_SEARCHED, TuneSection, flatten_ranges
-from pipeline.recipes.values import Count, NotNegative, Positive, Section, Share
+from pipeline.recipes.sections import (
+    AugmentationSection,
+    Count,
+    Layer,
+    Optimizer,
+    Schedule,
+    Section,
+    Share,
+)
 from pipeline.system.errors import PipelineError
-from pipeline.system.files import parse_toml, read_json
+from pipeline.system.files import MOST_LEVELS, parse_toml, read_json
 from pipeline.system.records import explain_faults
 
 
@@ -27,97 +33,6 @@ class NetworkSection(Section):
     """The layers from the image to ten logits, in order."""
 
     layers: Annotated[list[Layer], Field(min_length=1)]
-
-
-# ---- optimizers and schedules ------------------------------------------------------------------
-class SGDOptimizer(Section):
-    """Gradient descent, with momentum or without."""
-
-    kind: Literal["sgd"]
-    learning_rate: Positive
-    momentum: Share = 0.0
-    nesterov: bool = False
-    l2: NotNegative = 0.0
-    weight_decay: NotNegative = 0.0
-
-    @pydantic.model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> "SGDOptimizer":
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0")
-        return self
-
-
-class AdamWOptimizer(Section):
-    """Adam; weight_decay shrinks the weights directly, l2 through the gradient."""
-
-    kind: Literal["adamw"]
-    learning_rate: Positive
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    epsilon: Positive = 1e-8
-    l2: NotNegative = 0.0
-    weight_decay: NotNegative = 0.0
-
-
-Optimizer = Annotated[SGDOptimizer | AdamWOptimizer, Field(discriminator="kind")]
-
-
-class ConstantSchedule(Section):
-    """The optimizer's learning rate throughout."""
-
-    kind: Literal["constant"]
-
-
-class StepSchedule(Section):
-    """Multiplied by decay after every few epochs."""
-
-    kind: Literal["step"]
-    every_epochs: Count
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
-
-
-class ExponentialSchedule(Section):
-    """Multiplied by decay over each epoch."""
-
-    kind: Literal["exponential"]
-    decay: Annotated[float, Field(gt=0, le=1)]
-
-
-class CosineSchedule(Section):
-    """Down to the share ``final`` along half a cosine."""
-
-    kind: Literal["cosine"]
-    final: Annotated[float, Field(ge=0, le=1)] = 0.0
-
-
-class OneCycleSchedule(Section):
-    """Up from the share ``start`` to 1, then down to ``final``, along half cosines."""
-
-    kind: Literal["one_cycle"]
-    warmup: Share = 0.3
-    start: Annotated[float, Field(gt=0, le=1)] = 0.04
-    final: Annotated[float, Field(ge=0, le=1)] = 0.0001
-
-
-Schedule = Annotated[
-    ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule,
-    Field(discriminator="kind"),
-]
-
-
-# ---- augmentation, split, training and prediction ------------------------------------------------
-class AugmentationSection(Section):
-    """How far training images are distorted at random, anew in each epoch.
-
-    pipeline/nn/augmentation.py says what each value does.
-    """
-
-    shift_pixels: NotNegative = 0.0
-    angle_degrees: NotNegative = 0.0
-    scale: Share = 0.0
-    shear: NotNegative = 0.0
-    elastic_pixels: NotNegative = 0.0
-    elastic_smoothness: Positive = 4.0
 
 
 class SplitSection(Section):
@@ -196,7 +111,7 @@ class Recipe(Section):
     split: SplitSection = SplitSection()
     network: NetworkSection
     optimizer: Optimizer
-    schedule: Schedule = ConstantSchedule(kind="constant")
+    schedule: Schedule = Field({"kind": "constant"}, validate_default=True)
     augmentation: AugmentationSection | None = None
     training: TrainingSection
     prediction: PredictionSection = PredictionSection()
@@ -320,3 +235,36 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         set_value(values, key, value)
     except KeyError:
         raise PipelineError(f"SET={override}: the recipe has no such key") from None
+
+
+def set_value(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set one value of a recipe by its dotted key, in place; KeyError if there can't be such a key.
+
+    Numbers in the key index lists: network.layers.1.units. Tables that are missing are made.
+    """
+    *parents, last = key.split(".")
+    target: Any = values
+    if len(parents) > MOST_LEVELS:
+        raise KeyError(key)
+    try:
+        for part in parents:
+            target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
+        if isinstance(target, list):
+            target[int(last)] = value
+        else:
+            target[last] = value
+    except (AttributeError, IndexError, TypeError, ValueError):
+        raise KeyError(key) from None
+
+
+def value_of(values: Mapping[str, Any], key: str) -> Any:
+    """Return one value of a recipe by its dotted key; KeyError if it has none, or None."""
+    found: Any = values
+    try:
+        for part in key.split("."):
+            found = found[int(part)] if isinstance(found, list) else found[part]
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise KeyError(key) from None
+    if found is None:
+        raise KeyError(key)
+    return found

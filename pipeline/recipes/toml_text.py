@@ -1,4 +1,4 @@
-"""A recipe as the text of a TOML file, for the files that the pipeline itself writes."""
+"""A recipe as the text of a TOML file: the one form in which it is written and shown."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,48 +15,43 @@ def recipe_text(recipe: Recipe) -> str:
     values = recipe.model_dump(exclude_unset=True)
     if recipe.tune:
         values["tune"] = recipe.tune.model_dump(exclude_unset=True)
+    return toml_text(values)
+
+
+def toml_text(values: Mapping[str, Any]) -> str:
+    """Return a resolved recipe, as a run's folder keeps it, as TOML; what is None is left out."""
     return "\n".join(_table(values, "")) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """Return one value as TOML writes it: a layer as a table in one line, layers one to a line."""
+    if isinstance(value, Mapping):
+        pairs = [
+            f"{_key(key)} = {toml_value(item)}" for key, item in value.items() if item is not None
+        ]
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return "[\n" + "".join(f"  {toml_value(item)},\n" for item in value) + "]"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, bool | str):
+        # JSON's escapes are TOML's, but for the one control character that JSON leaves alone.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
 
 
 def _table(values: Mapping[str, Any], name: str) -> Iterator[str]:
     """The lines of a table and those below it; single values come first, as TOML wants them."""
     given = {key: value for key, value in values.items() if value is not None}
     # A range is short, and best seen as one line.
-    inline = {key for key, value in given.items() if _is_single(value) or name == "tune.ranges"}
-    if name and inline:
+    below = [key for key in given if isinstance(given[key], Mapping) and name != "tune.ranges"]
+    alone = [f"{_key(key)} = {toml_value(given[key])}" for key in given if key not in below]
+    if name and alone:
         yield f"\n[{name}]"
-    for key, value in given.items():
-        if key in inline:
-            yield f"{_key(key)} = {_value(value)}"
-    for key, value in given.items():
-        if key not in inline:
-            yield from _table(value, f"{name}.{_key(key)}" if name else _key(key))
-
-
-def _is_single(value: Any) -> bool:
-    return not isinstance(value, Mapping)
+    yield from alone
+    for key in below:
+        yield from _table(given[key], f"{name}.{_key(key)}" if name else _key(key))
 
 
 def _key(key: str) -> str:
-    return _text(key) if "." in key else key
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, Mapping):
-        pairs = [f"{_key(key)} = {_value(item)}" for key, item in value.items() if item is not None]
-        return f"{{ {', '.join(pairs)} }}"
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        lines = "".join(f"  {_value(item)},\n" for item in value)
-        return f"[\n{lines}]"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value)
-
-
-def _text(value: str) -> str:
-    # JSON's escapes are TOML's, except for one control character that JSON does not escape.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_value(key) if "." in key else key

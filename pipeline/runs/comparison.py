@@ -45,7 +45,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RunReading:
     """What one run reads in a digit, and how sure it is of that and of the label."""
 
     prediction: int
@@ -62,7 +62,7 @@ class Disagreement:
 
     row: int
     label: int
-    readings: tuple[Reading, ...]
+    readings: tuple[RunReading, ...]
 
     @property
     def right(self) -> int:
@@ -231,9 +231,9 @@ def _disagreements(
     return tuple(sorted(found, key=_interest))
 
 
-def _reading(probabilities: npt.NDArray[np.float32], label: int) -> Reading:
+def _reading(probabilities: npt.NDArray[np.float32], label: int) -> RunReading:
     prediction = int(probabilities.argmax())
-    return Reading(prediction, float(probabilities[prediction]), float(probabilities[label]))
+    return RunReading(prediction, float(probabilities[prediction]), float(probabilities[label]))
 
 
 def _interest(digit: Disagreement) -> tuple[bool, float, int]:

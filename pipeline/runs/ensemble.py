@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import pydantic
+from pydantic import Field
 
 from pipeline.digits import dataset
 from pipeline.digits.folds import Rows, find_split
 from pipeline.plan.workspace import ProcessedFolder
-from pipeline.runs.metrics import CLASSES, Accuracy, accuracy_of
+from pipeline.runs.metrics import CLASSES, Accuracy, Metrics, accuracy_of
 from pipeline.runs.run import TrainedRun, models_of
 from pipeline.system.array_files import load_array, load_arrays
 from pipeline.system.errors import PipelineError
+from pipeline.system.records import Change, Number, Record, Whole
 
 Probabilities = npt.NDArray[np.float32]
 ROWS_AT_ONCE = 8_192
@@ -74,8 +77,7 @@ class HeldOut:
         check_probabilities(self.probabilities)
 
 
-@dataclass(frozen=True)
-class MemberMetrics:
+class MemberMetrics(Record):
     """A member beside the others.
 
     accuracy: its own, on the rows that it held out.
@@ -86,24 +88,30 @@ class MemberMetrics:
 
     run: str
     accuracy: Accuracy
-    gain_correct: int
-    gain_rows: int
-    networks: int
-    seconds: float
+    gain_correct: Change
+    gain_rows: Whole
+    networks: Whole
+    seconds: Number
 
+    @pydantic.computed_field  # type: ignore[prop-decorator]
     @property
     def gain(self) -> float | None:
         """Accuracy of all minus accuracy without it; None where it is the only one."""
         return self.gain_correct / self.gain_rows if self.gain_rows else None
 
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "gain": self.gain}
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "MemberMetrics":
-        """Read back what ``to_json`` wrote."""
-        values = {key: value for key, value in record.items() if key != "gain"}
-        return cls(**{**values, "accuracy": Accuracy(**record["accuracy"])})
+class ReaderCounts(Record):
+    """How many networks stand behind the rows, at least and at most."""
+
+    per_row: Annotated[list[Whole], Field(min_length=2, max_length=2)]
+    per_test_digit: Whole
+
+
+class EnsembleMetrics(Metrics):
+    """validation.json of an ensemble."""
+
+    members: list[MemberMetrics]
+    networks: ReaderCounts
 
 
 def check_probabilities(probabilities: npt.NDArray[Any]) -> None:

@@ -18,7 +18,7 @@ NOTICES = {
 
 
 @dataclass(frozen=True)
-class Score:
+class RunScore:
     """Accuracy on test digits: from Kaggle's leaderboard, or from the source's own answer key."""
 
     value: float
@@ -40,7 +40,7 @@ class RunRow:
     source: str | None
     commit: str | None
     hold_out_accuracy: float | None
-    score: Score | None
+    score: RunScore | None
     status: str
     seconds: float | None
     finished_at: str
@@ -84,7 +84,7 @@ def list_runs(workspace: Workspace) -> list[RunRow]:
 
 def score_of(
     workspace: Workspace, folder: RunFolder, training: dict[str, Any], ledger: Sequence[LedgerLine]
-) -> Score | None:
+) -> RunScore | None:
     """Return the score of the CSV that the run's model predicted, never of an earlier one."""
     csv_sha256 = _current_csv(workspace, folder, training)
     if csv_sha256 is None:
@@ -96,10 +96,10 @@ def score_of(
     ]
     known = [score for score in scores if score is not None]
     if known:
-        return Score(known[-1], "leaderboard")
+        return RunScore(known[-1], "leaderboard")
     record = records.read(folder.score, ScoreRecord) if folder.score.exists() else {"inputs": {}}
     if record["inputs"].get("csv") == csv_sha256:
-        return Score(record["accuracy"]["value"], "answer key")
+        return RunScore(record["accuracy"]["value"], "answer key")
     return None
 
 
@@ -139,7 +139,7 @@ def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, An
 def _row_of_submission(line: LedgerLine) -> RunRow:
     score = None
     if line.status == "COMPLETE" and line.public_score is not None:
-        score = Score(line.public_score, "leaderboard")
+        score = RunScore(line.public_score, "leaderboard")
     return RunRow(
         run=line.run,
         recipe=line.recipe,

@@ -1,60 +1,65 @@
 """How good predictions are, as plain numbers; scikit-learn and SciPy do the arithmetic."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
+
+from pipeline.system.records import ExactRecord, Number, Record, Share, Whole
 
 # Raised when what is measured changes: what was made with another version is made again.
 VERSION = 1
+
 CLASSES = 10
 CALIBRATION_BINS = 15
 PART_ROWS = 8_192
 CONFIDENCE_LEVEL = 0.95
 
 
-@dataclass(frozen=True)
-class Accuracy:
+class Accuracy(ExactRecord):
     """A share of correct answers with its 95 % Wilson score interval.
 
     The interval tells how far chance in drawing ``rows`` digits reaches; unlike the normal
     approximation it stays inside 0 to 1 and is not empty when every answer is right.
     """
 
-    value: float
-    low: float
-    high: float
-    correct: int
-    rows: int
+    value: Share
+    low: Share
+    high: Share
+    correct: Whole
+    rows: Whole
+
+    @pydantic.model_validator(mode="after")
+    def _fits_together(self) -> "Accuracy":
+        is_within = self.low <= self.value <= self.high
+        if not is_within or not self.rows or abs(self.value - self.correct / self.rows) > 1e-6:
+            raise ValueError("should be an accuracy within its interval")
+        return self
 
 
-@dataclass(frozen=True)
-class ClassMetrics:
+class ClassMetrics(ExactRecord):
     """One digit: precision of a digit never predicted, and recall of one never seen, are 0."""
 
-    label: int
-    precision: float
-    recall: float
-    f1: float
-    support: int
+    label: Whole
+    precision: Share
+    recall: Share
+    f1: Share
+    support: Whole
 
 
-@dataclass(frozen=True)
-class WrongAnswer:
+class WrongAnswer(ExactRecord):
     """One digit that was misread; ``row`` is its 0-based row in train.csv."""
 
-    row: int
-    label: int
-    prediction: int
-    prediction_probability: float
-    label_probability: float
+    row: Whole
+    label: Whole
+    prediction: Whole
+    prediction_probability: Share
+    label_probability: Share
 
 
-@dataclass(frozen=True)
-class Metrics:
-    """What the stage validate measures.
+class Metrics(Record):
+    """What the stage validate measures, and validation.json holds beside other things.
 
     log_loss: mean over digits, natural logarithm; a probability of 0 counts as 2.2e-16.
     calibration_error: expected calibration error, see ``expected_calibration_error``.
@@ -63,26 +68,11 @@ class Metrics:
     """
 
     accuracy: Accuracy
-    log_loss: float
-    calibration_error: float
-    classes: tuple[ClassMetrics, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    worst_errors: tuple[WrongAnswer, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Metrics":
-        """Read back what ``to_json`` wrote; the record has been checked."""
-        return cls(
-            accuracy=Accuracy(**record["accuracy"]),
-            log_loss=record["log_loss"],
-            calibration_error=record["calibration_error"],
-            classes=tuple(ClassMetrics(**item) for item in record["classes"]),
-            confusion=tuple(tuple(row) for row in record["confusion"]),
-            worst_errors=tuple(WrongAnswer(**item) for item in record["worst_errors"]),
-        )
+    log_loss: Number
+    calibration_error: Number
+    classes: list[ClassMetrics]
+    confusion: list[list[Whole]]
+    worst_errors: list[WrongAnswer]
 
 
 def measure(
@@ -115,7 +105,10 @@ def measure(
         confusion += metrics.confusion_matrix(labels[part], exact.argmax(axis=1), labels=digits)
         calibration += _calibration_sums(labels[part], exact)
         errors += worst_errors(labels[part], exact, rows=rows[part], count=worst)
-    # Each pair of label and prediction counts as many digits as were read that way.
+        errors = sorted(errors, key=lambda error: (-error.prediction_probability, error.row))[
+            :worst
+        ]
+    # Each pair of label and prediction stands for as many digits as were read so.
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         *np.indices(confusion.shape).reshape(2, -1),
         labels=digits,
@@ -126,20 +119,18 @@ def measure(
         accuracy=accuracy_of(int(confusion.trace()), len(labels)),
         log_loss=loss / len(labels),
         calibration_error=_calibration_error(calibration, len(labels)),
-        classes=tuple(
+        classes=[
             ClassMetrics(
-                label,
-                float(precision[label]),
-                float(recall[label]),
-                float(f1[label]),
-                int(support[label]),
+                label=label,
+                precision=float(precision[label]),
+                recall=float(recall[label]),
+                f1=float(f1[label]),
+                support=int(support[label]),
             )
             for label in range(CLASSES)
-        ),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
-        worst_errors=tuple(
-            sorted(errors, key=lambda error: (-error.prediction_probability, error.row))[:worst]
-        ),
+        ],
+        confusion=confusion.tolist(),
+        worst_errors=errors,
     )
 
 
@@ -151,7 +142,13 @@ def accuracy_of(correct: int, rows: int) -> Accuracy:
     from scipy import stats  # noqa: PLC0415
 
     interval = stats.binomtest(correct, rows).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
-    return Accuracy(correct / rows, float(interval.low), float(interval.high), correct, rows)
+    return Accuracy(
+        value=correct / rows,
+        low=float(interval.low),
+        high=float(interval.high),
+        correct=correct,
+        rows=rows,
+    )
 
 
 def expected_calibration_error(
@@ -195,12 +192,12 @@ def worst_errors(
     *,
     rows: NDArray[np.integer[Any]],
     count: int,
-) -> tuple[WrongAnswer, ...]:
+) -> list[WrongAnswer]:
     """Return up to ``count`` wrong answers, the most confident first, then in order of rows."""
     predictions = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     by_confidence = np.lexsort((rows[wrong], -probabilities[wrong, predictions[wrong]]))
-    return tuple(
+    return [
         WrongAnswer(
             row=int(rows[index]),
             label=int(labels[index]),
@@ -209,7 +206,7 @@ def worst_errors(
             label_probability=float(probabilities[index, labels[index]]),
         )
         for index in wrong[by_confidence[:count]]
-    )
+    ]
 
 
 def _check(

@@ -2,15 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-import pydantic
 from pydantic import Field
 
 from pipeline.digits.records import RawManifest
+from pipeline.runs.metrics import Accuracy
 from pipeline.system.records import (
-    Change,
     Count,
     Environment,
-    ExactRecord,
     Folds,
     Models,
     Number,
@@ -26,14 +24,14 @@ class TrainingEnvironment(Environment):
     cores: Count
 
 
-class RecipeFile(Record):
+class RecipeChecksum(Record):
     """The recipe's file as it was read."""
 
     sha256: str | None = None
     in_git: bool | None = None
 
 
-class Data(Record):
+class DataChecksums(Record):
     """Checksums of the arrays that it learnt from."""
 
     train_images: str
@@ -43,7 +41,7 @@ class Data(Record):
 class TrainingInputs(Record):
     """What the weights depend on."""
 
-    data: Data
+    data: DataChecksums
     recipe: dict[str, Any]
 
 
@@ -55,7 +53,7 @@ class Refit(Record):
     rows: Whole | None = None
 
 
-class Split(Record):
+class RecordedSplit(Record):
     """How many rows are learnt from and held out; sha256: of the file that lists them."""
 
     training_rows: Whole
@@ -63,7 +61,7 @@ class Split(Record):
     sha256: str | None = None
 
 
-class HoldOutSplit(Split):
+class HoldOutSplit(RecordedSplit):
     """A share held out."""
 
     kind: Literal["hold_out"]
@@ -72,7 +70,7 @@ class HoldOutSplit(Split):
     file: str
 
 
-class FoldSplit(Split):
+class FoldSplit(RecordedSplit):
     """One fold of several held out."""
 
     kind: Literal["fold"]
@@ -82,18 +80,18 @@ class FoldSplit(Split):
     file: str
 
 
-class EnsembleSplit(Split):
+class EnsembleSplit(RecordedSplit):
     """Of the members, all together."""
 
     kind: Literal["ensemble"]
 
 
-class Training(Record):
+class TrainingRecord(Record):
     """training.json, whatever was trained."""
 
     inputs: TrainingInputs
     recipe_name: str
-    recipe_file: RecipeFile | None = None
+    recipe_file: RecipeChecksum | None = None
     seed: Whole | None
     model_sha256: str
     refit: Refit | None = None
@@ -108,25 +106,25 @@ class Training(Record):
     finished_at: str
 
 
-class NetworkTrainingRecord(Training):
+class NetworkTrainingRecord(TrainingRecord):
     """training.json of one network."""
 
     split: Annotated[HoldOutSplit | FoldSplit, Field(discriminator="kind")]
     hold_out_accuracy: Share
 
 
-class Member(Record):
+class RecordedMember(Record):
     """One run of an ensemble."""
 
     run: str
     models: Models
 
 
-class EnsembleTrainingRecord(Training):
+class EnsembleTrainingRecord(TrainingRecord):
     """training.json of an ensemble."""
 
     split: EnsembleSplit
-    members: list[Member]
+    members: list[RecordedMember]
 
 
 class TuningRecord(Record):
@@ -136,85 +134,11 @@ class TuningRecord(Record):
 
 
 # ---- what a run reaches ------------------------------------------------------------------------
-class Accuracy(ExactRecord):
-    """A share of correct answers with its interval."""
-
-    value: Share
-    low: Share
-    high: Share
-    correct: Whole
-    rows: Whole
-
-    @pydantic.model_validator(mode="after")
-    def _fits_together(self) -> "Accuracy":
-        is_within = self.low <= self.value <= self.high
-        if not is_within or not self.rows or abs(self.value - self.correct / self.rows) > 1e-6:
-            raise ValueError("should be an accuracy within its interval")
-        return self
-
-
 class MeasuredRecord(Record):
     """validation.json, as far as most want to know."""
 
     inputs: dict[str, Any]
     accuracy: Accuracy
-
-
-class ClassMetrics(ExactRecord):
-    """One digit."""
-
-    label: Whole
-    precision: Share
-    recall: Share
-    f1: Share
-    support: Whole
-
-
-class WorstError(ExactRecord):
-    """One digit that was misread."""
-
-    row: Whole
-    label: Whole
-    prediction: Whole
-    prediction_probability: Share
-    label_probability: Share
-
-
-class MetricsRecord(Record):
-    """validation.json of a network."""
-
-    accuracy: Accuracy
-    log_loss: Number
-    calibration_error: Number
-    classes: list[ClassMetrics]
-    confusion: list[list[Whole]]
-    worst_errors: list[WorstError]
-
-
-class MemberMetrics(ExactRecord):
-    """One member beside the others."""
-
-    run: str
-    accuracy: Accuracy
-    gain_correct: Change
-    gain_rows: Whole
-    gain: float | None = None
-    networks: Whole
-    seconds: Number
-
-
-class Networks(Record):
-    """How many networks stand behind the rows."""
-
-    per_row: list[Whole]
-    per_test_digit: Whole
-
-
-class EnsembleMetricsRecord(MetricsRecord):
-    """validation.json of an ensemble."""
-
-    members: list[MemberMetrics]
-    networks: Networks
 
 
 class ScoreValue(Record):
@@ -266,7 +190,7 @@ class TestCSV(Record):
     rows: Whole
 
 
-class HeldOut(Record):
+class SentHoldOut(Record):
     """What the stage validate measured."""
 
     accuracy: Share
@@ -283,7 +207,7 @@ class SentRecord(SubmissionRecord, Environment):
     kind: str
     source: str
     test_csv: TestCSV
-    hold_out: HeldOut
+    hold_out: SentHoldOut
     recipe: str | None = None
     seed: Whole | None = None
 

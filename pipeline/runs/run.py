@@ -8,7 +8,7 @@ from typing import Any
 from pipeline import nn
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, check_run_name
-from pipeline.plan.workspace import RunFolder
+from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.metrics import Accuracy
 from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
 from pipeline.system import files, locks, records
@@ -33,6 +33,22 @@ class TrainedRun:
     def networks(self) -> int:
         """How many networks read a test digit."""
         return networks_of(self.training)
+
+    @property
+    def single_networks(self) -> tuple["TrainedRun", ...]:
+        """The runs of single networks in it, each once: itself, or those of its members."""
+        found = {
+            network.folder.name: network
+            for member in self.members
+            for network in member.single_networks
+        }
+        return tuple(found.values()) if self.members else (self,)
+
+    def moved(self, workspace: Workspace) -> "TrainedRun":
+        """Return it with the models that another workspace has of the same runs."""
+        members = tuple(member.moved(workspace) for member in self.members)
+        folder = workspace.run(self.folder.name)
+        return dataclasses.replace(self, folder=folder, members=members)
 
     @property
     def model_sha256(self) -> str:
@@ -220,11 +236,11 @@ def check_models(run: TrainedRun) -> None:
     folder = run.folder
     if run.members:
         return
-    saved = {"model": folder.model, "refit": folder.refit}
     for name, checksum in models_of(run.training).items():
-        if not saved[name].exists() or files.sha256(saved[name]) != checksum:
+        path = folder.models[name]
+        if not path.exists() or files.sha256(path) != checksum:
             raise PipelineError(
-                f"{saved[name]} is not the model that training wrote (its checksum differs)",
+                f"{path} is not the model that training wrote (its checksum differs)",
                 remedy="Run: make train FORCE=1",
             )
 
@@ -240,7 +256,7 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
             f"Run {run.folder.name} has not been validated ({run.folder.validation})",
             remedy="Run: make validate",
         )
-    return Accuracy(**record["accuracy"])
+    return Accuracy.model_validate(record["accuracy"])
 
 
 def _read_validation(folder: RunFolder) -> dict[str, Any] | None:

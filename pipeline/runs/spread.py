@@ -1,9 +1,8 @@
 """How far apart the values of runs lie that differ by their seed alone."""
 
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,6 @@ class Spread:
 
 def spread(values: Iterable[float]) -> Spread:
     """Return what the values have in common and how far apart they lie; at least one value."""
-    found = pd.Series(list(values)).agg(["mean", "std", "min", "max", "count"])
-    deviation = float(found["std"]) if found["count"] > 1 else None
-    return Spread(
-        float(found["mean"]),
-        deviation,
-        float(found["min"]),
-        float(found["max"]),
-        int(found["count"]),
-    )
+    found = list(values)
+    deviation = statistics.stdev(found) if len(found) > 1 else None
+    return Spread(statistics.fmean(found), deviation, min(found), max(found), len(found))

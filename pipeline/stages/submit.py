@@ -9,6 +9,7 @@ from pipeline.kaggle.answers import Submission, SubmissionLimits
 from pipeline.kaggle.client import SUBMISSIONS_PAGE, Kaggle
 from pipeline.kaggle.errors import UnclearError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
+from pipeline.plan.commands import make_command
 from pipeline.plan.plan import Plan
 from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
 from pipeline.runs.metrics import Accuracy
@@ -84,7 +85,6 @@ def submit(
         write_line(ledger, line.updated(submission))
     score = _score(plan, submission, timeout_seconds)
     hold_out = record["hold_out"]
-    correct = round(hold_out["accuracy"] * hold_out["rows"])
     return SubmitResult(
         unchanged=already_sent,
         run=plan.run,
@@ -93,8 +93,13 @@ def submit(
         url=SUBMISSIONS_PAGE,
         score=score,
         private_score=submission.private_score,
-        hold_out=Accuracy(
-            hold_out["accuracy"], hold_out["low"], hold_out["high"], correct, hold_out["rows"]
+        # Not checked again: what was right by then is only as exact as its share.
+        hold_out=Accuracy.model_construct(
+            value=hold_out["accuracy"],
+            low=hold_out["low"],
+            high=hold_out["high"],
+            correct=round(hold_out["accuracy"] * hold_out["rows"]),
+            rows=hold_out["rows"],
         ),
         left_today=left_today,
     )
@@ -108,7 +113,7 @@ def _require_csv(plan: Plan) -> None:
     if not csv.exists() or not path.exists():
         raise PipelineError(
             f"There is no submission of the run {plan.run} ({csv}).",
-            remedy=f"Run: make submission RUN={plan.run}",
+            remedy=f"Run: {make_command(plan, 'submission')}",
         )
 
 
@@ -118,12 +123,12 @@ def _read_record(plan: Plan) -> dict[str, Any]:
     record = files.read_json(path)
     if what := records.fault(record, SentRecord):
         raise PipelineError(
-            f"{path} is damaged: {what}", remedy=f"Run: make submission FORCE=1 RUN={plan.run}"
+            f"{path} is damaged: {what}", remedy=f"Run: {make_command(plan, 'submission', FORCE=1)}"
         )
     if record["csv_sha256"] != files.sha256(csv):
         raise PipelineError(
             f"{csv} is not the file that the run predicted: it was edited or replaced afterwards.",
-            remedy=f"Run: make submission FORCE=1 RUN={plan.run}",
+            remedy=f"Run: {make_command(plan, 'submission', FORCE=1)}",
         )
     if record["kind"] != "competition" or record["rows"] != COMPETITION_ROWS:
         raise PipelineError(
@@ -152,7 +157,7 @@ def _refuse_scored(plan: Plan, earlier: list[LedgerLine]) -> None:
     raise PipelineError(
         f"This very CSV was sent before, on {line.sent_at[:10]} as submission {line.ref}; "
         f"{outcome}.",
-        remedy=f"To send it again: {_command(plan)} FORCE=1",
+        remedy=f"To send it again: {make_command(plan, 'submit', FORCE=1)}",
     )
 
 
@@ -212,7 +217,8 @@ def _limit_reached(plan: Plan, limits: SubmissionLimits) -> PipelineError:
     hours, minutes = divmod(int((midnight - now).total_seconds()) // 60, 60)
     return PipelineError(
         f"Kaggle takes no more submissions today, after {limits.today} since 00:00 UTC.",
-        remedy=f"Its next day begins in {hours} h {minutes} min; then run: {_command(plan)}",
+        remedy=f"Its next day begins in {hours} h {minutes} min; then run: "
+        f"{make_command(plan, 'submit')}",
     )
 
 
@@ -224,7 +230,7 @@ def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
     try:
         ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
     except UnclearError as error:
-        ref = _look_after(error, line, kaggle, known, again=_command(plan))
+        ref = _look_after(error, line, kaggle, known, again=make_command(plan, "submit"))
     except PipelineError as error:
         write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))
         raise
@@ -274,10 +280,6 @@ def _score(plan: Plan, submission: Submission, timeout_seconds: float) -> float:
         raise PipelineError(
             f"Submission {submission.ref} has arrived, but has no score "
             f"after {timeout_seconds:.0f} s.",
-            remedy=f"To go on waiting (nothing is sent again): {_command(plan)}",
+            remedy=f"To go on waiting (nothing is sent again): {make_command(plan, 'submit')}",
         )
     return submission.public_score
-
-
-def _command(plan: Plan) -> str:
-    return f"make submit RUN={plan.run}"

@@ -1,14 +1,14 @@
 """Stage summary: what came out and what to do next, in ten lines that ``make all`` ends with."""
 
 import os
-import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.kaggle import credentials
 from pipeline.kaggle.submission_csv import read_submission
-from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.commands import command, make_command
+from pipeline.plan.plan import Plan
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, accuracy_of
@@ -120,7 +120,7 @@ def _score(plan: Plan, run: TrainedRun, csv_sha256: str, *, force: bool) -> Accu
             "inputs": inputs,
             "outputs": {},
             "run": plan.run,
-            "accuracy": asdict(accuracy),
+            "accuracy": accuracy.model_dump(),
             "finished_at": provenance.now(),
         },
     )
@@ -159,7 +159,7 @@ def _text(
         ("submission", f"{plan.workspace.submission(plan.run)} ({rows['test.csv']:,} rows)")
     )
     if not _in_notebook():
-        facts.append(("page", f"{command(plan, 'report')} writes one about this run"))
+        facts.append(("page", f"{make_command(plan, 'report')} writes one about this run"))
     width = max(len(name) for name, _ in facts)
     lines = [f"  {name:<{width}}  {value}" for name, value in facts]
     if notice:
@@ -200,40 +200,20 @@ def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
         ]
     found = credentials.find_credentials()
     if competition and found:
-        return [f"Next: {submit_command(plan)}"]
+        return [f"Next: {make_command(plan, 'submit')}"]
     how = [] if found else [f"  {line}" for line in credentials.HOW_TO_GET_THEM.splitlines()]
     if competition:
-        return ["Next: get Kaggle credentials, then submit.", *how, f"  {submit_command(plan)}"]
+        return [
+            "Next: get Kaggle credentials, then submit.",
+            *how,
+            f"  {make_command(plan, 'submit')}",
+        ]
     return [
         "Next: the competition's own digits. Accept its rules (once), then train on them.",
         f"  {RULES}",
         *how,
-        "  make all SOURCE=kaggle",
+        f"  {command('all', SOURCE='kaggle')}",
     ]
-
-
-def submit_command(plan: Plan) -> str:
-    """Return what to type to submit this run."""
-    return command(plan, "submit")
-
-
-def command(plan: Plan, target: str) -> str:
-    """Return what to type for a target on this run: it, and the variables that are not default."""
-    variables = []
-    workspace = plan.workspace
-    try:
-        same = make_plan(data=workspace.data, submissions=workspace.submissions).run == plan.run
-    except PipelineError:
-        same = False
-    if not same:
-        variables.append(("RUN", plan.run))
-    for name, folder, default in (
-        ("DATA", workspace.data, "data"),
-        ("SUBMISSIONS", workspace.submissions, "submissions"),
-    ):
-        if folder != Path(default):
-            variables.append((name, str(folder)))
-    return " ".join(["make", target, *(f"{name}={shlex.quote(text)}" for name, text in variables)])
 
 
 def _same(path: Path, text: str) -> bool:

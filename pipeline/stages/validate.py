@@ -10,11 +10,10 @@ import numpy as np
 from pipeline.digits import dataset, folds
 from pipeline.plan.plan import Plan
 from pipeline.runs import ensemble, metrics
-from pipeline.runs.ensemble import HeldOut, MemberMetrics
+from pipeline.runs.ensemble import EnsembleMetrics, HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
-from pipeline.runs.records import EnsembleMetricsRecord, MetricsRecord
 from pipeline.runs.run import TrainedRun, how_it_is_read, member_plan, read_run, require_run
-from pipeline.system import due, files, locks, provenance
+from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.errors import PipelineError
 from pipeline.training import checkpoint, prediction
 
@@ -49,25 +48,26 @@ def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
     with locks.locked(folder.folder):
         run = read_run(plan)
         inputs = _inputs(run)
-        shape = EnsembleMetricsRecord if run.members else MetricsRecord
+        shape = EnsembleMetrics if run.members else Metrics
         found = None if force else due.current_record(folder.validation, inputs, shape=shape)
         record = found or _measure(plan, run, inputs, force=force)
     return _result(run, record, unchanged=found is not None)
 
 
 def _result(run: TrainedRun, record: dict[str, Any], *, unchanged: bool) -> ValidateResult:
-    folder, measured = run.folder, Metrics.from_json(record)
+    name, path = run.folder.name, run.folder.validation
     if not run.members:
-        return ValidateResult(unchanged, folder.name, measured, folder.validation)
-    per_row = record["networks"]["per_row"]
+        return ValidateResult(unchanged, name, records.parse(record, Metrics), path)
+    measured = records.parse(record, EnsembleMetrics)
+    low, high = measured.networks.per_row
     return ValidateResult(
         unchanged,
-        folder.name,
+        name,
         measured,
-        folder.validation,
-        tuple(MemberMetrics.from_json(member) for member in record["members"]),
-        record["networks"]["per_test_digit"],
-        (min(per_row), max(per_row)),
+        path,
+        tuple(measured.members),
+        measured.networks.per_test_digit,
+        (low, high),
     )
 
 
@@ -98,7 +98,7 @@ def _measure(plan: Plan, run: TrainedRun, inputs: dict[str, Any], *, force: bool
         "inputs": inputs,
         "outputs": due.checksums(run.folder.hold_out),
         "run": plan.run,
-        **measured.to_json(),
+        **measured.model_dump(),
         **of_members,
         "seconds": round(time.perf_counter() - started, 3),
         "finished_at": provenance.now(),
@@ -117,7 +117,7 @@ def _read_with_members(
     combined = ensemble.combine(found)
     members = ensemble.measure_members(found, run.members)
     return combined, {
-        "members": [member.to_json() for member in members],
+        "members": [member.model_dump() for member in members],
         "networks": {
             "per_row": [int(combined.networks.min()), int(combined.networks.max())],
             "per_test_digit": run.networks,

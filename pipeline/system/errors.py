@@ -3,9 +3,7 @@
 import errno
 from pathlib import Path
 
-from pipeline.system.text import printable
-
-MOST_LETTERS = 1_000
+from pipeline.system.text import as_message
 
 
 class PipelineError(Exception):
@@ -17,22 +15,11 @@ class PipelineError(Exception):
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
-        self.message = in_one_line(message)
-        self.remedy = "\n".join(in_one_line(line) for line in remedy.split("\n"))
+        self.message = as_message(message)
+        self.remedy = "\n".join(as_message(line) for line in remedy.split("\n"))
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message
-
-
-def in_one_line(text: str) -> str:
-    """Return a text that a terminal shows as it stands: no control characters, not too long.
-
-    What files, archives and servers hold is quoted in messages, and might move the cursor.
-    """
-    text = printable(text).replace("\n", "\\n")
-    if len(text) > MOST_LETTERS:
-        text = f"{text[: MOST_LETTERS - 200]} ... {text[-200:]}"
-    return text
 
 
 _SPACE = "Free some space; then the same command goes on."

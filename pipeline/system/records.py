@@ -56,6 +56,11 @@ def read(path: Path, shape: type[Record]) -> dict[str, Any]:
     return record
 
 
+def load(path: Path, shape: type[Shape]) -> Shape:
+    """Read a record as an object. Raises like ``read``."""
+    return shape.model_validate(read(path, shape))
+
+
 def check(path: Path, record: dict[str, Any], shape: type[Record]) -> None:
     """Raise PipelineError if what was read from ``path`` has not the shape."""
     if what := fault(record, shape):

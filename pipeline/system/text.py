@@ -22,6 +22,15 @@ def one_line(text: str) -> str:
     return "".join(character for character in line if character.isprintable())
 
 
+def as_message(text: str, longest: int = 1_000) -> str:
+    """Return the text in one line whatever it quotes: escaped, and cut in the middle if long.
+
+    What files, archives and servers hold is quoted in messages, and might move the cursor.
+    """
+    text = printable(text).replace("\n", "\\n")
+    return text if len(text) <= longest else f"{text[: longest - 200]} ... {text[-200:]}"
+
+
 def shortened(text: str, longest: int = 300) -> str:
     """Return the text, cut after ``longest`` characters."""
     return text if len(text) <= longest else f"{text[:longest]} ..."
@@ -46,3 +55,8 @@ def without_password(text: str) -> str:
     ``postgresql://ada:secret@host/runs`` becomes ``postgresql://host/runs``.
     """
     return _LOGIN.sub(r"\1", text)
+
+
+def as_shown(text: str) -> str:
+    """Return a text as a terminal may have it: nothing to obey, and no password of an address."""
+    return printable(without_password(text))

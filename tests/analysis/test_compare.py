@@ -58,7 +58,7 @@ def test_runs_with_one_split_have_their_own_metrics(workspace: Workspace) -> Non
     assert [run.name for run in result.runs] == [FIRST, SECOND]
     assert [run.short for run in result.runs] == ["smoke", "smoke-seed1"]
     for run in result.runs:
-        validated = Metrics.from_json(files.read_json(workspace.run(run.name).validation))
+        validated = Metrics.model_validate(files.read_json(workspace.run(run.name).validation))
         assert result.comparison.metrics[run.name] == validated
         assert run.hold_out == validated.accuracy
     assert [run.score.value if run.score else None for run in result.runs] == [None, 0.75]

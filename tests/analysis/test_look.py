@@ -100,7 +100,7 @@ def test_a_second_network_reads_what_is_no_row_of_train_csv(plan: Plan, loaded: 
 def test_errors_are_those_of_the_validation(plan: Plan) -> None:
     worst = validate(plan).metrics.worst_errors
     result = errors(plan, count=100)
-    assert tuple(item.answer for item in result.shown) == worst
+    assert [item.answer for item in result.shown] == worst
     assert (result.found, result.held_out) == (len(worst), 20)
     for item in result.shown:
         assert item.image[0, 0] == item.answer.label

@@ -15,7 +15,7 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
-from tests.listeners import heard_by
+from tests.heard import heard
 from tests.practice_case import arrays_of, copy_practice, plan_of, temporaries
 from tests.run_files import change_json
 
@@ -54,15 +54,15 @@ def count_predictions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_same_run_gives_the_same_page(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = count_predictions(monkeypatch)
-    told: list[str] = []
     path = plan.workspace.run(plan.run).report
     page = path.read_bytes()
     path.unlink()
-    result = heard_by(told.append, report, plan)
+    result = report(plan)
     assert (result.path, result.size) == (path, len(page))
     assert path.read_bytes() == page
-    assert (told, counts) == ([], [])
-    heard_by(told.append, report, plan, force=True)
+    assert counts == []
+    with heard() as told:
+        report(plan, force=True)
     assert path.read_bytes() == page
     assert (told, counts) == (["Reading all 3,000 labelled digits once."], [3000])
     assert temporaries(plan.workspace.data) == []

@@ -20,9 +20,8 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from pipeline.system.reporter import Epoch, Reporter, TrainStart
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training import checkpoint
-from tests.listeners import heard_by
 from tests.practice_case import copy_practice, plan_of
 from tests.run_files import change_json
 
@@ -126,7 +125,8 @@ def test_a_network_is_made_again(workspace: Workspace) -> None:
 
 def test_a_blend_is_made_again_from_each_of_its_networks(workspace: Workspace) -> None:
     watcher = Watcher()
-    found = heard_by(watcher, reproduce, workspace, "both")
+    with listening(watcher):
+        found = reproduce(workspace, "both")
     assert found.agrees
     assert [(model.run, model.file) for model in found.models] == [
         ("mine", "model"),
@@ -141,11 +141,12 @@ def test_a_blend_is_made_again_from_each_of_its_networks(workspace: Workspace) -
 
 
 def test_an_interrupted_reproduction_goes_on(workspace: Workspace) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        heard_by(Watcher(stop_after=2), reproduce, workspace, RUN)
+    with pytest.raises(KeyboardInterrupt), listening(Watcher(stop_after=2)):
+        reproduce(workspace, RUN)
     assert not workspace.run(RUN).reproduction.exists()
     watcher = Watcher()
-    assert heard_by(watcher, reproduce, workspace, RUN).agrees
+    with listening(watcher):
+        assert reproduce(workspace, RUN).agrees
     assert [start.epochs_done for start in watcher.starts] == [2]
 
 
@@ -154,7 +155,8 @@ def test_what_was_kept_is_not_taken_for_a_new_training(workspace: Workspace) -> 
     assert kept == scratch_of(workspace, RUN)
     assert workspace.scratch(RUN).run(RUN).model.exists()
     watcher = Watcher()
-    heard_by(watcher, reproduce, workspace, RUN)
+    with listening(watcher):
+        reproduce(workspace, RUN)
     assert [start.epochs_done for start in watcher.starts] == [0]
     assert not kept.exists()
 

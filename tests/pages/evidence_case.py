@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pages.evidence import FirstNetwork, RunEvidence
+from pipeline.pages.evidence import RunEvidence
+from pipeline.pages.first_layer import FirstNetwork
 from pipeline.runs.ensemble import HeldOut
 from pipeline.runs.metrics import measure
 from pipeline.training.fitting import COLUMNS, History

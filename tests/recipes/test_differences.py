@@ -76,8 +76,9 @@ def test_other_layers_are_listed_without_their_defaults() -> None:
     ]
     assert found(one, other) == {
         "network.layers": (
-            "flatten\ndense units 10, weight normal scale 0.1",
-            "conv2d filters 8, kernel [3, 5]\nrelu",
+            '{ kind = "flatten" }\n'
+            '{ kind = "dense", units = 10, weight = { kind = "normal", scale = 0.1 } }',
+            '{ kind = "conv2d", filters = 8, kernel = [3, 5] }\n{ kind = "relu" }',
         )
     }
 
@@ -85,7 +86,8 @@ def test_other_layers_are_listed_without_their_defaults() -> None:
 def test_layers_of_another_version_are_shown_whole() -> None:
     one, other = resolved("mlp"), resolved("mlp")
     one["network"]["layers"] = [{"kind": "maxout", "units": 10, "pieces": 2}]
-    assert found(one, other)["network.layers"][0] == "maxout units 10, pieces 2"
+    shown = '{ kind = "maxout", units = 10, pieces = 2 }'
+    assert found(one, other)["network.layers"][0] == shown
 
 
 def test_a_section_that_only_one_has() -> None:
@@ -116,7 +118,9 @@ def test_an_ensemble_has_what_its_members_have() -> None:
 def test_an_ensemble_of_several_networks_says_how_many() -> None:
     members = ensemble(a=resolved("mlp"), b=resolved("quick"), c=resolved("quick", seed=9))
     layers = found(resolved("quick"), members)["network.layers"]
-    assert layers[0].startswith("crop2d pixels 2\nconv2d filters 32")
+    lines = layers[0].splitlines()
+    assert lines[0] == '{ kind = "crop2d", pixels = 2 }'
+    assert lines[1].startswith('{ kind = "conv2d", filters = 32')
     assert layers[1] == "2 different networks"
 
 

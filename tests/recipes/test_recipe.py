@@ -319,7 +319,7 @@ def test_several_faults_are_told_at_once(recipe: Path) -> None:
 def test_nesterov_without_momentum(recipe: Path) -> None:
     table = 'kind = "sgd"\nnesterov = true'
     edit(recipe, 'kind = "adamw"', table)
-    assert message(recipe) == "optimizer: nesterov needs a momentum above 0"
+    assert message(recipe) == "optimizer: Nesterov's form needs a momentum above 0"
 
 
 def test_a_long_value_is_cut(recipe: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe, with_settings
-from pipeline.recipes.toml_text import recipe_text
+from pipeline.recipes.toml_text import recipe_text, toml_text
 from tests.training.search.tuning_case import write_recipe
 
 RECIPES = sorted(path for path in RECIPE_FOLDER.glob("*.toml") if path.stem != "best")
@@ -37,3 +37,26 @@ def test_every_bit_and_letter_comes_back(tmp_path: Path) -> None:
     assert found == changed
     assert found.split.record == {"kind": "fold", "folds": 5, "fold": 1, "seed": 0}
     assert "\nunits = 16" not in recipe_text(changed), "layers stand one to a line"
+
+
+def test_a_resolved_recipe_is_shown_as_toml() -> None:
+    values = {
+        "description": "made up",
+        "seed": 3,
+        "split": {"hold_out": 0.5, "folds": None},
+        "network": {"layers": [{"kind": "flatten"}, {"kind": "dense", "units": 10}]},
+        "augmentation": None,
+    }
+    assert toml_text(values).splitlines() == [
+        'description = "made up"',
+        "seed = 3",
+        "",
+        "[split]",
+        "hold_out = 0.5",
+        "",
+        "[network]",
+        "layers = [",
+        '  { kind = "flatten" },',
+        '  { kind = "dense", units = 10 },',
+        "]",
+    ]

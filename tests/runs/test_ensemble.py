@@ -91,7 +91,7 @@ def test_a_member_may_harm() -> None:
 
 def test_members_come_back_from_their_record() -> None:
     for member in measure_members(MEMBERS, [run("a"), run("b"), run("c")]):
-        assert MemberMetrics.from_json(member.to_json()) == member
+        assert MemberMetrics.model_validate(member.model_dump()) == member
 
 
 def test_the_mean_of_predictions() -> None:

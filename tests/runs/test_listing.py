@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.plan.workspace import Workspace
-from pipeline.runs.listing import Score, list_runs, short_commit
+from pipeline.runs.listing import RunScore, list_runs, short_commit
 from pipeline.system.errors import PipelineError
 from tests.run_files import (
     Digits,
@@ -39,13 +39,13 @@ def test_the_leaderboard_comes_before_the_answer_key(digits: Digits) -> None:
     make_run(digits, accuracy=0.95)
     write_score(digits.workspace, "run", 0.9)
     [row] = list_runs(digits.workspace)
-    assert row.score == Score(0.9, "answer key")
+    assert row.score == RunScore(0.9, "answer key")
     assert row.gap == pytest.approx(-0.05)
     write_submitted(digits.workspace, "csv of run", "first", public_score=0.96)
     write_submitted(digits.workspace, "csv of run", "second", public_score=0.97)
     write_submitted(digits.workspace, "csv of run", "third", status="PENDING")
     [row] = list_runs(digits.workspace)
-    assert row.score == Score(0.97, "leaderboard")
+    assert row.score == RunScore(0.97, "leaderboard")
     assert row.gap == pytest.approx(0.02)
     assert row.status == "PENDING"
 
@@ -60,7 +60,7 @@ def test_scores_of_an_earlier_model_are_not_those_of_the_run(digits: Digits) -> 
     earlier, now = list_runs(digits.workspace)
     assert (now.score, now.status) == (None, "")
     assert earlier.run == "run"
-    assert earlier.score == Score(0.96, "leaderboard")
+    assert earlier.score == RunScore(0.96, "leaderboard")
     assert earlier.gap == pytest.approx(0.01)
     assert earlier.seconds is None
 

@@ -1,7 +1,6 @@
 import json
 import math
 import tracemalloc
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ def test_probability_zero_of_the_true_digit_gives_a_large_finite_loss() -> None:
     certain = sure([3, 4], confidence=1.0)
     found = measured([3, 5], certain)
     assert found.log_loss == pytest.approx(-math.log(np.finfo(np.float64).eps) / 2)
-    json.dumps(found.to_json(), allow_nan=False)
+    json.dumps(found.model_dump(), allow_nan=False)
 
 
 def test_rows_that_float32_leaves_beside_one_are_scaled() -> None:
@@ -124,8 +123,8 @@ def test_equal_probabilities_predict_the_smaller_digit() -> None:
 
 def test_metrics_survive_json() -> None:
     found = measured([1, 1, 1, 7], sure([1, 1, 7, 7]))
-    record = {"stage": "validate", **found.to_json()}
-    assert Metrics.from_json(json.loads(json.dumps(record))) == found
+    record = {"stage": "validate", **found.model_dump()}
+    assert Metrics.model_validate(json.loads(json.dumps(record))) == found
 
 
 @pytest.mark.parametrize(
@@ -164,9 +163,9 @@ def many(count: int) -> tuple[NDArray[np.uint8], Probabilities]:
 def test_parts_make_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, probabilities = many(1000)
     rows = np.arange(1000)[::-1]
-    whole = asdict(measure(labels, probabilities, rows=rows))
+    whole = measure(labels, probabilities, rows=rows).model_dump()
     monkeypatch.setattr(metrics, "PART_ROWS", 64)
-    parts = asdict(measure(labels, probabilities, rows=rows))
+    parts = measure(labels, probabilities, rows=rows).model_dump()
     for name in ("log_loss", "calibration_error"):
         assert parts.pop(name) == pytest.approx(whole.pop(name), rel=1e-12)
     assert parts == whole

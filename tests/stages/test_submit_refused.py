@@ -45,7 +45,7 @@ def edit_record_too(case: Case) -> None:
 
 
 REFUSED: list[tuple[Callable[[Case], None], str]] = [
-    (put_nothing, rf"There is no submission of the run {RUN} .*\nRun: make submission RUN={RUN}$"),
+    (put_nothing, rf"There is no submission of the run {RUN} .*\nRun: make submission RUN={RUN} "),
     (put_no_record, rf"There is no submission of the run {RUN}"),
     (put_damaged_record, r"kaggle-mlp\.json is damaged: inputs: missing key\n.*FORCE=1"),
     (edit, r"kaggle-mlp\.csv is not the file that the run predicted: it was edited.*\nRun: make"),
@@ -88,7 +88,7 @@ def test_the_daily_limit_says_when_it_ends(case: Case) -> None:
     case.kaggle.allowed = 0
     text = case.refused(force=True)
     assert "no more submissions today, after 1 since 00:00 UTC." in text
-    assert re.search(rf"begins in \d+ h \d+ min; then run: make submit RUN={RUN}$", text)
+    assert re.search(rf"begins in \d+ h \d+ min; then run: make submit RUN={RUN} ", text)
     assert (case.sent, case.statuses) == (1, ["COMPLETE"])
 
 

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.plan.commands import make_command
 from pipeline.plan.plan import Plan, Source
-from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import DEFAULT_RECIPE, find_recipe
 from pipeline.stages.submission import submission
-from pipeline.stages.summary import submit_command, summary
+from pipeline.stages.summary import summary
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
@@ -91,7 +90,7 @@ def test_the_competition_s_next_step_is_to_submit(
     assert "kaggle.com/settings" in result.text
     monkeypatch.setenv("KAGGLE_API_TOKEN", "secret-token")
     text = summary(plan).text
-    assert text.splitlines()[-1] == f"Next: {submit_command(plan)}"
+    assert text.splitlines()[-1] == f"Next: {make_command(plan, 'submit')}"
     assert len(text.splitlines()) <= 10
 
 
@@ -184,22 +183,3 @@ def test_the_csv_of_an_earlier_model_does_not_count(tmp_path: Path) -> None:
     validate(plan)
     with pytest.raises(PipelineError, match="no submission of run"):
         summary(plan)
-
-
-def test_a_default_run_needs_no_variables_to_submit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    default = Workspace(Path("data"), Path("submissions"))
-    raw = default.raw("kaggle")
-    raw.folder.mkdir(parents=True)
-    files.write_json(raw.manifest, {"kind": "competition"})
-    recipe = find_recipe(DEFAULT_RECIPE)
-
-    def command(run: str, workspace: Workspace = default) -> str:
-        return submit_command(Plan(workspace, Source("kaggle", "kaggle"), recipe, 0, (), run))
-
-    assert command(f"kaggle-{DEFAULT_RECIPE}") == "make submit"
-    assert command("kaggle-smoke-seed3") == "make submit RUN=kaggle-smoke-seed3"
-    elsewhere = Workspace(Path("my data"), Path("submissions"))
-    assert command("mine", elsewhere) == "make submit RUN=mine DATA='my data'"

@@ -24,7 +24,7 @@ from typing import Any, Self
 # What the commands import on their way; a fork has them already.
 WARM = (
     "pipeline.cli",
-    "pipeline.cli.show",
+    "pipeline.cli.show.runs",
     "matplotlib.figure",
     "sklearn.metrics",
     "pipeline.analysis.report",

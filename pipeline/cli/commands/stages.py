@@ -1,7 +1,6 @@
 """The stages from the source to Kaggle, one command each."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from pipeline.cli.options import (
     workspace_options,
 )
 from pipeline.plan.plan import Plan
+from pipeline.plan.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.training.executors import Executor
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @executor_options
 def all_(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -> None:
     """Do every stage that is due, and sum the run up."""
-    from pipeline.cli import show
+    from pipeline.cli.show import stages as show
+    from pipeline.cli.show.progress import TrainingDisplay
+    from pipeline.cli.show.validate import show_validate
     from pipeline.stages.download import download as download_stage
     from pipeline.stages.preprocess import preprocess as preprocess_stage
     from pipeline.stages.submission import submission as submission_stage
@@ -40,12 +42,12 @@ def all_(plan: Plan, *, executor: "Executor", force: bool, track: str | None) ->
     if not (preprocessed := preprocess_stage(plan, force=force)).unchanged:
         show.show_preprocess(screen, preprocessed)
     with Tracking(track, plan):
-        with show.TrainingDisplay(screen, each_epoch=executor.one_by_one):
+        with TrainingDisplay(screen, each_epoch=executor.one_by_one):
             trained = train_stage(plan, force=force, executor=executor)
         if not trained.unchanged:
             show.show_train(screen, trained)
         if not (validated := validate_stage(plan, force=force)).unchanged:
-            show.show_validate(screen, validated)
+            show_validate(screen, validated)
         if not (written := submission_stage(plan, force=force)).unchanged:
             show.show_submission(screen, written)
         summed_up = summary_stage(plan, force=force)
@@ -56,7 +58,7 @@ def all_(plan: Plan, *, executor: "Executor", force: bool, track: str | None) ->
 @plan_options
 def download(plan: Plan, *, force: bool) -> None:
     """Fetch the digits of the source into data/raw."""
-    from pipeline.cli.show import show_download
+    from pipeline.cli.show.stages import show_download
     from pipeline.stages.download import download as run_stage
 
     show_download(console(), run_stage(plan, force=force))
@@ -66,7 +68,7 @@ def download(plan: Plan, *, force: bool) -> None:
 @plan_options
 def preprocess(plan: Plan, *, force: bool) -> None:
     """Check the CSV files and turn them into arrays."""
-    from pipeline.cli.show import show_preprocess
+    from pipeline.cli.show.stages import show_preprocess
     from pipeline.stages.preprocess import preprocess as run_stage
 
     show_preprocess(console(), run_stage(plan, force=force))
@@ -78,7 +80,8 @@ def preprocess(plan: Plan, *, force: bool) -> None:
 @executor_options
 def train(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -> None:
     """Train the recipe's network; goes on where it was interrupted."""
-    from pipeline.cli.show import TrainingDisplay, show_train
+    from pipeline.cli.show.progress import TrainingDisplay
+    from pipeline.cli.show.stages import show_train
     from pipeline.stages.train import train as run_stage
     from pipeline.tracking.session import Tracking
 
@@ -95,7 +98,7 @@ def train(plan: Plan, *, executor: "Executor", force: bool, track: str | None) -
 @track_option
 def validate(plan: Plan, *, force: bool, track: str | None) -> None:
     """Measure the run on the digits held out of training."""
-    from pipeline.cli.show import show_validate
+    from pipeline.cli.show.validate import show_validate
     from pipeline.stages.validate import validate as run_stage
     from pipeline.tracking.session import Tracking
 
@@ -108,7 +111,7 @@ def validate(plan: Plan, *, force: bool, track: str | None) -> None:
 @plan_options
 def submission(plan: Plan, *, force: bool) -> None:
     """Predict the test digits and write the checked CSV."""
-    from pipeline.cli.show import show_submission
+    from pipeline.cli.show.stages import show_submission
     from pipeline.stages.submission import submission as run_stage
 
     show_submission(console(), run_stage(plan, force=force))
@@ -120,7 +123,7 @@ def submission(plan: Plan, *, force: bool) -> None:
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait for the score.")
 def submit(plan: Plan, *, force: bool, track: str | None, timeout: float) -> None:
     """Send the CSV to Kaggle and show the score."""
-    from pipeline.cli.show import show_submit
+    from pipeline.cli.show.stages import show_submit
     from pipeline.stages.submit import submit as run_stage
     from pipeline.tracking.session import Tracking
 
@@ -135,7 +138,7 @@ def submit(plan: Plan, *, force: bool, track: str | None, timeout: float) -> Non
 @click.option("--quiet", is_flag=True, help="Write the summary without showing it.")
 def summary(plan: Plan, *, force: bool, track: str | None, quiet: bool) -> None:
     """Sum the run up, and say what to do next."""
-    from pipeline.cli.show import show_summary
+    from pipeline.cli.show.stages import show_summary
     from pipeline.stages.summary import summary as run_stage
     from pipeline.tracking.session import Tracking
 
@@ -149,16 +152,15 @@ def summary(plan: Plan, *, force: bool, track: str | None, quiet: bool) -> None:
 @click.argument("runs", nargs=-1, envvar="DIGITS_RUNS")
 @click.option("--run", envvar="DIGITS_RUN", help="The blend's name (default: made of theirs).")
 @workspace_options
-def blend(runs: tuple[str, ...], run: str | None, data: str, submissions: str) -> None:
+def blend(workspace: Workspace, *, runs: tuple[str, ...], run: str | None) -> None:
     """Average finished runs into a new one, with a CSV."""
-    from pipeline.cli.show import show_submission, show_validate
+    from pipeline.cli.show.stages import show_submission
+    from pipeline.cli.show.validate import show_validate
     from pipeline.plan.members import plan_blend
-    from pipeline.plan.workspace import Workspace
     from pipeline.stages.submission import submission as submission_stage
     from pipeline.stages.train import train as train_stage
     from pipeline.stages.validate import validate as validate_stage
 
-    workspace = Workspace(Path(data or "data"), Path(submissions or "submissions"))
     plan = plan_blend(workspace, runs, run=run or None)
     train_stage(plan)
     measured = validate_stage(plan)

@@ -1,14 +1,23 @@
-"""Work under way: a progress bar on a terminal, and lines from the stage in mid-work."""
+"""Work under way: a progress bar on a terminal, elsewhere a line for each step of it."""
 
+import math
+import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, TaskID
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from pipeline.cli.show.console import show_line
-from pipeline.system.reporter import Reporter, listening
+from pipeline.cli.show.console import show_headline, show_line
+from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 
 
 class ProgressDisplay(Reporter):
@@ -58,3 +67,82 @@ class ProgressDisplay(Reporter):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+class TrainingDisplay(ProgressDisplay):
+    """Shows trainings under way.  each_epoch: else only the lines that are reported."""
+
+    def __init__(self, console: Console, *, each_epoch: bool = True) -> None:
+        super().__init__(console)
+        self._each_epoch = each_epoch
+        self._start: TrainStart | None = None
+        self._began = 0.0
+
+    def start(self, start: TrainStart) -> None:
+        """Print what is going to be trained."""
+        if not self._each_epoch:
+            return
+        self._stop()
+        self._start, self._began = start, time.perf_counter()
+        text = (
+            f"again on all {start.training_rows:,} digits, for the test digits"
+            if start.refit
+            else f"{start.parameters:,} parameters, {start.training_rows:,} digits to "
+            f"learn from, {start.hold_out_rows:,} held out"
+        )
+        show_headline(self._console, "train", f"{start.recipe}: {text}")
+        if start.epochs_done:
+            show_line(
+                self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
+            )
+        self._begin(
+            TextColumn("  epoch {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(compact=True),
+            total=start.epochs,
+            done=start.epochs_done,
+        )
+
+    def epoch(self, result: Epoch) -> None:
+        """Show one evaluation."""
+        held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
+        if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows
+            held_out = ""
+        facts = (
+            f"loss {result.training_loss:.4f}  {held_out}"
+            f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
+        )
+        if self._progress is not None:
+            self._advance(result.epoch, facts)
+        elif self._start is not None:
+            width = len(str(self._start.epochs))
+            show_line(
+                self._console,
+                f"  epoch {result.epoch:>{width}}/{self._start.epochs}  {facts}  "
+                f"{self._left(self._start, result.epoch):.0f} s left",
+            )
+
+    def _left(self, start: TrainStart, epoch: int) -> float:
+        elapsed = time.perf_counter() - self._began
+        return elapsed / (epoch - start.epochs_done) * (start.epochs - epoch)
+
+
+class TuningDisplay(ProgressDisplay):
+    """Shows a search under way: a bar for the trial of the moment, a line for each that ended."""
+
+    def start(self, start: TrainStart) -> None:
+        """Show on a terminal that a trial is under way."""
+        self._begin(
+            TextColumn(f"  {start.run}  epoch {{task.completed:.0f}}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            total=start.epochs,
+        )
+
+    def epoch(self, result: Epoch) -> None:
+        """Show how far the trial is."""
+        self._advance(
+            result.epoch,
+            f"loss {result.hold_out_loss:.4f}  accuracy {result.hold_out_accuracy:.4f}",
+        )

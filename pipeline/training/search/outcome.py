@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.recipes.keys import value_of
 from pipeline.recipes.ranges import Range
-from pipeline.recipes.recipe import Recipe, range_faults
+from pipeline.recipes.recipe import Recipe, range_faults, value_of
 
 State = Literal["complete", "pruned", "failed"]
 

@@ -15,7 +15,11 @@ from rich.console import Console
 
 from pipeline.analysis.look import look
 from pipeline.analysis.trace import trace
-from pipeline.cli.show import show_look, show_runs, show_summary, show_trace, show_validate
+from pipeline.cli.show.look import show_look
+from pipeline.cli.show.runs import show_runs
+from pipeline.cli.show.stages import show_summary
+from pipeline.cli.show.trace import show_trace
+from pipeline.cli.show.validate import show_validate
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, make_plan, recorded_plan
 from pipeline.plan.workspace import RunFolder, Workspace

@@ -10,7 +10,9 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 from pipeline.analysis.tune import TuneResult
-from pipeline.cli.show import TuningDisplay, make_console, show_tune
+from pipeline.cli.show.console import make_console
+from pipeline.cli.show.progress import TuningDisplay
+from pipeline.cli.show.tune import show_tune
 from pipeline.pages.tuning_page import tuning_page
 from pipeline.plan.workspace import TuningFolder
 from pipeline.recipes.file import RecipeFile

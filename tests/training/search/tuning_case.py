@@ -9,8 +9,7 @@ import optuna
 from optuna.storages import InMemoryStorage
 
 from pipeline.recipes.file import RecipeFile
-from pipeline.recipes.keys import value_of
-from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.recipes.recipe import Recipe, read_recipe, value_of
 from pipeline.system.reporter import Reporter
 from pipeline.training.search.outcome import Trial, dimensions_of
 from pipeline.training.search.storage import Place

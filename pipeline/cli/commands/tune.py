@@ -19,7 +19,8 @@ from pipeline.plan.plan import Plan, parse_trials
 def tune(plan: Plan, *, trials: str | None, storage: str | None) -> None:
     """Search the recipe's ranges for better settings."""
     from pipeline.analysis.tune import tune as run_stage
-    from pipeline.cli.show import TuningDisplay, show_tune
+    from pipeline.cli.show.progress import TuningDisplay
+    from pipeline.cli.show.tune import show_tune
 
     wanted = parse_trials(trials)
     with TuningDisplay(console()):

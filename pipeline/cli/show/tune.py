@@ -1,13 +1,11 @@
-"""A search as it goes, a line for each trial, and what came of it."""
+"""What came of a search."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
 
 from pipeline.cli.show.console import (
     make_table,
@@ -17,34 +15,13 @@ from pipeline.cli.show.console import (
     show_line,
     show_table,
 )
-from pipeline.cli.show.progress import ProgressDisplay
-from pipeline.system.reporter import Epoch, TrainStart
+from pipeline.plan.commands import command
 from pipeline.training.search.outcome import setting_text
 
 # Types only: importing a stage takes long, and one command shows one stage.
 if TYPE_CHECKING:
     from pipeline.analysis.tune import TuneResult
     from pipeline.training.search.outcome import Outcome
-
-
-class TuningDisplay(ProgressDisplay):
-    """Shows a search under way: a bar for the trial of the moment, a line for each that ended."""
-
-    def start(self, start: TrainStart) -> None:
-        """Show on a terminal that a trial is under way."""
-        self._begin(
-            TextColumn(f"  {start.run}  epoch {{task.completed:.0f}}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.description}"),
-            total=start.epochs,
-        )
-
-    def epoch(self, result: Epoch) -> None:
-        """Show how far the trial is."""
-        self._advance(
-            result.epoch,
-            f"loss {result.hold_out_loss:.4f}  accuracy {result.hold_out_accuracy:.4f}",
-        )
 
 
 def show_tune(console: Console, result: TuneResult) -> None:
@@ -61,12 +38,11 @@ def show_tune(console: Console, result: TuneResult) -> None:
     show_blank(console)
     recipe, page = _near(result.folder.recipe), _near(result.folder.page)
     show_facts(console, [("recipe", recipe), ("page", page), ("trials", result.storage)])
-    source = shlex.quote(result.source)
-    command = f"make all SOURCE={source} RECIPE={shlex.quote(recipe)}"
+    given: dict[str, Any] = {"SOURCE": result.source, "RECIPE": recipe}
     show_line(console, "  The best of many on the same digits is likely a little too good.")
-    show_line(console, "  Another seed shows what it is worth; folds show it better:")
-    show_line(console, f"    {command} SEED={outcome.seed + 1}")
-    show_line(console, f"    {command} FOLDS=5")
+    show_line(console, "  What it is worth, another seed tells, and better still folds:")
+    show_line(console, f"    {command('all', **given, SEED=outcome.seed + 1)}")
+    show_line(console, f"    {command('all', **given, FOLDS=5)}")
 
 
 def _show_settings(console: Console, outcome: Outcome) -> None:

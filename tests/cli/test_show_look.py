@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.analysis.look import ErrorsResult, LookResult, Misread, Reading
-from pipeline.cli import show
-from pipeline.cli.show.digits import draw
+from pipeline.cli.show.console import make_console
+from pipeline.cli.show.look import draw, show_errors, show_look, show_picture
 from pipeline.runs.metrics import WrongAnswer
 from tests.cli.test_show import Terminal
 
@@ -29,13 +29,13 @@ def _colour_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plain() -> tuple[Console, io.StringIO]:
     stream = io.StringIO()
-    return show.make_console(stream), stream
+    return make_console(stream), stream
 
 
 def terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> tuple[Console, Terminal]:
     monkeypatch.setenv("COLUMNS", str(columns))
     stream = Terminal()
-    return show.make_console(stream), stream
+    return make_console(stream), stream
 
 
 def uncoloured(text: str) -> list[str]:
@@ -55,7 +55,11 @@ def looked(found: Reading | None, label: int | None = 1) -> LookResult:
 
 def misread(row: int) -> Misread:
     return Misread(
-        WrongAnswer(row, 1, 7, 0.91, 0.01), IMAGE, reading(7).probabilities.astype(np.float64)
+        WrongAnswer(
+            row=row, label=1, prediction=7, prediction_probability=0.91, label_probability=0.01
+        ),
+        IMAGE,
+        reading(7).probabilities.astype(np.float64),
     )
 
 
@@ -102,10 +106,10 @@ def test_a_terminal_with_few_or_no_colours_gets_characters(
 def test_what_is_printed_into_ascii_is_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    console = show.make_console(stream)
-    show.show_look(console, looked(reading(7)), saved=Path("zwölf.png"))
-    show.show_picture(console, "zw\u00f6lf \udcff.png", IMAGE, reading(1))
-    show.show_errors(console, result(3))
+    console = make_console(stream)
+    show_look(console, looked(reading(7)), saved=Path("zwölf.png"))
+    show_picture(console, "zw\u00f6lf \udcff.png", IMAGE, reading(1))
+    show_errors(console, result(3))
     stream.flush()
     text = raw.getvalue().decode("ascii")
     assert "zw\\xf6lf.png" in text
@@ -114,7 +118,7 @@ def test_what_is_printed_into_ascii_is_ascii() -> None:
 
 def test_look_marks_label_and_prediction() -> None:
     console, stream = plain()
-    show.show_look(console, looked(reading(7, held_out=True)))
+    show_look(console, looked(reading(7, held_out=True)))
     text = stream.getvalue()
     assert text.startswith("look: row 42 of train.csv, a 1\n")
     assert "read as  7 (0.910)" in text
@@ -135,21 +139,21 @@ def test_look_marks_label_and_prediction() -> None:
 )
 def test_look_says_who_read_and_whether_it_was_learnt(found: Reading, text: str) -> None:
     console, stream = plain()
-    show.show_look(console, looked(found))
+    show_look(console, looked(found))
     assert text in stream.getvalue()
     assert "label, prediction" in stream.getvalue()
 
 
 def test_look_at_a_test_digit_names_its_id() -> None:
     console, stream = plain()
-    show.show_look(console, looked(reading(1), label=None))
+    show_look(console, looked(reading(1), label=None))
     assert stream.getvalue().startswith("look: row 42 of test.csv, ImageId 43\n")
     assert "label" not in stream.getvalue()
 
 
 def test_without_a_run_the_digit_is_shown_all_the_same() -> None:
     console, stream = plain()
-    show.show_look(console, looked(None))
+    show_look(console, looked(None))
     lines = stream.getvalue().splitlines()
     assert lines[-1].endswith("no finished run practice-quick: make train would give a prediction.")
     assert sum("@@@@@@@@" in line for line in lines) == 19
@@ -161,7 +165,7 @@ def test_the_bars_stand_beside_the_digit_or_below_it(
     monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     console, stream = terminal(monkeypatch, columns)
-    show.show_picture(console, "p", IMAGE, reading(7))
+    show_picture(console, "p", IMAGE, reading(7))
     lines = uncoloured(stream.getvalue())
     assert sum("▀" * 28 in line for line in lines) == 14
     beside = any("▀" in line and "0.9100" in line for line in lines)
@@ -175,7 +179,7 @@ def test_errors_stand_side_by_side(
     monkeypatch: pytest.MonkeyPatch, columns: int, at_once: int
 ) -> None:
     console, stream = terminal(monkeypatch, columns)
-    show.show_errors(console, result(5))
+    show_errors(console, result(5))
     lines = uncoloured(stream.getvalue())
     assert max(map(len, lines[1:])) <= columns
     captions = [line for line in lines if "read as" in line]
@@ -203,6 +207,6 @@ def test_errors_stand_side_by_side(
 )
 def test_errors_say_how_many_there_are(shown: ErrorsResult, text: str) -> None:
     console, stream = plain()
-    show.show_errors(console, shown)
+    show_errors(console, shown)
     assert stream.getvalue().startswith(text)
     assert all(line == line.rstrip() for line in stream.getvalue().splitlines())

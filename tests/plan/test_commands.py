@@ -1,16 +1,18 @@
+"""A command line that the pipeline tells means the very run that it is told of."""
+
 import shlex
 from pathlib import Path
 
 import pytest
 
-from pipeline.pages.making import command_of, making_of, readable
+from pipeline.plan.commands import make_command, origin_command
 from pipeline.plan.plan import BLEND, Plan, Source, make_plan, parse_folds, parse_seed
 from pipeline.plan.workspace import Workspace
-from pipeline.recipes.file import RecipeFile
-from tests.pages.evidence_case import RECIPE, make_evidence, readings
+from pipeline.recipes.file import DEFAULT_RECIPE, RecipeFile, find_recipe
+from pipeline.system import files
 
 
-def typed(command: str, workspace: Workspace) -> Plan:
+def typed(command: str) -> Plan:
     """The plan that a command line of make asks for."""
     make, target, *variables = shlex.split(command)
     assert (make, target) == ("make", "all")
@@ -22,8 +24,8 @@ def typed(command: str, workspace: Workspace) -> Plan:
         seed=parse_seed(given.pop("SEED", None)),
         overrides=given.pop("SET", None),
         folds=parse_folds(given.pop("FOLDS", None)),
-        data=workspace.data,
-        submissions=workspace.submissions,
+        data=given.pop("DATA", "data"),
+        submissions=given.pop("SUBMISSIONS", "submissions"),
         environment={},
     )
     assert not given
@@ -49,7 +51,7 @@ def test_the_command_asks_for_the_same_run(tmp_path: Path, given: dict[str, obje
         environment={},
         **given,  # type: ignore[arg-type]
     )
-    assert typed(command_of(plan), workspace) == plan
+    assert typed(origin_command(plan)) == plan
 
 
 def test_a_recipe_of_the_user_s_is_a_path(tmp_path: Path) -> None:
@@ -57,38 +59,35 @@ def test_a_recipe_of_the_user_s_is_a_path(tmp_path: Path) -> None:
     recipe.write_text("", encoding="utf-8")
     workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
     plan = Plan(workspace, Source("practice", "practice"), RecipeFile(recipe), None, (), "name")
-    assert typed(command_of(plan), workspace) == plan
+    assert typed(origin_command(plan)) == plan
 
 
 def test_a_blend_is_made_of_its_runs(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, tmp_path)
     source = Source("practice", "practice")
     plan = Plan(workspace, source, BLEND, None, (), "both", blend=("one", "two"))
-    assert command_of(plan) == "make blend RUNS='one two' RUN=both"
-
-
-def test_a_recipe_is_readable() -> None:
-    assert readable(RECIPE).splitlines() == [
-        "description = made up",
-        "seed = 3",
-        "",
-        "[split]",
-        "hold_out = 0.5",
-        "",
-        "[network]",
-        "flatten",
-        "dense           units 10",
-    ]
-
-
-def test_the_commit_comes_before_the_command() -> None:
-    evidence = make_evidence([1], readings({1: 0.9}))
-    making = making_of(evidence)
-    assert making.commands == ["git checkout 0123456789abcdef", "make all"]
-    assert not making.is_dirty
-    assert dict(making.checksums) == {"train.csv": "a" * 64, "model": "f" * 64}
-    environment = {"commit": None, "dirty": None, "cores": 1}
-    elsewhere = make_evidence(
-        [1], readings({1: 0.9}), training={**evidence.training, "environment": environment}
+    assert (
+        origin_command(plan)
+        == f"make blend RUNS='one two' RUN=both DATA={tmp_path} SUBMISSIONS={tmp_path}"
     )
-    assert making_of(elsewhere).commands == ["make all"]
+
+
+def test_a_default_run_needs_no_variables_to_submit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    default = Workspace(Path("data"), Path("submissions"))
+    raw = default.raw("kaggle")
+    raw.folder.mkdir(parents=True)
+    files.write_json(raw.manifest, {"kind": "competition"})
+    recipe = find_recipe(DEFAULT_RECIPE)
+
+    def command(run: str, workspace: Workspace = default) -> str:
+        return make_command(
+            Plan(workspace, Source("kaggle", "kaggle"), recipe, 0, (), run), "submit"
+        )
+
+    assert command(f"kaggle-{DEFAULT_RECIPE}") == "make submit"
+    assert command("kaggle-smoke-seed3") == "make submit RUN=kaggle-smoke-seed3"
+    elsewhere = Workspace(Path("my data"), Path("submissions"))
+    assert command("mine", elsewhere) == "make submit RUN=mine DATA='my data'"

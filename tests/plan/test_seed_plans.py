@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.seeds import parse_seeds, seed_plans
+from pipeline.plan.seed_plans import parse_seeds, seed_plans
 from pipeline.plan.workspace import Workspace
 from pipeline.system.errors import PipelineError
 from tests.practice_case import plan_of

@@ -35,7 +35,7 @@ def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
     INDEX is its row in train.csv. The first row is 0, as in the errors that validate lists.
     """
     from pipeline.analysis.look import look as run_look
-    from pipeline.cli.show import show_look
+    from pipeline.cli.show.look import show_look
     from pipeline.digits.picture import write_png
 
     result = run_look(plan, index, test=test)
@@ -54,7 +54,7 @@ def look(plan: Plan, *, index: int, test: bool, save: Path | None) -> None:
 def errors(plan: Plan, *, count: int, label: int | None, read_as: int | None) -> None:
     """Show the held-out digits that the run misreads."""
     from pipeline.analysis.look import errors as run_errors
-    from pipeline.cli.show import show_errors
+    from pipeline.cli.show.look import show_errors
 
     show_errors(console(), run_errors(plan, count=count, label=label, read_as=read_as))
 
@@ -76,7 +76,7 @@ def predict(plan: Plan, *, images: tuple[Path, ...], as_json: bool) -> None:
     be read are named, and the others are read all the same.
     """
     from pipeline.analysis.look import read_pictures
-    from pipeline.cli.show import show_picture
+    from pipeline.cli.show.look import show_picture
 
     names, digits, failed = [], [], False
     for path in images:

@@ -1,16 +1,20 @@
 """Runs side by side, on a terminal and in a file."""
 
+from pathlib import Path
+
 import pytest
 
-from pipeline.cli import show
-from pipeline.pages.compared import ComparisonEvidence
+from pipeline.analysis.report import ReportResult
+from pipeline.cli.show.runs import show_compare, show_report
+from pipeline.pages.comparison_page import ComparisonEvidence
+from pipeline.runs.metrics import Accuracy
 from tests.cli.test_show import on_terminal, plain, squeezed
 from tests.comparison_case import many_runs, result_of, two_runs
 
 
 def test_two_runs_are_a_table_and_a_sentence() -> None:
     evidence = two_runs()
-    text = plain(lambda console: show.show_compare(console, result_of(evidence)))
+    text = plain(lambda console: show_compare(console, result_of(evidence)))
     lines = [squeezed(line) for line in text.splitlines()]
     assert lines[0] == "compare: on the 1,000 digits that both runs held out"
     assert lines[2].startswith("kaggle-quick 0.9880 0.9791 to 0.9931 12 ")
@@ -22,7 +26,7 @@ def test_two_runs_are_a_table_and_a_sentence() -> None:
 
 
 def test_many_runs_are_tested_in_pairs() -> None:
-    text = plain(lambda console: show.show_compare(console, result_of(many_runs())))
+    text = plain(lambda console: show_compare(console, result_of(many_runs())))
     assert text.startswith("compare: on the 1,000 digits that all 8 runs held out\n")
     table = text.partition("second alone")[2].partition("\n\n")[0].splitlines()[1:]
     assert len(table) == 28
@@ -33,11 +37,21 @@ def test_many_runs_are_tested_in_pairs() -> None:
 def test_on_a_narrow_terminal_nothing_is_cut(
     evidence: ComparisonEvidence, sentences: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = on_terminal(
-        lambda console: show.show_compare(console, result_of(evidence)), monkeypatch, 60
-    )
+    text = on_terminal(lambda console: show_compare(console, result_of(evidence)), monkeypatch, 60)
     assert "…" not in text
     for run in evidence.runs:
         assert run.name in text
     assert text.count("1,234,567") == len(evidence.runs)
     assert text.count(" is right on ") >= sentences
+
+
+def test_report_says_where_the_page_is() -> None:
+    path = Path("data/runs/r [b]/report.html")
+    result = ReportResult(
+        "r", Accuracy(value=0.95, low=0.93, high=0.97, correct=285, rows=300), path, 1_234_567
+    )
+    assert plain(lambda console: show_report(console, result)) == (
+        "report: a page about r, 0.9500 on hold-out\n"
+        f"  page      {path} (1,235 kB)\n"
+        "  hold-out  0.9500  (95 % interval 0.9300 to 0.9700)\n"
+    )

@@ -10,7 +10,7 @@ from pipeline.plan.plan import Plan
 @plan_options
 def notebook(plan: Plan, *, force: bool) -> None:
     """Write a notebook that runs all of this at Kaggle."""
-    from pipeline.cli.show import show_notebook
+    from pipeline.cli.show.push import show_notebook
     from pipeline.stages.notebook import notebook as run_stage
 
     show_notebook(console(), run_stage(plan, force=force))
@@ -20,7 +20,7 @@ def notebook(plan: Plan, *, force: bool) -> None:
 @plan_options
 def push(plan: Plan, *, force: bool) -> None:
     """Send the notebook to Kaggle, where it runs by itself."""
-    from pipeline.cli.show import show_push
+    from pipeline.cli.show.push import show_push
     from pipeline.stages.push import push as run_stage
 
     show_push(console(), run_stage(plan, force=force))

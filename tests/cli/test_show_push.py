@@ -3,7 +3,8 @@
 import io
 from pathlib import Path
 
-from pipeline.cli import show
+from pipeline.cli.show.console import make_console
+from pipeline.cli.show.push import show_notebook, show_push
 from pipeline.stages.notebook import NotebookResult
 from pipeline.stages.push import PushResult
 
@@ -13,8 +14,8 @@ URL = "https://www.kaggle.com/code/ada/digit-recognizer-numpy-quick"
 def shown_notebook(*, unchanged: bool) -> str:
     path = Path("data/notebook/quick/digit-recognizer-numpy.ipynb")
     stream = io.StringIO()
-    show.show_notebook(
-        show.make_console(stream),
+    show_notebook(
+        make_console(stream),
         NotebookResult(unchanged, path, path, "Digit Recognizer NumPy quick", "commit 0123456"),
     )
     return stream.getvalue()
@@ -22,9 +23,7 @@ def shown_notebook(*, unchanged: bool) -> str:
 
 def shown_push(*, unchanged: bool) -> str:
     stream = io.StringIO()
-    show.show_push(
-        show.make_console(stream), PushResult(unchanged, URL, 7, "2026-01-02T03:04:05+00:00")
-    )
+    show_push(make_console(stream), PushResult(unchanged, URL, 7, "2026-01-02T03:04:05+00:00"))
     return stream.getvalue()
 
 
@@ -51,8 +50,8 @@ def test_an_earlier_push_can_be_told_from_a_new_one() -> None:
 
 def test_texts_of_others_do_nothing_to_a_terminal() -> None:
     stream = io.StringIO()
-    console = show.make_console(stream)
+    console = make_console(stream)
     result = PushResult(False, "https://x.test/\x1b[31m[red]a[/red]", 3, "2026-01-01")
-    show.show_push(console, result)
+    show_push(console, result)
     assert r"https://x.test/\x1b[31m[red]a[/red]" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
