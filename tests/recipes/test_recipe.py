@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 import pytest
 
 from pipeline.nn import Network
@@ -12,6 +13,7 @@ from pipeline.nn.network import LAYERS
 from pipeline.plan.members import read_members
 from pipeline.plan.plan import RECIPE_FOLDER
 from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.recipes.sections import Initializer, Layer, Optimizer, Schedule
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
 
@@ -214,6 +216,19 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
     edit(recipe, old, new)
     with pytest.raises(ValueError, match=f"^{expected}"):
         make_training(read_recipe(recipe), 42_000)
+
+
+@pytest.mark.parametrize("sections", [Layer, Optimizer, Schedule, Initializer])
+def test_every_number_has_a_legal_range(sections: Any) -> None:
+    """The names and defaults are the network's; a parameter that is new there needs a range."""
+    unbounded = {
+        f"{section['properties']['kind']['const']}.{name}"
+        for section in pydantic.TypeAdapter(sections).json_schema()["$defs"].values()
+        for name, values in section["properties"].items()
+        if values.get("type") in ("integer", "number")
+        and not values.keys() & {"minimum", "exclusiveMinimum"}
+    }
+    assert unbounded <= {"constant.value", "uniform.low", "uniform.high"}
 
 
 # ---- what is wrong, by the keys of the file ----------------------------------------------------
