@@ -1,5 +1,6 @@
 """A recipe is checked to the last key, and what is wrong with it is said in its own words."""
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ def test_every_built_in_recipe_makes_a_training(path: Path) -> None:
     assert training.network.output_shape == (10,)
     assert training.settings.epochs == recipe.training.epochs
     assert recipe.description
+
+
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+def test_a_recipe_can_be_sent_to_another_process(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
 @pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
