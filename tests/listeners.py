@@ -1,6 +1,7 @@
 """Listeners for tests: what work reports while it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from pipeline.system.reporter import Reporter, listening
@@ -30,3 +31,11 @@ def heard_by(
     """Do the work while a listener, or whoever takes lines, hears of it; return what it returns."""
     with listening(listener if isinstance(listener, Reporter) else Lines(listener)):
         return work(*arguments, **named)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Yield the lines that work in the block reports, as they come."""
+    lines: list[str] = []
+    with listening(Lines(lines.append)):
+        yield lines

@@ -15,6 +15,7 @@ from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.runs.ledger import LedgerLine, write_line
+from pipeline.runs.metrics import accuracy_of
 from pipeline.system import files
 from pipeline.training import checkpoint, prediction
 from tests.practice_case import split_place
@@ -219,7 +220,11 @@ def write_score(workspace: Workspace, run: str, accuracy: float) -> None:
     folder = workspace.run(run)
     write_csv_record(workspace, run)
     files.write_json(
-        folder.score, {"inputs": {"csv": f"csv of {run}"}, "accuracy": {"value": accuracy}}
+        folder.score,
+        {
+            "inputs": {"csv": f"csv of {run}"},
+            "accuracy": accuracy_of(round(accuracy * 10_000), 10_000).model_dump(),
+        },
     )
 
 

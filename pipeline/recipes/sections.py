@@ -60,9 +60,12 @@ def _section(kind: str, made: Callable[..., Any], ranges: Mapping[str, Any]) -> 
         return section
 
     validators: Any = {"make": pydantic.model_validator(mode="after")(make)}
-    return pydantic.create_model(
-        made.__name__, __base__=Section, __validators__=validators, **fields
+    name = f"{made.__name__}Section"
+    section = pydantic.create_model(
+        name, __base__=Section, __module__=__name__, __validators__=validators, **fields
     )
+    globals()[name] = section  # where pickle looks for it, on the way to another process
+    return section
 
 
 def _one_of(made: Mapping[str, Callable[..., Any]], ranges: Mapping[str, Any]) -> Any:

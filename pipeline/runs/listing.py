@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.ledger import LedgerLine, read_ledger
-from pipeline.runs.records import ScoreRecord, SubmissionRecord
+from pipeline.runs.records import MeasuredRecord, SubmissionRecord
 from pipeline.runs.run import known_accuracy, predicted_by, read_training
 from pipeline.system import records
 
@@ -97,9 +97,9 @@ def score_of(
     known = [score for score in scores if score is not None]
     if known:
         return RunScore(known[-1], "leaderboard")
-    record = records.read(folder.score, ScoreRecord) if folder.score.exists() else {"inputs": {}}
-    if record["inputs"].get("csv") == csv_sha256:
-        return RunScore(record["accuracy"]["value"], "answer key")
+    record = records.load(folder.score, MeasuredRecord) if folder.score.exists() else None
+    if record and record.inputs.get("csv") == csv_sha256:
+        return RunScore(record.accuracy.value, "answer key")
     return None
 
 

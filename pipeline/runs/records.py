@@ -135,23 +135,10 @@ class TuningRecord(Record):
 
 # ---- what a run reaches ------------------------------------------------------------------------
 class MeasuredRecord(Record):
-    """validation.json, as far as most want to know."""
+    """validation.json, or score.json of the test digits, as far as most want to know."""
 
     inputs: dict[str, Any]
     accuracy: Accuracy
-
-
-class ScoreValue(Record):
-    """An accuracy without its interval."""
-
-    value: Share
-
-
-class ScoreRecord(Record):
-    """score.json: what a run reaches on the test digits, where those are known."""
-
-    inputs: dict[str, Any]
-    accuracy: ScoreValue
 
 
 class Reproduced(Record):

@@ -202,9 +202,9 @@ def known_accuracy(folder: RunFolder, training: dict[str, Any]) -> float | None:
     if not is_ensemble(training):
         return float(training["hold_out_accuracy"])
     record = _read_validation(folder)
-    if record is None or record["inputs"].get("model") != training["model_sha256"]:
+    if record is None or record.inputs.get("model") != training["model_sha256"]:
         return None
-    return float(record["accuracy"]["value"])
+    return record.accuracy.value
 
 
 def _read_members(
@@ -251,13 +251,13 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
     Raises PipelineError if it has not been validated since it was trained.
     """
     record = _read_validation(run.folder)
-    if record is None or record["inputs"].get("model") != run.model_sha256:
+    if record is None or record.inputs.get("model") != run.model_sha256:
         raise PipelineError(
             f"Run {run.folder.name} has not been validated ({run.folder.validation})",
             remedy="Run: make validate",
         )
-    return Accuracy.model_validate(record["accuracy"])
+    return record.accuracy
 
 
-def _read_validation(folder: RunFolder) -> dict[str, Any] | None:
-    return records.read(folder.validation, MeasuredRecord) if folder.validation.exists() else None
+def _read_validation(folder: RunFolder) -> MeasuredRecord | None:
+    return records.load(folder.validation, MeasuredRecord) if folder.validation.exists() else None

@@ -15,7 +15,7 @@ from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
-from tests.heard import heard
+from tests.listeners import heard
 from tests.practice_case import arrays_of, copy_practice, plan_of, temporaries
 from tests.run_files import change_json
 

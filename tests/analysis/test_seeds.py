@@ -14,7 +14,7 @@ from pipeline.stages.train import train, train_together
 from pipeline.stages.validate import validate
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
-from tests.heard import heard
+from tests.listeners import heard
 from tests.practice_case import copy_practice, plan_of
 
 

@@ -1,10 +1,12 @@
 """A recipe is checked to the last key, and what is wrong with it is said in its own words."""
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 import pytest
 
 from pipeline.nn import Network
@@ -12,6 +14,7 @@ from pipeline.nn.network import LAYERS
 from pipeline.plan.members import read_members
 from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import Recipe, read_recipe
+from pipeline.recipes.sections import Initializer, Layer, Optimizer, Schedule
 from pipeline.system.errors import PipelineError
 from pipeline.training.fitting import make_training
 
@@ -56,6 +59,17 @@ def test_every_built_in_recipe_makes_a_training(file: RecipeFile) -> None:
 @pytest.mark.parametrize("file", ENSEMBLES, ids=lambda file: file.name)
 def test_every_built_in_ensemble_names_recipes_that_there_are(file: RecipeFile) -> None:
     members = read_members(file)
+
+
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+def test_a_recipe_can_be_sent_to_another_process(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+
+
+@pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
+def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> None:
+    members = read_members(path)
     assert members
     assert {member.recipe for member in members} <= set(BUILT_IN)
 
@@ -215,6 +229,19 @@ def test_layers_that_do_not_fit_are_named_by_their_number(
     edit(recipe, old, new)
     with pytest.raises(ValueError, match=f"^{expected}"):
         make_training(read_recipe(RecipeFile(recipe)), 42_000)
+
+
+@pytest.mark.parametrize("sections", [Layer, Optimizer, Schedule, Initializer])
+def test_every_number_has_a_legal_range(sections: Any) -> None:
+    """The names and defaults are the network's; a parameter that is new there needs a range."""
+    unbounded = {
+        f"{section['properties']['kind']['const']}.{name}"
+        for section in pydantic.TypeAdapter(sections).json_schema()["$defs"].values()
+        for name, values in section["properties"].items()
+        if values.get("type") in ("integer", "number")
+        and not values.keys() & {"minimum", "exclusiveMinimum"}
+    }
+    assert unbounded <= {"constant.value", "uniform.low", "uniform.high"}
 
 
 # ---- what is wrong, by the keys of the file ----------------------------------------------------
