@@ -56,20 +56,15 @@ def test_every_built_in_recipe_makes_a_training(file: RecipeFile) -> None:
     assert recipe.description
 
 
-@pytest.mark.parametrize("file", ENSEMBLES, ids=lambda file: file.name)
-def test_every_built_in_ensemble_names_recipes_that_there_are(file: RecipeFile) -> None:
-    members = read_members(file)
-
-
-@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
-def test_a_recipe_can_be_sent_to_another_process(path: Path) -> None:
-    recipe = read_recipe(path)
+@pytest.mark.parametrize("file", BUILT_IN, ids=lambda file: file.name)
+def test_a_recipe_can_be_sent_to_another_process(file: RecipeFile) -> None:
+    recipe = read_recipe(file)
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
-@pytest.mark.parametrize("path", ENSEMBLES, ids=lambda path: path.stem)
-def test_every_built_in_ensemble_names_recipes_that_there_are(path: Path) -> None:
-    members = read_members(path)
+@pytest.mark.parametrize("file", ENSEMBLES, ids=lambda file: file.name)
+def test_every_built_in_ensemble_names_recipes_that_there_are(file: RecipeFile) -> None:
+    members = read_members(file)
     assert members
     assert {member.recipe for member in members} <= set(BUILT_IN)
 
