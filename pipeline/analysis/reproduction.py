@@ -156,9 +156,9 @@ def differences_in_the_making(run: TrainedRun, now: Workspace) -> dict[str, tupl
     then = run.training
     again = files.read_json(now.run(run.folder.name).training)
     found: dict[str, tuple[Any, Any]] = {}
-    codes = then["inputs"].get("code"), again["inputs"]["code"]
-    if codes[0] != codes[1]:
-        found["code of pipeline/nn"] = (str(codes[0])[:12], codes[1][:12])
+    arithmetics = then["inputs"].get("arithmetic"), again["inputs"]["arithmetic"]
+    if arithmetics[0] != arithmetics[1]:
+        found["arithmetic"] = arithmetics
     commits = short_commit(then["environment"]), short_commit(again["environment"])
     if commits[0] != commits[1]:
         found["commit"] = commits

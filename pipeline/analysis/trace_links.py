@@ -149,10 +149,11 @@ def data_links(plan: Plan, training: Mapping[str, Any], record: Mapping[str, Any
 
 
 def making_links(training: Mapping[str, Any]) -> list[Link]:
-    """Commit, code, versions and machine, against those at hand."""
+    """Commit, arithmetic, versions and machine, against those at hand."""
     then, now = training["environment"], provenance.environment()
     links = [_commit_link(then, now)]
-    if arithmetic := training["inputs"].get("arithmetic"):
+    arithmetic = training["inputs"].get("arithmetic")
+    if arithmetic is not None:
         same = arithmetic == nn.ARITHMETIC
         text = "the network computes as it did" if same else "the network computes other bits now"
         links.append(Link("arithmetic", text, same))

@@ -11,6 +11,7 @@ from pipeline.plan.requests import record_request
 from pipeline.runs import ensemble
 from pipeline.runs.run import networks_of, read_run
 from pipeline.system import due, files, locks, provenance
+from pipeline.system.reporter import Reporter, listening
 from pipeline.training.executors import Executor, make_executor
 from pipeline.training.network_run import Trained, remove_checkpoints
 
@@ -85,8 +86,9 @@ def train_together(
         each="network" if ensembles else "seed",
         force=force,
     )
-    for plan in ensembles:
-        train(plan)
+    with listening(Reporter()):  # all has been told
+        for plan in ensembles:
+            train(plan)
 
 
 def _record_ensemble(plan: Plan, members: Sequence[Plan], *, keep: bool) -> Trained:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pipeline import nn
 from pipeline.analysis.reproduce import reproduce
 from pipeline.analysis.reproduction import compare_models
 from pipeline.cli import main
@@ -164,7 +165,7 @@ def test_what_was_kept_is_not_taken_for_a_new_training(workspace: Workspace) -> 
 # ---- other bits --------------------------------------------------------------------------------
 def test_other_bits_are_measured_and_what_may_explain_them_is_named(workspace: Workspace) -> None:
     change_weight(workspace, RUN, 0.25)
-    change_record(workspace, RUN, "inputs", code="0" * 64)
+    change_record(workspace, RUN, "inputs", arithmetic=0)
     change_record(workspace, RUN, "environment", numpy="1.0", commit="0" * 40, dirty=False)
     found = reproduce(workspace, RUN)
     assert not found.agrees
@@ -175,8 +176,8 @@ def test_other_bits_are_measured_and_what_may_explain_them_is_named(workspace: W
     assert found.labels is None  # the CSV is not of this model
     assert found.making["numpy"] == ("1.0", np.__version__)
     assert found.making["commit"][0] == "0000000"
-    assert found.making["code of pipeline/nn"][0] == "0" * 12
-    assert set(found.making) == {"numpy", "commit", "code of pipeline/nn"}
+    assert found.making["arithmetic"] == (0, nn.ARITHMETIC)
+    assert set(found.making) == {"numpy", "commit", "arithmetic"}
 
 
 def test_minus_zero_is_not_zero(workspace: Workspace) -> None:

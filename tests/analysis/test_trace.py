@@ -106,7 +106,7 @@ def test_all_lead_to_the_same_way(workspace: Workspace, tmp_path: Path, what: st
     assert set(named.values()) == {True}
     assert set(named) == {
         *("score", "CSV", "run", "model", "recipe", "raw digits", "arrays", "split"),
-        *("code", "versions", "machine"),
+        *("arithmetic", "versions", "machine"),
     }
 
 
@@ -144,7 +144,7 @@ BROKEN: dict[str, Callable[[Workspace], Any]] = {
     "raw digits": lambda place: append(place.raw("practice").test, b"\n"),
     "arrays": lambda place: change_array(place.processed("practice").test_images),
     "split": lambda place: change_array(next(place.processed("practice").folds.glob("*.npy"))),
-    "code": lambda place: change_part(place.run(RUN).training, "inputs", code="0"),
+    "arithmetic": lambda place: change_part(place.run(RUN).training, "inputs", arithmetic=0),
     "versions": lambda place: change_part(place.run(RUN).training, "environment", rich="0.1"),
     "machine": lambda place: change_part(place.run(RUN).training, "environment", cores=99),
     "recipe": lambda place: change_part(

@@ -196,7 +196,7 @@ def _pauses() -> list[Case]:
         "1e999": (3, "Wait"),
     }
     rows: Rows = {
-        f"429 with Retry-After {value[:45]}": (
+        f"429 with Retry-After {'in 11 days' if value == later else value[:45]}": (
             Status(429, "Quota", retry_after=value),
             f"{SLOWER}.*\n{says}",
             asked,
