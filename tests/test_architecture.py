@@ -47,7 +47,6 @@ SHARED_FILES = {
     "tune": "a command, what it does, and what it shows",
     "validate": "a stage, and what it shows",
 }
-SHARED_CLASSES = {"Outcome"}  # of a job, and of a search
 
 
 def name_of(path: Path) -> str:
@@ -106,11 +105,12 @@ def test_a_file_s_name_stands_for_one_thing() -> None:
 def test_no_two_classes_have_one_name() -> None:
     names = Counter(
         node.name
-        for tree in TREES.values()
+        for module, tree in TREES.items()
+        if module != "pipeline.nn.plain"  # the same layers, as a page of a textbook
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, count in names.items() if count > 1} <= SHARED_CLASSES
+    assert not {name for name, count in names.items() if count > 1}
 
 
 def test_no_two_modules_import_each_other() -> None:

@@ -103,15 +103,23 @@ def test_the_stage_before_it_is_named(plan: Plan) -> None:
     assert not run.report.exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["hold_out", "test_probabilities", "train_probabilities", "history"]
-)
+@pytest.mark.parametrize("name", ["hold_out", "history"])
 def test_a_damaged_file_is_named_with_what_makes_it_anew(plan: Plan, name: str) -> None:
     path: Path = getattr(plan.workspace.run(plan.run), name)
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(PipelineError, match=f"{path.name} is damaged") as failure:
         report(plan)
     assert failure.value.remedy.endswith("FORCE=1")
+
+
+def test_damaged_probabilities_are_read_again_or_count_as_not_there(plan: Plan) -> None:
+    run = plan.workspace.run(plan.run)
+    kept = run.train_probabilities.read_bytes()
+    for path in (run.train_probabilities, run.test_probabilities):
+        os.truncate(path, path.stat().st_size // 2)
+    page = report(plan).path.read_text("utf-8")
+    assert run.train_probabilities.read_bytes() == kept
+    assert f"make submission RUN={plan.run}" in page
 
 
 def test_predictions_of_another_model_do_not_count(plan: Plan) -> None:

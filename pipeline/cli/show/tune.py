@@ -40,7 +40,7 @@ def show_tune(console: Console, result: TuneResult) -> None:
     show_facts(console, [("recipe", recipe), ("page", page), ("trials", result.storage)])
     given: dict[str, Any] = {"SOURCE": result.source, "RECIPE": recipe}
     show_line(console, "  The best of many on the same digits is likely a little too good.")
-    show_line(console, "  What it is worth, another seed tells, and better still folds:")
+    show_line(console, "  Another seed shows what it is worth; folds show it better:")
     show_line(console, f"    {command('all', **given, SEED=outcome.seed + 1)}")
     show_line(console, f"    {command('all', **given, FOLDS=5)}")
 

@@ -220,7 +220,7 @@ class ProcessedManifest(RecordReader):
         )
 
     def check(self, data: bytes, found: list[Any]) -> None:
-        assert len(found[0].train_labels) == TRAIN_ROWS, "other rows"
+        assert len(found[0].labels) == TRAIN_ROWS, "other rows"
         assert not found[4] or found[4].rows == TEST_ROWS, "another number of predictions"
         assert not found[5] or found[5].train_rows == TRAIN_ROWS, "other rows of train.csv"
 
