@@ -74,8 +74,9 @@ def assert_same_run(plan: Plan, serial: Workspace) -> None:
     for path in (theirs.model, theirs.refit, theirs.recipe, theirs.request):
         if path.exists():
             assert (ours.folder / path.name).read_bytes() == path.read_bytes(), path.name
-    of_a_machine = ("environment", "finished_at", "seconds", "images_per_second", "refit")
-    of_a_machine += ("outputs",)  # among them history.csv, with its times
+    # Among the outputs is history.csv, with its times.
+    of_a_machine = ["environment", "finished_at", "seconds", "images_per_second", "refit"]
+    of_a_machine.append("outputs")
     records = [files.read_json(run.training) for run in (ours, theirs)]
     for record in records:
         for name in of_a_machine:

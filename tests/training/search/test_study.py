@@ -157,9 +157,10 @@ def test_a_trial_of_another_machine_is_dead_when_it_is_silent(
         found = search.run()
     assert [trial.place for trial in found] == [0, 1, 2]
     assert found[0].settings == own_settings(search)
-    assert [line for line in heard.lines if not line.startswith("trial ")] == [
+    # On a slow machine it was silent for long enough before there was need to wait.
+    assert {line for line in heard.lines if not line.startswith("trial ")} <= {
         "Waiting for 1 trials of other processes to end."
-    ]
+    }
 
 
 def test_who_is_slow_by_half_is_pruned_but_never_the_recipe(tmp_path: Path) -> None:
