@@ -1,30 +1,24 @@
-"""From Kaggle's digits to a checked submission, around a neural network written in NumPy.
+"""From Kaggle's digits to a checked submission, around a network written in NumPy.
 
-Read it in the order in which the data flows:
+The rooms from top to bottom; each imports from itself and from those below it:
 
-1. ``plan``        what the user asked for, as one value: source, recipe, seed, run
-2. ``stages``      download, preprocess, train, validate, submission, submit: one file each
-3. ``sources``     where the digits come from
-4. ``dataset``     CSV to checked arrays; ``folds`` splits them
-5. ``recipe``      one experiment as a typed value; ``recipes/*.toml`` are the experiments
-6. ``network_run`` one network from recipe to record; ``fitting`` saves it as it learns
-7. ``ensemble``    several runs as one; ``members`` says which
-8. ``executors``   where networks are trained: here, or on a cluster's workers
-9. ``nn``          the network itself: layers, losses, optimizers, training; ``nn/plain`` says it
-                   all on one page: read that first
+- ``cli``       what one types, and what one reads in the terminal
+- ``stages``    the way from source to score: a file for each stage
+- ``analysis``  what one asks afterwards, of a digit, a run, several runs, a score
+- ``tracking``  tells MLflow or W&B of a run
+- ``pages``     what is written to be read: HTML pages, the notebook
+- ``runs``      what a run left behind, read back, measured, listed, blended
+- ``training``  networks trained: one, several at once, on a cluster, many in a search
+- ``digits``    from any source to checked arrays and splits; pictures of one's own
+- ``plan``      what was asked for, and where its files are
+- ``recipes``   an experiment as a value, and the built-in ones as TOML
+- ``kaggle``    the only room that knows the kaggle package
+- ``nn``        the network: NumPy and nothing else
+- ``system``    whole files, locks, records, cores, errors in a line
 
-Beside that way:
-
-- ``tuning``        searching for better settings of a recipe
-- ``report``       pages about runs: figures, digits, templates
-- ``reading``      what a run reads in a digit; ``picture`` and ``ink`` make one of any picture
-- ``trace``        from a score back to all that it came from; ``reproduction`` makes a run again
-- ``tracking``     telling MLflow or W&B of a run
-- ``notebook``     all of it as one notebook, which runs at Kaggle
-
-docs/how-it-learns.md explains ``nn`` to those who come from a notebook.
-``cli`` and ``display`` print, and ``nn/plain`` where it runs by itself; ``workspace`` alone knows
-where files live.
+``nn/plain`` is the network on one page: read that first; docs/how-it-learns.md explains it to those
+who come from a notebook. Then follow a training downwards: ``cli/commands/stages``,
+``plan/plan``, ``stages/train``, ``training/network_run``, ``training/fitting``, ``nn/training``.
 """
 
 __version__ = "0.1.0"
