@@ -10,10 +10,11 @@ from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, check_run_name
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.metrics import Accuracy
-from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
+from pipeline.runs.records import MeasuredRecord
 from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 from pipeline.training import prediction
+from pipeline.training.records import EnsembleTrainingRecord, NetworkTrainingRecord
 
 
 @dataclass(frozen=True)

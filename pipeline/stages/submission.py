@@ -15,7 +15,7 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble
 from pipeline.runs.metrics import CLASSES, Accuracy
-from pipeline.runs.records import SentRecord
+from pipeline.runs.records import WrittenRecord
 from pipeline.runs.run import TrainedRun, check_models, hold_out_accuracy, read_run, require_run
 from pipeline.system import due, files, locks, provenance
 from pipeline.system.array_files import RowsFile
@@ -95,7 +95,7 @@ def _as_json(accuracy: Accuracy) -> dict[str, Any]:
 
 def _current(record: Path, written: dict[str, Any]) -> dict[str, Any] | None:
     """The CSV's record, if the CSV is unedited and its record would say the same again."""
-    found = due.current_record(record, written["inputs"], shape=SentRecord)
+    found = due.current_record(record, written["inputs"], shape=WrittenRecord)
     same = found and all(found.get(key) == value for key, value in written.items())
     return found if same else None
 

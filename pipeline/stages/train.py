@@ -14,6 +14,7 @@ from pipeline.system import due, files, locks, provenance
 from pipeline.system.reporter import Reporter, listening
 from pipeline.training.executors import Executor, make_executor
 from pipeline.training.network_run import Trained, remove_checkpoints
+from pipeline.training.records import EnsembleTrainingRecord
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _record_ensemble(plan: Plan, members: Sequence[Plan], *, keep: bool) -> Trai
     processed = plan.workspace.processed(plan.source.name)
     with dataset.locked(processed):
         record = ensemble.make_record(trained, processed, seed=seed, moved=moved)
-    found = due.current_record(run.training, record["inputs"]) if keep else None
+    shape = EnsembleTrainingRecord
+    found = due.current_record(run.training, record["inputs"], shape=shape) if keep else None
     record_request(plan)
     if found is not None:
         return Trained(found, unchanged=True)

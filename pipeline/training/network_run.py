@@ -28,6 +28,7 @@ from pipeline.training.fitting import (
     workers_for,
 )
 from pipeline.training.prediction import Model
+from pipeline.training.records import NetworkTrainingRecord
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def inputs_of(manifest: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
 def current_training(plan: Plan, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the record of the plan's run if it was made of ``inputs`` and its files are whole."""
     run = plan.workspace.run(plan.run)
-    record = due.current_record(run.training, inputs)
+    record = due.current_record(run.training, inputs, shape=NetworkTrainingRecord)
     if record is not None:
         record_request(plan)
         remove_checkpoints(run)  # if killed just before that, after the record

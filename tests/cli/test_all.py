@@ -16,6 +16,7 @@ from pipeline.kaggle import submission_csv
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
 from pipeline.runs import metrics
+from pipeline.system.files import read_json, write_json
 from pipeline.training import prediction
 from tests.make_case import Built
 from tests.practice_case import copy_quickly
@@ -176,6 +177,27 @@ def test_what_was_damaged_is_found_and_made_again(
     assert place.all()[0] == DAMAGED[file]
     assert place.bytes() == before
     assert place.all() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "keys"),
+    [
+        (f"{RAW}/manifest.json", ["kind", "files"]),
+        (f"{ARRAYS}/manifest.json", ["class_counts", "raw"]),
+        (f"{FOLDER}/training.json", ["epochs", "split", "refit", "outputs"]),
+        (f"{FOLDER}/validation.json", ["accuracy", "confusion"]),
+        (f"{SENT}/{RUN}.json", ["predicted_counts", "rows"]),
+    ],
+)
+def test_a_record_that_lacks_a_key_is_made_again(place: Place, file: str, keys: list[str]) -> None:
+    before = place.bytes()
+    path = place.folder / file
+    for key in keys:
+        record = read_json(path)
+        del record[key]
+        write_json(path, record)
+        assert place.all()[0] == DAMAGED[file], key
+        assert place.bytes() == before
 
 
 @pytest.mark.parametrize("file", DAMAGED)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from pipeline.digits.records import RawManifest
-from pipeline.runs.records import EnsembleTrainingRecord, MeasuredRecord, NetworkTrainingRecord
+from pipeline.runs.records import MeasuredRecord
 from pipeline.system import records
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import write_json
+from pipeline.training.records import EnsembleTrainingRecord, NetworkTrainingRecord
 
 FILES = {name: {"sha256": "a", "rows": 1} for name in ("train.csv", "test.csv")}
 MANIFEST = {"kind": "practice", "source": "practice", "origin": "a test", "files": FILES}
