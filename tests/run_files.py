@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline import nn
 from pipeline.digits import folds
 from pipeline.plan.plan import Plan, Source
 from pipeline.plan.workspace import Workspace
@@ -183,12 +184,13 @@ def make_run(
         "inputs": {
             "data": {key: arrays[key]["sha256"] for key in ("train_images", "train_labels")},
             "recipe": {"seed": seed, "description": f"of {name}", **(resolved or {})},
-            "code": "c",
+            "arithmetic": nn.ARITHMETIC,
         },
         "run": name,
         "recipe_name": recipe,
         "seed": seed,
         "model_sha256": files.sha256(folder.model),
+        "refit": None,
         "parameters": 1,
         "split": {
             "kind": "hold_out",
