@@ -19,12 +19,12 @@ from tests.practice_case import (
 )
 from tests.training.executors.dask_case import children_of, kill_worker, wait_until
 
-EPOCHS = 60
+EPOCHS = 150  # enough for none of the commands to be done before its signal
 # The command, except that a part of its training takes a moment only.
 QUICKLY = """
 from pipeline.__main__ import main
 from pipeline.training.executors import dask_executor
-dask_executor.PACE = dask_executor.Pace(0.2, 0)
+dask_executor.PACE = dask_executor.Pace(0.5, 0)
 main()
 """
 SETTINGS = f"training.epochs={EPOCHS} split.hold_out=2700"
