@@ -106,16 +106,6 @@ def expand(path: str) -> Path:
         raise PipelineError(f"{path}: there is no such home folder") from None
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file of the user's. Raises PipelineError if it can't be read or is no TOML."""
-    try:
-        return parse_toml(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise PipelineError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise PipelineError(f"{path}: not valid TOML: {error}") from None
-
-
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as stream:

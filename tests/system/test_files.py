@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.recipes.file import RecipeFile
 from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 
@@ -129,7 +130,7 @@ def test_toml_beyond_its_limits_is_named(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
     with pytest.raises(PipelineError, match=r"recipe\.toml: not valid TOML"):
-        files.read_toml(path)
+        RecipeFile(path).values()
 
 
 def test_a_home_that_there_is_not() -> None:
