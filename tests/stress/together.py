@@ -85,6 +85,7 @@ BESIDE = (
     Pair(("preprocess", AGAIN), ("train", AGAIN), lock=ARRAYS),
     Pair(("preprocess", AGAIN), ("validate", AGAIN), lock=ARRAYS),
     Pair(("train",), ("validate",), RUN_FOLDER),
+    Pair(("train",), ("all",), RUN_FOLDER),
     Pair(("train", AGAIN), ("validate", AGAIN)),
     Pair(("train", AGAIN), ("submission", AGAIN)),
     Pair(("train", AGAIN), ("report",)),
