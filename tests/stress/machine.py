@@ -33,6 +33,7 @@ RUN = "practice-smoke"
 CHAIN = ("download", "preprocess", "train", "validate", "submission", "summary")
 # Run where everything is there; ``submit`` with a CSV of the competition's length.
 OTHERS: dict[str, tuple[str, ...]] = {
+    "all": ("all", "--force"),
     "report": ("report",),
     "compare": ("compare", RUN, f"{RUN}-seed1"),
     "blend": ("blend", RUN, f"{RUN}-seed1"),
@@ -49,6 +50,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
 COMMANDS: dict[str, tuple[str, ...]] = {name: (name,) for name in CHAIN} | OTHERS
 WRITING = (
     *CHAIN,
+    "all",
     "report",
     "compare",
     "blend",
