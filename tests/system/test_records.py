@@ -29,7 +29,10 @@ TRAINING = {
     "recipe_name": "smoke",
     "seed": 0,
     "model_sha256": "a",
+    "refit": None,
     "parameters": 10,
+    "epochs": 3,
+    "images_per_second": 100.0,
     "split": HOLD_OUT,
     "hold_out_accuracy": 0.5,
     "seconds": 1.5,
@@ -40,6 +43,8 @@ TRAINING = {
 OF_MEMBERS = {
     **TRAINING,
     "split": {"kind": "ensemble", "training_rows": 8, "hold_out_rows": 2},
+    "epochs": None,
+    "images_per_second": None,
     "hold_out_accuracy": None,
     "members": [],
 }
