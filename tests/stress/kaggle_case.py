@@ -174,7 +174,7 @@ def as_process(arguments: list[str], folder: Path, variables: dict[str, str]) ->
 
 def in_this_process(arguments: list[str], folder: Path, variables: dict[str, str]) -> Done:
     """Run it without a start of Python and its packages, and with even less patience."""
-    impatient = replace(IMPATIENT, read_seconds=1, answer_seconds=2, download_seconds=2)
+    impatient = replace(IMPATIENT, read_seconds=2, answer_seconds=4, download_seconds=4)
     with (
         patch.dict(os.environ, variables, clear=True),
         patch("pipeline.kaggle.client.LIMITS", impatient),
