@@ -8,6 +8,19 @@
 MAKEFLAGS += --no-builtin-rules
 
 # What you may set: make all RECIPE=strong SEED=3 SET="training.epochs=5"
+SETTINGS := SOURCE RECIPE RUN SEED SET FOLDS SEEDS RUNS INDEX IMAGE FORCE TRIALS STORAGE TRACK \
+  EXECUTOR DASK DATA SUBMISSIONS VENV PYTHON CONSTRAINTS BENCH_VENV
+
+# A value is a text, whoever gives it: to make, $$ in one begins an expression of its own language,
+# which it would compute ($$(shell ...) included) whenever it looks at the variable. So each value is
+# taken once, unread, before anything looks at it. One from make's command line would also be
+# computed for the environment of every command, whether it is ours or not.
+$(foreach name,$(SETTINGS),$(if $(filter-out undefined,$(firstword $(origin $(name)))),\
+  $(eval override $(name) := $$(value $(name)))))
+$(foreach name,$(filter-out MAKE% SHELL,$(.VARIABLES)),\
+  $(if $(filter command,$(firstword $(origin $(name)))),\
+    $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+
 SOURCE ?=
 RECIPE ?=
 RUN ?=
@@ -27,10 +40,11 @@ DASK ?=
 DATA ?= data
 SUBMISSIONS ?= submissions
 VENV ?= .venv
+PYTHON ?=
+CONSTRAINTS ?= constraints.txt
+BENCH_VENV ?= .venv-bench
 
-# Values travel in the environment, so that no shell ever takes their quotes and spaces apart;
-# $(call quote,...) is for the few places where one does stand in a command.
-quote = '$(subst ','\'',$(1))'
+# Values travel in the environment, so that no shell ever takes their quotes and spaces apart.
 export DIGITS_SOURCE = $(SOURCE)
 export DIGITS_RECIPE = $(RECIPE)
 export DIGITS_RUN = $(RUN)
@@ -53,54 +67,75 @@ export DIGITS_SUBMISSIONS = $(SUBMISSIONS)
 # What is to be installed beyond the pipeline itself, as names of pyproject.toml's extras. A
 # scheduler's address alone means dask.
 EXTRAS := $(filter mlflow wandb,$(TRACK)) $(filter dask,$(or $(EXECUTOR),$(if $(DASK),dask)))
-comma := ,
-space := $(subst ,, )
-EXTRAS_LIST := $(subst $(space),$(comma),$(strip $(EXTRAS)))
 
-ifneq ($(word 2,$(VENV)),)
-  $(error VENV=$(VENV): a virtual environment for make must have no spaces in its name)
-endif
-
-# The interpreter that makes .venv: the first of these that is new enough.
+# The interpreter that makes .venv: the first of these that is new enough. Where .venv is made
+# already, it looks after it itself.
 PYTHONS := python3 python python3.14 python3.13 python3.12 python3.11
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-ifeq ($(strip $(VENV)),)
-  PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
-  RUNNER := $(PYTHON)
-  INSTALLED :=
-  INSTALLED_DEV :=
-  INSTALLED_STRESS :=
-  INSTALLED_TUNE :=
-else
+quote = '$(subst ','\'',$(1))'
+first = $(shell for p in $(1); do "$$p" -E -S -c '$(NEW_ENOUGH)' 2>/dev/null && echo "$$p" && break; done)
+ifneq ($(strip $(VENV)),)
+  ifneq ($(filter ~/%,$(firstword $(VENV))),)
+    override VENV := $(subst |/,/,$(subst |~/,|$(HOME)/,|$(VENV)))
+  endif
   RUNNER := $(VENV)/bin/python
-  INSTALLED_BASE := $(VENV)/.installed
-  INSTALLED := $(INSTALLED_BASE)
-  ifneq ($(strip $(EXTRAS)),)
-    INSTALLED := $(addprefix $(VENV)/.installed-,$(EXTRAS))
-  endif
-  INSTALLED_DEV := $(VENV)/.installed-dev
-  INSTALLED_STRESS := $(VENV)/.installed-stress
-  INSTALLED_TUNE := $(VENV)/.installed-optuna
-  ifeq ($(wildcard $(RUNNER)),)
-    PYTHON ?= $(firstword $(shell for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done))
+endif
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+  ifneq ($(strip $(PYTHON)),)
+    ifeq ($(call first,$(call quote,$(PYTHON))),)
+      $(error PYTHON=$(PYTHON): this is no Python 3.11 or newer; name one, PYTHON=/path/to/python, or leave it out)
+    endif
   else
-    PYTHON := $(RUNNER)
+    ifneq ($(call first,$(if $(RUNNER),$(call quote,$(RUNNER)))),)
+      override PYTHON := $(RUNNER)
+    else
+      override PYTHON := $(call first,$(PYTHONS))
+    endif
+    ifeq ($(PYTHON),)
+      $(error no Python 3.11 or newer was found; install one, or name it: make all PYTHON=/path/to/python)
+    endif
   endif
 endif
-ifneq ($(filter-out help clean distclean,$(MAKECMDGOALS)),)
-  ifeq ($(PYTHON),)
-    $(error no Python 3.11 or newer was found; install one, or name it: make all PYTHON=/path/to/python)
-  endif
+ifeq ($(strip $(VENV)),)
+  RUNNER := $(PYTHON)
+else
+  # Packages from elsewhere are not this environment's.
+  unexport PYTHONPATH
 endif
-INTERPRETER = $(call quote,$(RUNNER))
+# Each interpreter knows its own home; and the code of this folder comes first.
+unexport PYTHONHOME PYTHONSAFEPATH
+export DIGITS_VENV = $(VENV)
+export DIGITS_PYTHON = $(PYTHON)
+export DIGITS_RUNNER = $(RUNNER)
+export DIGITS_CONSTRAINTS = $(CONSTRAINTS)
+export DIGITS_BENCH_VENV = $(BENCH_VENV)
+INTERPRETER = "$$DIGITS_RUNNER"
 DIGITS = $(INTERPRETER) -m pipeline
+# Before there are any packages, and when there is no more than an interpreter.
+AT_HAND = "$$DIGITS_PYTHON" -m pipeline
 # What is imported is compiled then, and kept even if PYTHONDONTWRITEBYTECODE is set, as in many
 # containers: each command would compile pandas anew. Compiling everything takes longer than fetching it.
 unexport PYTHONDONTWRITEBYTECODE
-INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 
-# Others that find no environment wait until this one has made it.
-ALONE = $(call quote,$(PYTHON)) -m pipeline.system.exclusive $(VENV)
+# What comes before a target that needs packages: it sees by itself whether there is something to do.
+INSTALL = @$(AT_HAND).system.installation "$$DIGITS_VENV"
+ifneq ($(strip $(VENV)),)
+  INSTALLED := .installed
+  INSTALLED_DEV := .installed-dev
+  INSTALLED_STRESS := .installed-stress
+  INSTALLED_TUNE := .installed-optuna
+endif
+.PHONY: .installed .installed-dev .installed-stress .installed-optuna .installed-bench
+.installed:
+	$(INSTALL) $(EXTRAS)
+.installed-dev:
+	$(INSTALL) dev
+.installed-stress:
+	$(INSTALL) dev stress
+.installed-optuna:
+	$(INSTALL) optuna $(EXTRAS)
+.installed-bench:
+	@$(AT_HAND).system.installation "$$DIGITS_BENCH_VENV" bench
 
 .PHONY: help
 help: ## List targets and variables
@@ -125,7 +160,9 @@ help: ## List targets and variables
 	  DASK 'the address of a dask scheduler, tcp://host:8786; without, a cluster here' \
 	  DATA 'folder of raw data, arrays and runs (data)' \
 	  SUBMISSIONS 'folder of submission files and their ledger (submissions)' \
-	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand'
+	  VENV 'the virtual environment (.venv); VENV= uses the interpreter at hand' \
+	  PYTHON 'the interpreter that makes it (3.11 or newer)' \
+	  CONSTRAINTS 'file of the versions that are installed (constraints.txt); CONSTRAINTS= the newest'
 
 # ---- the whole way, and single stages: each decides by itself whether it is due --------------
 .PHONY: all
@@ -189,6 +226,15 @@ reproduce: $(INSTALLED) ## Train RUN again from its record, and compare the bits
 	@$(DIGITS) reproduce
 
 # ---- working on the pipeline itself ----------------------------------------------------------
+# In an environment of its own, which goes again.
+NEWEST = SOURCE=practice RECIPE=smoke RUN=newest CONSTRAINTS= EXECUTOR= TRACK=
+.PHONY: test-newest
+test-newest: ## Go the whole way with the newest versions of all packages, and list them
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	  $(MAKE) --no-print-directory all report VENV="$$folder/venv" DATA="$$folder/data" \
+	    SUBMISSIONS="$$folder/submissions" $(NEWEST) && \
+	  "$$folder/venv/bin/python" -m pip list
+
 .PHONY: test stress lint results figures tour
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -206,62 +252,24 @@ tour: $(INSTALLED_DEV) ## Take the README's pictures, with the browser on this m
 	@$(INTERPRETER) -m docs.make_tour
 
 # PyTorch is large, and nothing else needs it: it has an environment of its own.
-BENCH_VENV ?= .venv-bench
-BENCH_RUNNER = $(BENCH_VENV)/bin/python
+BENCH_RUNNER = "$$DIGITS_BENCH_VENV/bin/python"
 .PHONY: bench
-bench: $(BENCH_VENV)/.installed ## Compare the network's speed with PyTorch's and scikit-learn's
+bench: .installed-bench ## Compare the network's speed with PyTorch's and scikit-learn's
 	@$(BENCH_RUNNER) -m pytest --quiet benchmarks
 	@$(BENCH_RUNNER) -m benchmarks
-
-$(BENCH_VENV)/.installed: pyproject.toml constraints.txt
-	@echo "Installing into $(BENCH_VENV) (PyTorch is some hundred megabytes) ..."
-	@$(call quote,$(PYTHON)) -m venv $(BENCH_VENV)
-	@$(BENCH_RUNNER) $(INSTALL) '.[bench]'
-	@touch "$@"
 
 .PHONY: scale
 scale: $(INSTALLED) ## Measure the stages on up to a hundred times as many digits
 	@$(INTERPRETER) -m benchmarks.scale
 
 .PHONY: install
-install: $(INSTALLED) ## Make .venv and install (VENV=: install into the interpreter at hand)
-ifeq ($(strip $(VENV)),)
-	@$(INTERPRETER) $(INSTALL) '.$(addsuffix ],$(addprefix [,$(EXTRAS_LIST)))'
-else
-$(RUNNER):
-	@echo "Making $(VENV) with $(PYTHON) ..."
-	@$(ALONE) sh -c 'test -x "$$1" || "$$2" -m venv "$$3" || { rm -rf "$$3"; echo "Error: $$2 cannot make a virtual environment; install its venv module (Debian: apt install python3-venv), or use the interpreter at hand: make VENV=" >&2; exit 1; }' sh "$@" $(call quote,$(PYTHON)) "$(VENV)"
+install: ## Make .venv and install (VENV=: install into the interpreter at hand)
+	$(INSTALL) $(EXTRAS)
 
-$(INSTALLED_BASE): pyproject.toml constraints.txt | $(RUNNER)
-	@echo "Installing into $(VENV) (about a minute) ..."
-	@$(ALONE) $(INTERPRETER) $(INSTALL) .
-	@touch "$@"
-
-$(VENV)/.installed-dask $(VENV)/.installed-mlflow $(VENV)/.installed-optuna $(VENV)/.installed-wandb: $(VENV)/.installed-%: $(INSTALLED_BASE)
-	@echo "Installing $* ..."
-	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[$*]'
-	@touch "$@"
-
-$(INSTALLED_DEV): $(INSTALLED_BASE)
-	@echo "Installing what the tests need ..."
-	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[dev]'
-	@touch "$@"
-
-$(INSTALLED_STRESS): $(INSTALLED_DEV)
-	@echo "Installing what the stress tests need ..."
-	@$(ALONE) $(INTERPRETER) $(INSTALL) '.[dev,stress]'
-	@touch "$@"
-endif
-
-# An empty DATA is the default one, as everywhere, and never the root of the disk.
-DATA_FOLDER = $(call quote,$(or $(DATA),data))
-SUBMISSIONS_FOLDER = $(call quote,$(or $(SUBMISSIONS),submissions))
-.PHONY: clean distclean
-clean: ## Remove what can be rebuilt: arrays, runs, searches, pages, caches (never raw data nor submissions)
-	@rm -rf $(DATA_FOLDER)/processed $(DATA_FOLDER)/runs $(DATA_FOLDER)/tuning $(DATA_FOLDER)/comparisons $(DATA_FOLDER)/reproductions .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
-	@find $(wildcard pipeline tests benchmarks docs) -name __pycache__ -type d -prune -exec rm -rf {} +
-distclean: ## Remove everything that git does not keep, after asking
-	@printf 'Remove .venv, all data and ALL SUBMISSIONS, ledger included? [y/N] '; \
-	  read answer; test "$$answer" = y || { echo "Nothing was removed."; exit 1; }
-	@rm -rf .venv .venv.lock .venv-bench $(DATA_FOLDER)/raw $(DATA_FOLDER)/notebook $(SUBMISSIONS_FOLDER)/*.csv $(SUBMISSIONS_FOLDER)/*.json $(SUBMISSIONS_FOLDER)/ledger.jsonl
-	@$(MAKE) --no-print-directory clean
+.PHONY: clean clean-runs distclean
+clean: ## Remove what is rebuilt when it is needed: arrays, pages, caches
+	@$(AT_HAND).plan.cleaning clean
+clean-runs: ## Remove trained runs and searches, after asking (FORCE=1: without)
+	@$(AT_HAND).plan.cleaning clean-runs
+distclean: ## Remove everything that git does not keep, after asking: .venv, data and submissions too
+	@$(AT_HAND).plan.cleaning distclean

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.digits.csv_reader import KAGGLE_PIXELS, LABEL, SIDE_PIXELS
+from pipeline.digits.dialect import KAGGLE_PIXELS, LABEL, SIDE_PIXELS
 from pipeline.digits.sources import SAMPLE_SUBMISSION, TEST, TRAIN, practice
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.nn import Augmentation

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # Settings of ours, and of the services that must never be reached from here.
-FOREIGN = ("KAGGLE_", "DIGITS_", "MLFLOW_", "WANDB_")
+FOREIGN = ("KAGGLE_", "DIGITS_", "MLFLOW_", "WANDB_", "REQUESTS_CA_", "CURL_CA_", "NETRC")
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +152,7 @@ def competition_zip(
 LONGEST = (
     *("test_makefile", "test_together", "test_conditions", "test_interruption", "test_scale"),
     *("test_killed", "test_mlflow", "test_dask_command", "test_notebook_run", "test_wandb"),
+    "test_dask_document",
 )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.digits.csv_reader import KAGGLE_PIXELS, LABEL, read_blocks
+from pipeline.digits.csv_reader import read_blocks
+from pipeline.digits.dialect import KAGGLE_PIXELS, LABEL
 
 
 def lines(rows: int, *, labelled: bool, pixels: list[str] = KAGGLE_PIXELS) -> list[str]:
@@ -18,6 +19,30 @@ def lines(rows: int, *, labelled: bool, pixels: list[str] = KAGGLE_PIXELS) -> li
     if labelled:
         text = [f"{number % 10},{row}" for number, row in enumerate(text)]
     return [",".join(header), *text]
+
+
+def respelled(
+    text_lines: list[str],
+    *,
+    separator: str = ",",
+    header: list[str] | None = None,
+    spelled: str = "{}",
+    numbered_from: int | None = None,
+    label_last: bool = False,
+) -> list[str]:
+    """The same digits as another program would write them.
+
+    header: the names of the columns, none if it is empty.  spelled: how each number is written.
+    numbered_from: a row's number comes first, counted from this.  label_last: instead of first.
+    """
+    columns, *rows = [line.split(",") for line in text_lines]
+    if label_last:
+        rows = [[*row[1:], row[0]] for row in rows]
+    rows = [[spelled.format(value) for value in row] for row in rows]
+    if numbered_from is not None:
+        rows = [[str(number), *row] for number, row in enumerate(rows, start=numbered_from)]
+    first = columns if header is None else header
+    return [separator.join(line) for line in ([first, *rows] if first else rows)]
 
 
 def write(path: Path, text_lines: list[str]) -> Path:

@@ -80,6 +80,7 @@ class Seen:
     """One request as it arrived; method: the API's method, or GET and PUT for the storage.
 
     host: to which it was addressed.  at: in seconds of the monotonic clock.
+    headers: all that came with it.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Seen:
     authorization: str | None
     host: str = ""
     at: float = field(default_factory=time.monotonic)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,6 +99,8 @@ class Kaggle:
     polls: how often a submission is PENDING before it has its outcome.
     error: why a submission cannot be scored; "" means that it can.
     gives_ref: whether CreateSubmission gives a number; without one nothing is created.
+    unlisted: so many of the newest submissions are not in the list yet.
+    clock_ahead_seconds: how far its clock, which each answer tells, is ahead of this machine's.
     allowed: submissions left today; None until the team's first, when Kaggle tells only zeros.
     rules_accepted: whether notebooks get the competition's data.
     notebook_error: why a notebook is not taken; "" means that it is.
@@ -114,6 +118,8 @@ class Kaggle:
     public_score: str = "0.98714"
     error: str = ""
     gives_ref: bool = True
+    unlisted: int = 0
+    clock_ahead_seconds: float = 0
     submissions: list[dict[str, Any]] = field(default_factory=list)
     rules_accepted: bool = True
     notebook_error: str = ""
@@ -181,7 +187,8 @@ class Methods:
 
     def list_submissions(self, body: dict[str, Any]) -> Any:
         start = 20 * (body.get("page", 1) - 1)  # pages of 20, whatever size is asked for
-        newest_first = self._kaggle.submissions[::-1][start : start + 20]
+        listed = self._kaggle.submissions[::-1][self._kaggle.unlisted :]
+        newest_first = listed[start : start + 20]
         return self._of_competition(
             body, {"submissions": [self._told(submission) for submission in newest_first]}
         )

@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -106,12 +107,17 @@ class _Handler(BaseHTTPRequestHandler):
             content = kaggle.competition_zip.read_bytes() if kaggle.competition_zip else zip_bytes()
         self._answer("GET", lambda: content)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        now = time.time() if timestamp is None else timestamp
+        return super().date_time_string(now + self.server.kaggle.clock_ahead_seconds)
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
     def _record(self, method: str, body: dict[str, Any] | None = None) -> None:
         host = urlsplit(self.path).hostname or self.headers["Host"]
-        seen = Seen(method, body or {}, self.headers["Authorization"], host)
+        headers = dict(self.headers)
+        seen = Seen(method, body or {}, self.headers["Authorization"], host, headers=headers)
         self.server.kaggle.seen.append(seen)
 
     def _is_known(self) -> bool:

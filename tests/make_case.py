@@ -84,6 +84,13 @@ def copy_code(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
+def write_script(path: Path, text: str) -> Path:
+    """A shell script, to be typed instead of an interpreter."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
 def copy_checkout(checkout: Checkout, folder: Path) -> Checkout:
     """A checkout with its artefacts, and with the times of all files."""
     return Checkout(shutil.copytree(checkout.folder, folder, copy_function=copy_quickly))

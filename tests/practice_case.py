@@ -74,6 +74,15 @@ def assert_same_model(first: RunFolder, second: RunFolder) -> None:
         np.testing.assert_array_equal(found[name], array)
 
 
+def blank_half(path: Path) -> None:
+    """Put zeros into the second half of a file, as a power cut does; its size and time stay."""
+    status, content = path.stat(), path.read_bytes()
+    path.unlink()  # it may be a link to one that others use
+    path.write_bytes(content[: len(content) // 2].ljust(len(content), b"\0"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.read_bytes() != content, "it was blank before"
+
+
 def temporaries(*folders: Path) -> list[Path]:
     """What a writer that was killed left behind."""
     return [
@@ -85,7 +94,7 @@ def temporaries(*folders: Path) -> list[Path]:
 _FOREIGN = re.compile(
     r"MAKE.*|MFLAGS|DIGITS_(?!KAGGLE_INPUT).*|TTY_.*|FORCE_COLOR|COLUMNS"
     r"|SOURCE|RECIPE|RUN|RUNS|SEED|SEEDS|SET|FOLDS|INDEX|IMAGE|FORCE|TRIALS|STORAGE|TRACK"
-    r"|EXECUTOR|DASK|DATA|SUBMISSIONS|VENV|PYTHON"
+    r"|EXECUTOR|DASK|DATA|SUBMISSIONS|VENV|PYTHON|CONSTRAINTS|BENCH_VENV"
 )
 
 

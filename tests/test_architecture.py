@@ -192,10 +192,11 @@ def test_only_the_command_line_prints() -> None:
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"))
         or (isinstance(node, ast.Attribute) and ast.unparse(node) == "click.echo")
     }
-    # make runs one other, and a reader the page of a textbook.
+    # make runs two others, and a reader the page of a textbook.
     assert {module for module in printing if part_of(module) != "cli"} == {
         "pipeline.nn.plain",
-        "pipeline.system.exclusive",
+        "pipeline.plan.cleaning",
+        "pipeline.system.installation",
     }
 
 

@@ -3,21 +3,23 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
+from pipeline.kaggle.submission_csv import COMPETITION_ROWS, inspect_submission
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A CSV without a fault.
+    """A CSV without an error.
 
     competition: whether it has as many rows as the competition's test.csv.
+    remarks: what is unusual in it, and may be wrong to Kaggle.
     """
 
     csv: Path
     rows: int
     competition: bool
+    remarks: tuple[str, ...] = ()
 
 
 def check(csv: Path, *, sample: Path | None = None, rows: int | None = None) -> CheckResult:
@@ -29,8 +31,9 @@ def check(csv: Path, *, sample: Path | None = None, rows: int | None = None) -> 
     """
     if rows is None and sample is None:
         rows = _recorded_rows(csv)
-    found = check_submission(csv, sample=sample, test_rows=rows)
-    return CheckResult(csv, found, found == COMPETITION_ROWS)
+    found = inspect_submission(csv, sample=sample, test_rows=rows)
+    count = len(found.labels)
+    return CheckResult(csv, count, count == COMPETITION_ROWS, found.remarks)
 
 
 def _recorded_rows(csv: Path) -> int | None:

@@ -1,8 +1,8 @@
 """Stage compare: several runs side by side, on the digits that none of them has seen."""
 
 import difflib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.pages.comparison_page import (
     ComparisonEvidence,
     comparison_page,
 )
+from pipeline.plan.commands import complete
 from pipeline.plan.plan import make_plan, recorded_plan, short_hash
 from pipeline.plan.workspace import Workspace
 from pipeline.runs import comparison
@@ -65,7 +66,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> CompareResult:
     result = comparison.compare(held_out)
     runs = tuple(_with_readers(run, read, rows) for run, read in found.values())
     processed = workspace.processed(recorded_plan(workspace, names[0]).source.name)
-    with dataset.locked(processed):
+    with _naming(names[0]), dataset.locked(processed):
         images = dataset.load_labelled(processed).images
     evidence = ComparisonEvidence(
         runs=runs,
@@ -91,7 +92,7 @@ def _check_names(workspace: Workspace, names: Sequence[str]) -> None:
     if len(names) < 2:
         raise PipelineError(
             "A comparison needs at least two runs",
-            remedy='Example: make compare RUNS="first second"; make runs lists them.',
+            remedy='Example: make compare RUNS="first second" (to list them: make runs)',
         )
     known = [folder.name for folder in workspace.all_runs()]
     for number, name in enumerate(names):
@@ -131,24 +132,21 @@ def _find(
 ) -> tuple[ComparedRun, HeldOut]:
     """What a run's files hold, all of them read while nobody else writes them."""
     folder = workspace.run(name)
-    try:
-        with locks.locked(folder.folder):
-            plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
-            run = read_run(plan)
-            found = ComparedRun(
-                name=name,
-                short=short,
-                training=run.training,
-                recipe=files.read_json(folder.recipe),
-                hold_out=hold_out_accuracy(run),
-                score=score_of(workspace, folder, run.training, ledger),
-                history=None if run.members else History.read(folder.history),
-                readers=(1, 1),
-                networks=run.networks,
-            )
-            return found, HeldOut.read(folder.hold_out)
-    except PipelineError as error:
-        raise PipelineError(error.message, remedy=_for_run(error.remedy, name)) from None
+    with _naming(name), locks.locked(folder.folder):
+        plan = make_plan(run=name, data=workspace.data, submissions=workspace.submissions)
+        run = read_run(plan)
+        found = ComparedRun(
+            name=name,
+            short=short,
+            training=run.training,
+            recipe=files.read_json(folder.recipe),
+            hold_out=hold_out_accuracy(run),
+            score=score_of(workspace, folder, run.training, ledger),
+            history=None if run.members else History.read(folder.history),
+            readers=(1, 1),
+            networks=run.networks,
+        )
+        return found, HeldOut.read(folder.hold_out)
 
 
 def _with_readers(run: ComparedRun, held_out: HeldOut, rows: Rows) -> ComparedRun:
@@ -156,11 +154,14 @@ def _with_readers(run: ComparedRun, held_out: HeldOut, rows: Rows) -> ComparedRu
     return replace(run, readers=(int(readers.min()), int(readers.max())))
 
 
-def _for_run(remedy: str, name: str) -> str:
-    """A remedy that names a stage, for a run that may not be the default one."""
-    if "RUN=" in remedy:
-        return remedy
-    return re.sub(r"(?<=^Run: )make \w+", rf"\g<0> RUN={name}", remedy)
+@contextmanager
+def _naming(run: str) -> Iterator[None]:
+    """Let the commands in remedies be about one of the runs: RUNS alone does not say which."""
+    try:
+        yield
+    except PipelineError as error:
+        remedy = complete(error.remedy, lambda _target: {"RUN": run})
+        raise PipelineError(error.message, remedy=remedy) from None
 
 
 def _nothing_in_common(runs: Sequence[ComparedRun]) -> PipelineError:

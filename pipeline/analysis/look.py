@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.digits import dataset
+from pipeline.digits.ink import FoundDigit
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RunFolder
 from pipeline.runs import ensemble, metrics
@@ -19,6 +20,8 @@ from pipeline.training import checkpoint, prediction
 
 Image = NDArray[np.uint8]
 
+SURE = 0.8  # a picture that is read with a lower probability is said to be doubtful
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -26,12 +29,14 @@ class Reading:
 
     probabilities: (10,) float32.  networks: how many read it.  run_networks: how many the run has.
     held_out: whether these networks never saw the digit; None of a test digit or a picture.
+    doubts: why a picture may have been misread; each a sentence's part, in lower case.
     """
 
     probabilities: Probabilities
     networks: int
     run_networks: int
     held_out: bool | None
+    doubts: tuple[str, ...] = ()
 
     @property
     def prediction(self) -> int:
@@ -140,16 +145,25 @@ def errors(
     )
 
 
-def read_pictures(plan: Plan, digits: Sequence[Image]) -> list[Reading]:
-    """Return what the plan's run reads in digits of MNIST's form, each (28, 28) uint8.
+def read_pictures(plan: Plan, digits: Sequence[FoundDigit]) -> list[Reading]:
+    """Return what the plan's run reads in digits found in pictures, with what is doubtful.
 
     Raises PipelineError if the run is missing or its files are damaged.
     """
     run = read_run(plan)
     if not digits:
         return []
-    found = read_images(run, np.stack(digits))
-    return [Reading(probabilities, run.networks, run.networks, None) for probabilities in found]
+    found = read_images(run, np.stack([digit.image for digit in digits]))
+    return [
+        Reading(
+            probabilities,
+            run.networks,
+            run.networks,
+            None,
+            digit.doubts + (() if probabilities.max() >= SURE else ("the network is not sure",)),
+        )
+        for digit, probabilities in zip(digits, found, strict=True)
+    ]
 
 
 def read_images(run: TrainedRun, images: Image) -> Probabilities:
@@ -185,7 +199,7 @@ def _read_hold_out(
     if found.rows[-1] >= count:
         raise PipelineError(
             f"{folder.hold_out} is damaged: there is no row {found.rows[-1]}",
-            remedy="Run: make validate FORCE=1",
+            remedy=f"Run: make validate RUN={folder.name} FORCE=1",
         )
     exact = found.probabilities.astype(np.float64)
     return found.rows, found.labels, exact / exact.sum(axis=1, keepdims=True)

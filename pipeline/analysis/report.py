@@ -82,7 +82,8 @@ def _read_labelled(run: TrainedRun, digits: Labelled, *, force: bool) -> Probabi
                 "finished_at": provenance.now(),
             },
         )
-    return load_probabilities(kept, len(digits.labels), remedy="Run: make report FORCE=1")
+    remedy = f"Run: make report RUN={folder.name} FORCE=1"
+    return load_probabilities(kept, len(digits.labels), remedy=remedy)
 
 
 def _gather(
@@ -120,7 +121,8 @@ def _read_test_probabilities(run: TrainedRun) -> Probabilities | None:
     kept = folder.test_probabilities
     if due.current_record(folder.test_record, run.test_inputs) is None:
         return None
-    return load_probabilities(kept, run.test_rows, remedy="Run: make submission FORCE=1")
+    remedy = f"Run: make submission RUN={folder.name} FORCE=1"
+    return load_probabilities(kept, run.test_rows, remedy=remedy)
 
 
 def _description(plan: Plan, recipes: Mapping[str, dict[str, Any]]) -> str:

@@ -76,6 +76,11 @@ def reproduce(
         for network in networks:
             check_split(processed, network.training)
     scratch = workspace.scratch(run)
+    if scratch.data.is_symlink():
+        raise PipelineError(
+            f"{scratch.data} is a link, and what is there is removed at the end",
+            remedy="Remove the link; the folder above may be one.",
+        )
     with locks.locked(scratch.data):
         finished = scratch.run(run).reproduction
         if finished.exists():  # kept by an earlier call; this one starts anew
@@ -132,7 +137,8 @@ def _apart(plan: Plan, run: str, scratch: Workspace) -> Plan:
 def _recorded_recipe(network: TrainedRun) -> Recipe:
     path = network.folder.recipe
     if not path.exists():
-        raise PipelineError(f"There is no {path}", remedy="Train the run again: make train FORCE=1")
+        remedy = f"Train the run again: make train RUN={network.folder.name} FORCE=1"
+        raise PipelineError(f"There is no {path}", remedy=remedy)
     recipe = recipe_of_record(path)
     if identifying(recipe) != network.training["inputs"]["recipe"]:
         raise PipelineError(

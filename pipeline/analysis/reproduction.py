@@ -14,7 +14,7 @@ from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.runs import ensemble
 from pipeline.runs.ensemble import HeldOut
 from pipeline.runs.listing import short_commit
-from pipeline.runs.records import MeasuredRecord, SubmissionRecord
+from pipeline.runs.records import MeasuredRecord, read_submission_record
 from pipeline.runs.run import TrainedRun, models_of, predicted_by
 from pipeline.system import files, provenance, records
 from pipeline.system.errors import PipelineError
@@ -70,7 +70,7 @@ def check_digits(processed: ProcessedFolder, recorded: Mapping[str, str], *, run
         if not path.exists() or files.sha256(path) != recorded[name]:
             raise PipelineError(
                 f"{path} does not hold the digits of {run}: its checksum is not the recorded one",
-                remedy=f"Get them again: make preprocess FORCE=1 RUN={run}",
+                remedy=f"Get them again: make preprocess RUN={run} FORCE=1",
             )
 
 
@@ -139,7 +139,7 @@ def compare_labels(
     csv, path = then.submission(run.folder.name), then.submission_record(run.folder.name)
     if not csv.exists() or not path.exists():
         return None
-    record = records.read(path, SubmissionRecord)
+    record = read_submission_record(path)
     if not predicted_by(record, run.training):
         return None
     if files.sha256(csv) != record["csv_sha256"]:

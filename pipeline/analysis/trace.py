@@ -18,10 +18,11 @@ from pipeline.analysis.trace_links import (
 from pipeline.plan.commands import command, origin_command
 from pipeline.plan.plan import NAMED_SOURCES, Plan, recorded_plan
 from pipeline.plan.workspace import Workspace
-from pipeline.runs.ledger import LedgerLine, read_ledger
-from pipeline.runs.records import SubmissionRecord
+from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.runs.ledger import LedgerLine, latest, read_ledger
+from pipeline.runs.records import read_submission_record
 from pipeline.runs.run import read_training
-from pipeline.system import files, locks, records
+from pipeline.system import files, locks
 from pipeline.system.errors import PipelineError
 
 
@@ -57,12 +58,12 @@ def trace(workspace: Workspace, what: str) -> Trace:
     folder, line = workspace.run(subject.run), subject.line
     locks.wait_for(folder.folder)
     path = workspace.submission_record(subject.run)
-    record = records.read(path, SubmissionRecord) if path.exists() else {}
+    record = read_submission_record(path) if path.exists() else {}
     csv = csv_link(subject.csv, record, line)
     if not folder.training.exists():
         gone = Link("run", f"{folder.folder} is not there, or was not trained to its end", False)
         links = [score_link(workspace, folder, None, line, ledger), csv, gone]
-        return Trace(subject.run, tuple(links), _commands_of_line(line))
+        return Trace(subject.run, tuple(links), _commands_of_line(workspace, line))
     training = read_training(folder)
     plan = recorded_plan(workspace, subject.run)
     links = [
@@ -73,7 +74,7 @@ def trace(workspace: Workspace, what: str) -> Trace:
         recipe_link(plan, training),
         *data_links(plan, training, record),
         *making_links(training),
-        reproduction_link(folder, training),
+        reproduction_link(workspace, folder, training),
     ]
     commit = training["environment"].get("commit")
     return Trace(subject.run, tuple(links), _commands(plan, commit))
@@ -98,16 +99,16 @@ def _find(workspace: Workspace, what: str, ledger: Sequence[LedgerLine]) -> _Sub
     if not lines:
         raise PipelineError(
             f"There is no run, submission or score {what}",
-            remedy="See: make runs. Give a run, a CSV file, Kaggle's number of it, or a score.",
+            remedy="Give a run, a CSV file, Kaggle's number of it, or a score. See: make runs",
         )
-    return _Subject(lines[-1].run, workspace.submission(lines[-1].run), lines[-1])
+    return _Subject(lines[-1].run, workspace.submission(lines[-1].run), latest(lines))
 
 
 def _of_run(workspace: Workspace, run: str, ledger: Sequence[LedgerLine]) -> _Subject:
     path = workspace.submission_record(run)
-    checksum = records.read(path, SubmissionRecord)["csv_sha256"] if path.exists() else None
+    checksum = read_submission_record(path)["csv_sha256"] if path.exists() else None
     sent = [line for line in ledger if line.csv_sha256 == checksum]
-    return _Subject(run, workspace.submission(run), sent[-1] if sent else None)
+    return _Subject(run, workspace.submission(run), latest(sent))
 
 
 def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _Subject:
@@ -116,9 +117,9 @@ def _of_csv(workspace: Workspace, csv: Path, ledger: Sequence[LedgerLine]) -> _S
         checksum = files.sha256(csv)
         sent = [line for line in ledger if line.csv_sha256 == checksum]
         if sent:
-            return _Subject(sent[-1].run, csv, sent[-1])
+            return _Subject(sent[-1].run, csv, latest(sent))
         for path in workspace.all_submission_records():
-            if records.read(path, SubmissionRecord)["csv_sha256"] == checksum:
+            if read_submission_record(path)["csv_sha256"] == checksum:
                 return _Subject(path.stem, csv, None)
     named = [line for line in ledger if line.file == csv.name]
     if named:
@@ -143,12 +144,18 @@ def _commands(plan: Plan, commit: str | None) -> tuple[str, ...]:
     return tuple(commands)
 
 
-def _commands_of_line(line: LedgerLine | None) -> tuple[str, ...]:
-    """What a submission says of its run, which is no longer there; overrides are not on record."""
+def _commands_of_line(workspace: Workspace, line: LedgerLine | None) -> tuple[str, ...]:
+    """What a submission says of its run, which is no longer there.
+
+    Overrides are not on record, nor where a recipe of the user's own was.
+    """
     if line is None:
         return ()
     commands = [f"git checkout {line.commit}"] if line.commit else []
-    if line.recipe and line.recipe != "blend":
+    recipe, _, folds = (line.recipe or "").partition(", ")  # as in "quick, 5 folds"
+    if (RECIPE_FOLDER / f"{recipe}.toml").exists():
         source = line.source if line.source in NAMED_SOURCES else None
-        commands.append(command("all", SOURCE=source, RECIPE=line.recipe, SEED=line.seed))
+        given = {"SOURCE": source, "RECIPE": recipe, "SEED": line.seed}
+        given["FOLDS"] = folds.removesuffix(" folds") or None
+        commands.append(command("all", workspace, **given))
     return tuple(commands)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import nn
 from pipeline.analysis.reproduction import array_files
+from pipeline.plan.commands import command
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.runs.ledger import LedgerLine
@@ -43,6 +44,13 @@ def score_link(
         where = f"submission {line.ref}, sent {line.sent_at[:10]}"
         if line.status == "COMPLETE" and line.public_score is not None:
             return Link("score", f"{line.public_score:.5f} at Kaggle, {where}", True)
+        if line.is_unknown:
+            asked = f"{line.asked:%Y-%m-%d %H:%M} UTC"
+            text = f"none: whether the submission of {asked} has arrived is not known"
+            return Link("score", f"{text}; make submit RUN={line.run} looks", None)
+        if not line.reached_kaggle:
+            why = line.error or "no reason is on record"
+            return Link("score", f"none: the submission was not made ({why})", False)
         holds = False if line.status == "ERROR" else None
         return Link("score", f"none: {where}, is {line.status}", holds)
     score = score_of(workspace, folder, dict(training), ledger) if training else None
@@ -166,12 +174,13 @@ def making_links(training: Mapping[str, Any]) -> list[Link]:
     return links
 
 
-def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
+def reproduction_link(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> Link:
     """What came of training this very model again."""
     path = folder.reproduction
     record = files.read_json(path) if path.exists() else {}
     if record.get("inputs") != models_of(training):
-        return Link("made again", f"not yet: make reproduce RUN={folder.name}", None)
+        how = command("reproduce", workspace, RUN=folder.name)
+        return Link("made again", f"not yet: {how}", None)
     records.check(path, record, ReproductionRecord)
     when = record["finished_at"][:10]
     if record["agrees"]:
@@ -188,9 +197,12 @@ def reproduction_link(folder: RunFolder, training: dict[str, Any]) -> Link:
 def _commit_link(then: Mapping[str, Any], now: Mapping[str, Any]) -> Link:
     commit = then.get("commit")
     if commit is None:
-        return Link("commit", "none is on record: the code was in no clone", None)
+        reason = then.get("no_commit") or "the code was in no clone, or git did not tell"
+        return Link("commit", f"none is on record: {reason}", None)
     if then.get("dirty"):
         return Link("commit", f"{short_commit(dict(then))}: files differed from it", False)
+    if (reason := provenance.why_no_clone()) is not None:
+        return Link("commit", f"{commit[:7]}; whether it is here is not known: {reason}", None)
     if not provenance.has_commit(commit):
         return Link("commit", f"{commit[:7]} is not in this clone", False)
     head = "HEAD is there" if now["commit"] == commit else f"HEAD is at {now['commit'][:7]}"

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from pipeline import HOW_TO_INSTALL
+from pipeline.cli.advice import advice
 from pipeline.cli.endings import Terminated, end_as_asked, request_behind
 from pipeline.system.errors import NO_MEMORY, NO_THREADS, PipelineError, explain
 from pipeline.system.text import as_shown
@@ -38,10 +39,12 @@ class Commands(click.Group):
             sys.exit(code or 0)
         return code
 
-    def invoke(self, ctx: click.Context) -> Any:
-        # And inside of click, because it would handle an interrupt in its own way.
-        with friendly_failures():
-            return super().invoke(ctx)
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        # And inside of click, because it would handle an interrupt in its own way, and because
+        # only there it is known what the command was given.
+        if cmd.callback is not None:
+            cmd.callback = friendly_failures()(cmd.callback)
+        super().add_command(cmd, name)
 
 
 @contextmanager
@@ -113,4 +116,4 @@ def show_error(error: PipelineError) -> None:
     """Print what is wrong, and what to do about it, on standard error."""
     click.secho(as_shown(f"Error: {error.message}"), fg="red", err=True)
     if error.remedy:
-        click.echo(as_shown(error.remedy), err=True)
+        click.echo(as_shown(advice(error.remedy)), err=True)

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.plan.plan import Plan, make_plan, parse_folds, parse_seed
+from pipeline.cli.advice import advice
+from pipeline.plan.plan import Plan, check_text, make_plan, parse_folds, parse_seed
 from pipeline.plan.workspace import Workspace
+from pipeline.system.files import expand
 from pipeline.system.reporter import Reporter
 from pipeline.system.text import as_shown
 
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where artefacts are; the command takes data and submissions."""
     for option in (
-        click.option("--data", envvar="DIGITS_DATA", default="data", help="Folder of artefacts."),
         click.option(
             "--submissions",
             envvar="DIGITS_SUBMISSIONS",
             default="submissions",
             help="Folder of submission files.",
         ),
+        click.option("--data", envvar="DIGITS_DATA", default="data", help="Folder of artefacts."),
     ):
         command = option(command)
     return command
@@ -36,7 +37,10 @@ def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_workspace(*, data: str, submissions: str, **others: Any) -> None:
-        command(Workspace(Path(data or "data"), Path(submissions or "submissions")), **others)
+        folders = {"DATA": data or "data", "SUBMISSIONS": submissions or "submissions"}
+        for name, folder in folders.items():
+            check_text(name, folder)
+        command(Workspace(*map(expand, folders.values())), **others)
 
     return folder_options(with_workspace)
 
@@ -120,7 +124,9 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     decorated: Callable[..., Any] = with_executor
     for option in (
-        click.option("--dask", envvar="DIGITS_DASK", help="A dask scheduler: tcp://host:8786."),
+        click.option(
+            "--dask", envvar="DIGITS_DASK", help="A dask scheduler: tls://host:8786, or tcp://."
+        ),
         click.option("--executor", envvar="DIGITS_EXECUTOR", help="Where to train: local or dask."),
     ):
         decorated = option(decorated)
@@ -139,4 +145,4 @@ class Lines(Reporter):
 
     def line(self, text: str) -> None:
         """Print a line."""
-        click.echo(as_shown(f"  {text}"))
+        click.echo(as_shown(f"  {advice(text)}"))

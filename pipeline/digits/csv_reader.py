@@ -3,32 +3,32 @@
 A file is read line by line, and given on in blocks of some hundred rows, so memory is bounded.
 """
 
-import re
 from collections.abc import Callable, Iterator
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.system.csv_lines import fields_of, open_csv, read_lines, require_values, shown
+from pipeline.digits.dialect import (
+    SIDE_PIXELS,
+    Dialect,
+    read_dialect,
+    read_rows,
+    whole_number,
+)
+from pipeline.digits.plausibility import Plausibility
+from pipeline.system.csv_lines import fields_of, open_csv, require_values, shown
 from pipeline.system.errors import PipelineError
-from pipeline.system.formats import UTF8_MARK
 
 # Raised when what is read from a file changes: what was made with another version is made again.
-VERSION = 1
-
-SIDE_PIXELS = 28
-PIXELS = SIDE_PIXELS * SIDE_PIXELS
-LABEL = "label"
-KAGGLE_PIXELS = [f"pixel{number}" for number in range(PIXELS)]
-MNIST_PIXELS = [f"{row}x{column}" for row in range(1, 29) for column in range(1, 29)]
+VERSION = 2
 
 BLOCK_ROWS = 256
 
-# Each pixel's value in its usual spelling.
-_NUMBERS = {str(number): number for number in range(256)}
+# Each pixel's value in its usual spellings.
+_NUMBERS = {f"{number}{end}": number for number in range(256) for end in ("", ".0")}
+_ZERO, _LINE_FEED = b"0\n"
 
 
 def read_blocks(
@@ -37,87 +37,111 @@ def read_blocks(
     """Yield images and labels, some hundred rows at a time, in their order.
 
     Images are (n, 28, 28) uint8; labels (n,) uint8, 0 to 9, and of length 0 if the file has none.
-    labelled: whether a label stands before the 784 pixels of each row.
+    labelled: whether the file must have labels, or must have none.
     saw: called with the file's bytes, one piece after the other.
-    Raises PipelineError naming file, line and column, when it comes to what is not as it must be.
+    Raises PipelineError naming file, line and column, when it comes to what is not as it must be;
+    at the end, if the numbers are no digits' as a whole.
     """
-    is_empty = True
-    with open_csv(path, str(path)) as stream:
-        header, columns = read_header(stream, str(path), labelled=labelled)
-        saw(header)
-        lines = enumerate(read_lines(stream), start=2)
-        while block := list(islice(lines, BLOCK_ROWS)):
+    name = str(path)
+    with open_csv(path, name) as stream:
+        dialect = read_dialect(stream, name, labelled=labelled)
+        plausibility = Plausibility(dialect)
+        rows = read_rows(stream, name, dialect, saw)
+        is_empty = True
+        while block := list(islice(rows, BLOCK_ROWS)):
             is_empty = False
-            rows = bytearray()
-            for number, line in block:
-                saw(line)
-                rows += _row(line, columns, f"{path}, line {number:,}")
-            table = np.frombuffer(rows, np.uint8).reshape(-1, len(columns))
-            images = table[:, -PIXELS:].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
-            yield images, table[:, :-PIXELS].ravel()
+            table = _usual_table(b"".join(line for _, line in block), len(block), dialect)
+            if table is None:
+                spelled = [_row(line, dialect, f"{name}, line {place:,}") for place, line in block]
+                table = np.frombuffer(b"".join(spelled), np.uint8).reshape(len(block), -1)
+            images = table[:, dialect.pixels].reshape(-1, SIDE_PIXELS, SIDE_PIXELS)
+            labels = table[:, :0].ravel() if dialect.label is None else table[:, dialect.label]
+            plausibility.add(images, labels)
+            yield images, labels
     if is_empty:
-        raise PipelineError(f"{path} has no rows below its header")
+        raise PipelineError(f"{name} has no rows below its header")
+    plausibility.check(name)
 
 
 def count_rows(path: Path, *, labelled: bool, name: str) -> int:
-    """Check the header and return how many lines follow it; their numbers are not looked at.
+    """Check the header and return how many rows follow it; their numbers are not looked at.
 
     name: what messages call the file.
-    Raises PipelineError if the header is not as it must be or nothing follows it.
+    Raises PipelineError if the header is not as it must be, nothing follows it, or a line between
+    others is blank.
     """
     with open_csv(path, name) as stream:
-        read_header(stream, name, labelled=labelled)
-        rows = sum(1 for _ in read_lines(stream))
+        dialect = read_dialect(stream, name, labelled=labelled)
+        rows = sum(1 for _ in read_rows(stream, name, dialect))
     if not rows:
         raise PipelineError(f"{name} has no rows below its header")
     return rows
 
 
-def read_header(stream: BinaryIO, name: str, *, labelled: bool) -> tuple[bytes, list[str]]:
-    """Read the first line and return it with the names of its columns.
+def _usual_table(lines: bytes, rows: int, dialect: Dialect) -> npt.NDArray[np.uint8] | None:
+    """The numbers of some rows, (rows, columns); None if any of them is not in its usual spelling.
 
-    The columns are "label" (if ``labelled``) and pixel0 to pixel783, or 1x1 to 28x28.
-    name: what messages call the file.
-    Raises PipelineError naming the file and the first column that is not as it must be.
+    That is: one to three decimal digits each, and nothing but the separator between them.
     """
-    line = next(read_lines(stream))
-    columns = fields_of(line.removeprefix(UTF8_MARK), f"{name}, line 1")
-    pixels = MNIST_PIXELS if MNIST_PIXELS[0] in columns else KAGGLE_PIXELS
-    expected = [LABEL, *pixels] if labelled else pixels
-    for place, (found, wanted) in enumerate(zip_longest(columns, expected), start=1):
-        if found is None:
-            raise PipelineError(f"{name}, line 1: the column {wanted!r} is missing")
-        if wanted is None:
-            raise PipelineError(f"{name}, line 1: a column too many, {shown(found)}")
-        if found != wanted:
-            raise PipelineError(
-                f"{name}, line 1: column {place} is {shown(found)} instead of {wanted!r}"
-            )
-    return line, columns
+    if b"\r" in lines:
+        lines = lines.replace(b"\r\n", b"\n")
+    if not lines.endswith(b"\n"):
+        lines += b"\n"
+    if lines.count(b"\n") != rows:
+        return None
+    text = np.frombuffer(lines, np.uint8)
+    digits = text - np.uint8(_ZERO)
+    ends = np.flatnonzero(digits > 9)
+    columns = len(dialect.columns)
+    if len(ends) != rows * columns:
+        return None
+    marks = text[ends].reshape(rows, columns)
+    lengths = np.diff(ends, prepend=-1) - 1
+    if (
+        (marks[:, :-1] != ord(dialect.separator)).any()
+        or (marks[:, -1] != _LINE_FEED).any()
+        or lengths.min() < 1
+        or lengths.max() > 3
+    ):
+        return None
+    numbers = digits[ends - 1].astype(np.uint16)
+    longer = np.flatnonzero(lengths > 1)
+    numbers[longer] += digits[ends[longer] - 2] * np.uint16(10)
+    longest = longer[lengths[longer] > 2]
+    numbers[longest] += digits[ends[longest] - 3] * np.uint16(100)
+    table = numbers.reshape(rows, columns)
+    if table.max() > 255 or (dialect.label is not None and table[:, dialect.label].max() > 9):
+        return None
+    return table.astype(np.uint8)
 
 
-def _row(line: bytes, columns: list[str], where: str) -> bytes:
+def _row(line: bytes, dialect: Dialect, where: str) -> bytes:
     """The numbers of a row. They are looked at closely only if one is not in its usual spelling."""
-    values = fields_of(line, where)
+    values = fields_of(line, where, dialect.separator)
     try:
         row = bytes(map(_NUMBERS.__getitem__, values))
     except KeyError:
         row = b""
-    if len(row) == len(columns) and (columns[0] != LABEL or row[0] <= 9):
+    label = dialect.label
+    if len(row) == len(dialect.columns) and (label is None or row[label] <= 9):
         return row
-    is_cut = not line.endswith(b"\n") and len(values) < len(columns)
+    is_cut = not line.endswith(b"\n") and len(values) < len(dialect.columns)
     hint = "; the file ends in the middle of this row" if is_cut else ""
-    require_values(values, len(columns), where, hint)
-    return bytes(_number(*pair, where) for pair in zip(values, columns, strict=True))
+    require_values(values, len(dialect.columns), where, hint)
+    return bytes(_number(value, place, dialect, where) for place, value in enumerate(values))
 
 
-def _number(value: str, column: str, where: str) -> int:
-    if not re.fullmatch(r"-?[0-9]+", value):
-        what = "is not a whole number" if value else "is not a whole number but empty"
-        raise PipelineError(f"{where}, column {column}: {shown(value)} {what}")
-    # Leading zeros do no harm. Python would refuse to convert some thousand digits.
-    number = _NUMBERS.get(value.lstrip("0") or "0")
-    largest = 9 if column == LABEL else 255
-    if number is None or number > largest:
-        raise PipelineError(f"{where}, column {column}: {shown(value)} is outside 0 to {largest}")
-    return number
+def _number(value: str, place: int, dialect: Dialect, where: str) -> int:
+    largest = 9 if place == dialect.label else 255
+    number = whole_number(value, dialect.separator)
+    if number is not None and 0 <= number <= largest:
+        return int(number)
+    where = f"{where}, column {dialect.columns[place]}: {shown(value)}"
+    if number is not None:
+        raise PipelineError(f"{where} is outside 0 to {largest}")
+    if not value:
+        raise PipelineError(f"{where} is not a whole number but empty")
+    hint = ""
+    if value.startswith(("0.", ".")) or "e-" in value:
+        hint = "; it looks like pixels from 0 to 1, and they must be from 0 to 255"
+    raise PipelineError(f"{where} is not a whole number{hint}")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits.csv_reader import SIDE_PIXELS
+from pipeline.digits.dialect import SIDE_PIXELS
 from pipeline.digits.records import ProcessedManifest
 from pipeline.plan.workspace import ProcessedFolder
 from pipeline.system import due, locks, records
@@ -41,7 +41,7 @@ def read_manifest(processed: ProcessedFolder) -> dict[str, Any]:
     Raises PipelineError if the source has not been processed, or the record is damaged.
     """
     try:
-        return records.read(processed.manifest, ProcessedManifest)
+        return records.read(processed.manifest, ProcessedManifest, remedy=REMEDY)
     except FileNotFoundError:
         raise PipelineError(
             f"There are no arrays of source {processed.folder.name} ({processed.folder})",

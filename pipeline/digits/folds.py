@@ -65,6 +65,8 @@ def k_folds(labels: Labels, folder: Path, *, folds: int, seed: int) -> list[Spli
     assignment = _kept(path, len(labels), lambda: _draw_folds(labels, folds, seed))
     if set(np.unique(assignment)) != set(range(folds)):
         raise _damaged(path, f"its rows are not in folds 0 to {folds - 1}")
+    if np.ptp(np.bincount(assignment)) > 1:  # zeros in the place of others are rows of fold 0
+        raise _damaged(path, "its folds are not of one size")
     return [_split(assignment, fold, path) for fold in range(folds)]
 
 

@@ -6,12 +6,16 @@ kept, which leaves grey levels at the edges, then moved into 28x28 pixels so tha
 stands in the middle. What comes before that, finding the ink, is for pictures.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+
+from pipeline.digits.paper import Paper, find_paper, ink_on, stroke_level, without_lines
+from pipeline.digits.strokes import digit_strokes
 
 Grey = NDArray[np.float32]
 Digit = NDArray[np.uint8]
@@ -21,34 +25,51 @@ SIDE = 28
 BOX = 20
 CENTRE = 14  # the pixel on which the centre of mass of the competition's digits lies, within 0.5
 
+CLEAR_CONTRAST = 0.15
 LEAST_CONTRAST = 0.06  # of ink and paper, where black and white differ by 1
-SOLID_INK = 0.35  # of the darkest: strokes
 FAINTEST_INK = 0.2  # of the darkest: the edges of strokes
 EDGE = 1 / 30  # of the digit's longer side: as broad as a stroke's edges are
 SHEET = 0.85  # of its rectangle is filled by a sheet of paper; a digit leaves more of it empty
 SHEET_EDGE = 0.05  # of its sides: this much is cut off, with any rest of the desk
-WINDOW = 0.4  # of the picture's longer side: wider than any stroke, so that none is taken for paper
-DARKEST_PAPER = 0.2  # as bright as paper is at least, where it is the brighter one
-EVEN = 0.15  # of the contrast: in even light, paper is as near as that to the extreme
-MOST_OF_BORDER = 0.6  # in even light, at least this share of the border is at an extreme
+NEARLY = 0.15  # of the contrast: as near as that to an extreme
+EVEN_BORDER = 0.6  # in even light, at least this share of the border is ink or paper
+PAPER_BORDER = 0.85  # where so much of the border is alike, it is paper
 SMALLEST_DIGIT = 5  # pixels; what is smaller is a speck, too
-SMALLEST_PART = 0.03  # of the largest part's pixels; what is smaller is a speck
-LARGE_PART = 1 / 3  # of the largest; a smaller one is no reason to doubt what touches the border
 THINNEST_STROKE = 1 / 16  # of the digit's longer side; thinner ones would fade when scaled down
 NEIGHBOURS = np.ones((3, 3), np.bool_)
 
 
-def normalise(grey: Grey) -> Digit | None:
-    """Return the digit of a picture as MNIST has it, (28, 28) uint8, bright ink on black.
+@dataclass(frozen=True)
+class Ink:
+    """A digit alone, cut out to its edges.
+
+    strokes: (h, w) float32, 0 paper to 1 full ink.  doubts: why it may not be the digit; each a
+    sentence's part, in lower case.
+    """
+
+    strokes: Grey
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundDigit:
+    """image: (28, 28) uint8, bright ink on black.  doubts: like those of its ink."""
+
+    image: Digit
+    doubts: tuple[str, ...] = ()
+
+
+def find_digit(grey: Grey) -> FoundDigit | None:
+    """Return the digit of a picture as MNIST has it.
 
     grey: (H, W) float32, 0 to 1; ink may be brighter or darker than the paper.
     None if there is no ink. A picture that has MNIST's form already is returned as it is.
     """
-    bright = _bright_ink(grey)
-    if has_mnist_form(bright):
-        return _levels(bright)
+    for picture in (grey, 1 - grey):
+        if has_mnist_form(picture):
+            return FoundDigit(_levels(picture))
     ink = find_ink(grey)
-    return None if ink is None else centre(fit(ink))
+    return None if ink is None else FoundDigit(centre(fit(ink.strokes)), ink.doubts)
 
 
 def has_mnist_form(grey: Grey) -> bool:
@@ -61,40 +82,33 @@ def has_mnist_form(grey: Grey) -> bool:
     return bool(abs(longest - BOX) <= 1 and max(distances) <= 1)
 
 
-def find_ink(grey: Grey) -> Grey | None:
-    """Return the digit alone, cut out to its edges: (h, w) float32, 0 paper to 1 full ink.
-
-    None if no part of the picture stands out enough.
-    """
-    bright = _bright_ink(grey)
-    # An opening keeps only what is wider than strokes: the paper, with its light and shadows.
-    window = _window(bright)
-    paper = ndimage.grey_opening(bright, size=(window, window))
-    # Light multiplies: in a shadow, ink and paper differ by less. So ink is a share of the paper.
-    ink = _without_noise((bright - paper) / np.maximum(1 - paper, DARKEST_PAPER))
-    if ink is None:
-        return None
-    mask = _digit_mask(ink)
-    if not mask.any():
-        return None
-    rows, columns = _extent(mask)
-    size = rows.stop - rows.start, columns.stop - columns.start
-    if max(size) < SMALLEST_DIGIT:
-        return None
-    if _is_sheet(mask[rows, columns]):
-        edge = [max(1, round(SHEET_EDGE * side)) for side in size]
-        inside = find_ink(
-            grey[
-                rows.start + edge[0] : rows.stop - edge[0],
-                columns.start + edge[1] : columns.stop - edge[1],
-            ]
-        )
+def find_ink(grey: Grey) -> Ink | None:
+    """Return the digit alone; None if no part of the picture stands out enough."""
+    bright, paper = _on_paper(grey)
+    sheet = _sheet(_stretched(ink_on(bright, paper.widest), paper))
+    if sheet is not None:
+        inside = find_ink(grey[sheet])
         if inside is not None:
             return inside
+    shares = without_lines(ink_on(bright, paper.level), paper.edges)
+    ink = _stretched(shares, paper)
+    if ink is None:
+        return None
+    strokes, doubts = digit_strokes(ink)
+    if not strokes.any():
+        return None
+    mask = _with_edges(strokes, ink)
+    rows, columns = _extent(mask)
+    if max(rows.stop - rows.start, columns.stop - columns.start) < SMALLEST_DIGIT:
+        return None
+    if not paper.even and _border(strokes).any():
+        doubts.append("the shape that was read reaches the picture's edge")
+    if stroke_level(shares, paper.edges) < CLEAR_CONTRAST:
+        doubts.append("the ink is faint")
     # Around the mask lie the faintest edges of the strokes.
     near = ndimage.binary_dilation(mask, NEIGHBOURS)
     cut: Grey = np.where(near, ink, np.float32(0))[rows, columns]
-    return _with_visible_strokes(cut, mask[rows, columns])
+    return Ink(_with_visible_strokes(cut, mask[rows, columns]), tuple(doubts))
 
 
 def fit(ink: Grey) -> Grey:
@@ -120,81 +134,74 @@ def centre(scaled: Grey) -> Digit:
     return _levels(field)
 
 
-def _bright_ink(grey: Grey) -> Grey:
-    """The picture, inverted if its ink is darker than its paper."""
+def _on_paper(grey: Grey) -> tuple[Grey, Paper]:
+    """The picture with ink that is brighter than its paper, and the paper."""
+    dark, bright = _extremes(grey)
+    even = dark + bright >= EVEN_BORDER
+    if max(dark, bright) >= PAPER_BORDER:
+        picture = grey if dark >= bright else 1 - grey
+        return picture, find_paper(picture, even=even)
+    # Strokes are thinner than what is between them, and thinner than shadows.
+    either = [(picture, find_paper(picture, even=even)) for picture in (1 - grey, grey)]
+    return max(either, key=lambda one: one[1].clearness)
+
+
+def _extremes(grey: Grey) -> tuple[float, float]:
+    """The shares of the border that are nearly the picture's darkest and its brightest."""
     smooth = ndimage.gaussian_filter(grey, 1.0)
-    border, near = _border(smooth), EVEN * np.ptp(smooth)
+    border, near = _border(smooth), NEARLY * np.ptp(smooth)
     dark = np.mean(border <= smooth.min() + near)
-    bright = np.mean(border >= smooth.max() - near)
-    if dark + bright >= MOST_OF_BORDER:
-        return grey if dark >= bright else 1 - grey
-    # Uneven light. Compared with their surroundings, strokes differ more from the mean than the
-    # paper does, because there is less of them; the two sides of a shadow differ equally.
-    apart = smooth - ndimage.uniform_filter(smooth, _window(smooth))
-    return grey if (apart**3).sum() >= 0 else 1 - grey
+    return float(dark), float(np.mean(border >= smooth.max() - near))
 
 
-def _window(grey: Grey) -> int:
-    return max(3, round(WINDOW * int(max(grey.shape))))
-
-
-def _without_noise(ink: Grey) -> Grey | None:
+def _stretched(ink: Grey, paper: Paper) -> Grey | None:
     """Ink stretched to 0 to 1 above what the paper's grain reaches; None if none is above."""
-    threshold = _otsu(ink)
-    paper, strokes = ink[ink <= threshold], ink[ink > threshold]
-    if not len(strokes):
+    peak = stroke_level(ink, paper.edges)
+    grain = ink[ink < peak / 2]
+    if not len(grain):
         return None
-    middle = float(np.median(paper))
+    middle = float(np.median(grain))
     # 1.4826 times the median distance is the standard deviation of normal noise.
-    floor = middle + 3 * 1.4826 * float(np.median(np.abs(paper - middle)))
-    peak = float(np.percentile(strokes, 90))
+    floor = middle + 3 * 1.4826 * float(np.median(np.abs(grain - middle)))
     if peak - floor < LEAST_CONTRAST:
         return None
     stretched: Grey = np.clip((ink - floor) / (peak - floor), 0, 1, dtype=np.float32)
     return stretched
 
 
-def _otsu(values: Grey) -> float:
-    """The threshold between two groups of values that differ most (Otsu 1979)."""
-    counts, edges = np.histogram(values, bins=256)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below, total = np.cumsum(counts)[:-1], counts.sum()
-    sums = np.cumsum(counts * middles)
-    above = total - below
-    means = sums[:-1] / np.maximum(below, 1), (sums[-1] - sums[:-1]) / np.maximum(above, 1)
-    between = below * above.astype(np.float64) * (means[0] - means[1]) ** 2
-    # Where there is nothing between the groups, all thresholds there are equal: take the middle.
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
-    return float(edges[1 + round(float(best.mean()))])
+def _with_edges(strokes: Mask, ink: Grey) -> Mask:
+    """Strokes with their edges, which are fainter.
 
-
-def _digit_mask(ink: Grey) -> Mask:
-    """Where the digit is: its strokes with their edges, without specks and what the border cuts."""
-    parts, count = ndimage.label(ink > SOLID_INK, NEIGHBOURS)
-    if not count:
-        return np.zeros(ink.shape, np.bool_)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0  # the paper
-    # A shadow or an edge of the paper reaches the border; so does a digit in a tight frame.
-    inside = sizes.copy()
-    inside[np.unique(_border(parts))] = 0
-    kept = inside if inside.max() >= LARGE_PART * sizes.max() else sizes
-    strokes: Mask = (kept >= max(1, SMALLEST_PART * kept.max()))[parts]
+    Not with all that is faint and touches them: that may be the lines of ruled paper.
+    """
     rows, columns = _extent(strokes)
     longest = max(rows.stop - rows.start, columns.stop - columns.start)
-    # Their edges are fainter. Not all that is faint and touches them: the lines of ruled paper.
     edges: Mask = ndimage.binary_dilation(
         strokes, NEIGHBOURS, iterations=max(1, round(EDGE * longest)), mask=ink > FAINTEST_INK
     )
     return edges
 
 
-def _is_sheet(mask: Mask) -> bool:
-    """Whether what was found is no digit, but a sheet of paper on a desk."""
-    sides = sorted(mask.shape)
-    if sides[0] < SIDE or sides[1] > 3 * sides[0]:
-        return False
-    return bool(ndimage.binary_fill_holes(mask).mean() >= SHEET)
+def _sheet(ink: Grey | None) -> tuple[slice, slice] | None:
+    """The inside of what is no digit, but a sheet of paper on a desk; None if there is none."""
+    if ink is None:
+        return None
+    strokes, _ = digit_strokes(ink)
+    if not strokes.any():
+        return None
+    mask = _with_edges(strokes, ink)
+    extent = _extent(mask)
+    sides = [side.stop - side.start for side in extent]
+    if min(sides) < SIDE or max(sides) > 3 * min(sides):
+        return None
+    if ndimage.binary_fill_holes(mask[extent]).mean() < SHEET:
+        return None
+    edge = [max(1, round(SHEET_EDGE * side)) for side in sides]
+    rows, columns = extent
+    return (
+        slice(rows.start + edge[0], rows.stop - edge[0]),
+        slice(columns.start + edge[1], columns.stop - edge[1]),
+    )
 
 
 def _with_visible_strokes(ink: Grey, mask: Mask) -> Grey:

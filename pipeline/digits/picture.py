@@ -12,9 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
 from pipeline.digits import ink
-from pipeline.digits.ink import Digit, Grey
+from pipeline.digits.ink import Digit, FoundDigit, Grey
 from pipeline.system.errors import PipelineError
 from pipeline.system.files import atomic_write
 
@@ -26,10 +27,12 @@ DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # grey in more than 256 le
 SAME_GREY = 0.3  # visible pixels that differ by less count as one colour
 FILLED = 0.6  # of its rectangle; strokes leave more of theirs empty
 OPAQUE = 0.5
+NEAR = 0.02  # of the longer side: what is called beside a stroke
+INKED = 0.02  # of the picture: not less than a digit's edges cover
 
 
-def read_digit(path: Path) -> Digit:
-    """Return the digit in a picture file in MNIST's form: (28, 28) uint8, bright ink on black.
+def read_digit(path: Path) -> FoundDigit:
+    """Return the digit in a picture file in MNIST's form, and what makes it doubtful.
 
     The first picture of an animated one. Raises PipelineError if the file is missing, no picture,
     damaged, too large, or shows nothing.
@@ -48,9 +51,9 @@ def read_digit(path: Path) -> Digit:
         return read_digit_from(stream, str(path))
 
 
-def read_digit_from(stream: BinaryIO, name: str) -> Digit:
+def read_digit_from(stream: BinaryIO, name: str) -> FoundDigit:
     """Return the digit in an open picture file, like ``read_digit``; name: for messages."""
-    digit = ink.normalise(read_grey(stream, name))
+    digit = ink.find_digit(read_grey(stream, name))
     if digit is None:
         raise PipelineError(
             f"{name} shows no digit: nothing in it stands out from the rest",
@@ -72,6 +75,8 @@ def read_grey(stream: BinaryIO, name: str) -> Grey:
             with Image.open(stream, formats=FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise _too_large(name)
+                # A JPEG comes out smaller right away, and much sooner; others as they are.
+                image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
                 return _to_grey(ImageOps.exif_transpose(image))
         except UnidentifiedImageError:
             raise PipelineError(
@@ -136,18 +141,28 @@ def _stretched(values: NDArray[np.float64]) -> Grey:
 def _one_channel(colours: Grey) -> Grey:
     """Colours (H, W, 3) as the grey in which they differ most, 0 to 1.
 
-    That is along the first principal axis: yellow ink on white, or red on green, hardly differs
-    in brightness. A grey picture stays what it is.
+    That is along the first principal axis of how the strokes differ from what is beside them:
+    yellow ink on white, or red on green, hardly differs in brightness. Light, which changes slowly,
+    has no say. A grey picture stays what it is.
     """
     if (colours == colours[..., :1]).all():
         return colours[..., 0]
-    flat = colours.reshape(-1, 3).astype(np.float64)
-    _, axes = np.linalg.eigh(np.cov(flat, rowvar=False))
+    flat = colours.reshape(-1, 3)
+    _, axes = np.linalg.eigh(np.cov(_steps(colours).astype(np.float64), rowvar=False))
     axis = axes[:, -1] * (1 if axes[:, -1].sum() >= 0 else -1)
     axis /= np.abs(axis).sum()
     values = flat @ axis - np.minimum(axis, 0).sum()
     one: Grey = np.clip(values, 0, 1).reshape(colours.shape[:2]).astype(np.float32)
     return one
+
+
+def _steps(colours: Grey) -> Grey:
+    """How colours (H, W, 3) differ from their surroundings, (n, 3), where they do so most."""
+    near = 2 * max(2, round(NEAR * max(colours.shape))) + 1
+    apart = (colours - ndimage.uniform_filter(colours, (near, near, 1))).reshape(-1, 3)
+    sizes = np.abs(apart).sum(axis=1)
+    most: Grey = apart[sizes >= np.percentile(sizes, 100 * (1 - INKED))]
+    return most
 
 
 def _on_paper(grey: Grey, opacity: Grey) -> Grey:

@@ -8,17 +8,21 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.kaggle import COMPETITION, COMPETITION_PAGE, errors
+from pipeline.kaggle import COMPETITION, COMPETITION_PAGE, SETTINGS, errors, surroundings
 from pipeline.kaggle.answers import (
+    ListedSubmission,
     Submission,
     SubmissionLimits,
     to_limits,
+    to_listed,
+    to_ref,
     to_submission,
     whole_number,
 )
@@ -48,14 +52,15 @@ class Kaggle:
             reporter().line(
                 f"Other users of this machine can read your credentials. Run: chmod 600 {where}"
             )
+        is_local = surroundings.check()
+        secrets = [secret for each in found for secret in each.secrets]
+        secrets += surroundings.proxy_passwords()
         self._request = errors.Request("logging in", credentials, tuple(unused))
-        self._api: Any = self._call("loading the kaggle package", partial(load_api, LIMITS))
-        secrets = self._call("reading the credentials", self._api.secrets)
-        self._request = replace(self._request, secrets=secrets)
+        self._hide(secrets)
+        load = partial(load_api, credentials, LIMITS, is_local=is_local)
+        self._api: Any = self._call("loading the kaggle package", load)
         self._call("logging in", self._api.authenticate)
-        # A token that Kaggle does not know is passed over in silence at login, yet sent later.
-        if credentials.style == "token" and "token" not in self._api.config_values:
-            raise errors.explain(SystemExit(), self._request)
+        self._hide([*secrets, self._api.config_values.get("token", "")])
 
     def download_competition(self, into: Path) -> Path:
         """Download all files of the competition into a folder as one zip, whole and readable."""
@@ -78,7 +83,7 @@ class Kaggle:
         if not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
             raise PipelineError(
                 f'Kaggle names the account "{self.quote(name)}": that is no name of an account.',
-                remedy=f"See {errors.SETTINGS}",
+                remedy=f"See {SETTINGS}",
             )
         return name
 
@@ -99,24 +104,30 @@ class Kaggle:
 
         return self._call("asking how many submissions are left", ask)
 
-    def submit(self, csv: Path, message: str) -> int:
-        """Send a CSV and return its number at Kaggle.
+    def upload(self, csv: Path) -> str:
+        """Send a CSV and return what it is called at Kaggle; nothing is a submission by that."""
+        token: str = self._call("sending the submission", lambda: self._api.upload(csv))
+        return token
 
-        The upload may be repeated; what makes it a submission never is.
-        Raises UnclearError if that last request went out and no answer came back.
+    def submit(self, uploaded: str, message: str) -> int:
+        """Make what was uploaded a submission, and return its number at Kaggle.
+
+        It is asked once, whatever fails.
+        Raises UnclearError if the request went out and no answer, or no clear one, came back.
         """
-        doing = "sending the submission"
-        token = self._call(doing, lambda: self._api.upload(csv))
         answer = self._call(
-            doing, lambda: self._api.create_submission(token, message), unless=lambda _: True
+            "sending the submission",
+            lambda: self._api.create_submission(uploaded, message),
+            unless=lambda _: True,
         )
-        if not isinstance(answer.ref, int) or not answer.ref:
+        try:
+            return to_ref(answer.ref)
+        except TypeError:
             said = self.quote(str(answer.message or ""))
             raise errors.UnclearError(
                 f'Kaggle gave the submission no number; it said: "{said}".',
                 remedy=f"See {SUBMISSIONS_PAGE}",
-            )
-        return answer.ref
+            ) from None
 
     def once(self, doing: str, request: Callable[[Any], T], about: errors.Subject) -> T:
         """Make a request that must not be done twice, and return its answer.
@@ -138,32 +149,39 @@ class Kaggle:
         about = errors.Subject(f"submission {ref}", SUBMISSIONS_PAGE)
         return self._call("asking for its score", ask, about)
 
-    def submissions(self) -> Iterator[Submission]:
-        """Yield the account's submissions, newest first, asking for more as they are taken."""
-        seen: set[int] = set()
-        for number in range(1, 11):
-            page = self._call("listing the submissions", partial(self._page, number))
-            # A server that gives smaller pages, or repeats the last, ends here as well.
-            fresh = [submission for submission in page if submission.ref not in seen]
-            if not fresh:
-                return
-            yield from fresh
-            seen.update(submission.ref for submission in fresh)
+    def submissions(self, mark: str) -> Iterator[ListedSubmission]:
+        """Yield the account's submissions with ``mark`` in their description, newest first.
 
-    def find_submission(
-        self, mark: str, *, but_not: Collection[int], tries: int = 1
-    ) -> Submission | None:
+        More are asked for as they are taken. Others may be as strange as they like.
+        """
+        seen: set[str] = set()
+        for number in range(1, 11):
+            page, found = self._call("listing the submissions", partial(self._page, number, mark))
+            # A server that gives smaller pages, or repeats the last, ends here as well.
+            if page <= seen:
+                return
+            yield from (submission for ref, submission in found if ref not in seen)
+            seen |= page
+
+    def find_submission(self, mark: str, *, tries: int = 1) -> ListedSubmission | None:
         """Return the newest submission with ``mark`` in its description, or None.
 
-        but_not: numbers that are known already.  tries: how often to look; Kaggle's list may lag.
+        tries: how often to look; Kaggle's list may lag.
         """
         for remaining in reversed(range(tries)):
-            for submission in self.submissions():
-                if mark in submission.description and submission.ref not in but_not:
-                    return submission
+            if found := next(self.submissions(mark), None):
+                return found
             if remaining:
                 time.sleep(LIMITS.first_poll_seconds)
         return None
+
+    def now(self) -> datetime:
+        """Return the time by Kaggle's clock, as far as its last answer told it; else by ours.
+
+        What is told by the same clock can be compared, however wrong that of this machine is.
+        """
+        now: datetime = self._api.now()
+        return now
 
     def wait_for_score(self, ref: int, timeout_seconds: float) -> Submission:
         """Ask until the submission is scored or failed; return how it stands at the time limit."""
@@ -180,13 +198,20 @@ class Kaggle:
         """Return what Kaggle says as one short line without secrets."""
         return errors.quote(said, self._request.secrets)
 
-    def _page(self, number: int) -> list[Submission]:
-        page = self._api.competition_submissions(COMPETITION, page_number=number, page_size=100)
-        return [self._to_submission(item) for item in page or ()]
+    def _hide(self, secrets: Iterable[str]) -> None:
+        """Never show these texts; of shorter ones, too much else would be hidden."""
+        found = tuple(secret for secret in secrets if len(secret) >= 4)
+        self._request = replace(self._request, secrets=found)
+
+    def _page(self, number: int, mark: str) -> tuple[set[str], list[tuple[str, ListedSubmission]]]:
+        """All numbers of a page as they were told, and those submissions that have the mark."""
+        page = [(repr(told.get("ref")), told) for told in self._api.list_submissions(number)]
+        marked = [(ref, told) for ref, told in page if mark in str(told.get("description"))]
+        return {ref for ref, _ in page}, [(ref, to_listed(told)) for ref, told in marked]
 
     def _to_submission(self, answer: Any) -> Submission:
         submission = to_submission(answer)
-        return replace(submission, error=self.quote(submission.error))
+        return submission.model_copy(update={"error": self.quote(submission.error)})
 
     def _download(
         self,

@@ -1,7 +1,6 @@
 """What can go wrong between here and Kaggle: may it be tried again, and what a user is told."""
 
 import email.utils
-import errno
 import re
 import time
 from collections.abc import Iterable
@@ -11,12 +10,11 @@ from urllib.parse import urlsplit
 
 from requests import exceptions as failures
 
-from pipeline.kaggle import COMPETITION, COMPETITION_PAGE
-from pipeline.kaggle.credentials import Credentials
+from pipeline.kaggle import COMPETITION, COMPETITION_PAGE, SETTINGS
+from pipeline.kaggle.credential_files import Credentials
 from pipeline.system.errors import PipelineError
 from pipeline.system.text import one_line, shortened
 
-SETTINGS = "https://www.kaggle.com/settings"
 AGAIN = "then run the same command again."
 
 
@@ -86,7 +84,7 @@ def may_have_arrived(error: BaseException) -> bool:
     # A GET: Kaggle's own answer led on to some other place, which knows nothing of the request.
     if code is not None and 400 <= code < 500 and code != 408 and _method(error) != "GET":
         return False
-    never_sent = isinstance(error, failures.ConnectTimeout) or _is_about_headers(error)
+    never_sent = isinstance(error, failures.ConnectTimeout)
     return not (never_sent or re.search("(NewConnection|NameResolution)Error", repr(error)))
 
 
@@ -184,7 +182,7 @@ def _in_words(seconds: float | None) -> str:
 
 def _unanswered(error: BaseException, request: Request) -> tuple[str, str]:
     """A failure without an answer of Kaggle's, or with one that makes no sense."""
-    where, context = request.credentials.where, f"while {request.doing}"
+    context = f"while {request.doing}"
     message = f"Kaggle's answer can't be understood ({context}; {type(error).__name__})."
     remedy = f"If something between here and Kaggle asks for a login, log in there, {AGAIN}"
     if isinstance(error, RedirectedError):
@@ -197,9 +195,6 @@ def _unanswered(error: BaseException, request: Request) -> tuple[str, str]:
     elif isinstance(error, ImportError):
         message = f"The kaggle package can't be imported: {error.name or 'a part'} is missing."
         remedy = "Run: make install"
-    elif _is_about_headers(error):
-        message = f"The credentials in {where} hold characters that no token or key has."
-        remedy = f"Copy them anew from {SETTINGS} , as plain text in one line."
     elif isinstance(error, failures.RequestException):
         if reason := _reason(error):
             message = f"The connection to {_host(error)} failed {context}: {reason}."
@@ -208,20 +203,10 @@ def _unanswered(error: BaseException, request: Request) -> tuple[str, str]:
                 remedy = (
                     f"If a proxy opens it, let REQUESTS_CA_BUNDLE name its certificate, {AGAIN}"
                 )
-    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        # The package tries a token as a file's name.
-        message = f"The token in {where} is too long for a variable."
-        remedy = "Save it as ~/.kaggle/access_token instead, and unset the variable."
     elif isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
-        # Without the file's name, for the same reason.
+        # Without the file's name, which the user need not know.
         message, remedy = f"Failed {context}: {error.strerror}.", ""
     return message, remedy
-
-
-def _is_about_headers(error: BaseException) -> bool:
-    """Whether the credentials could not be written into a request; the text holds them."""
-    about = isinstance(error, UnicodeError) or "header" in str(error).lower()
-    return isinstance(error, ValueError) and about
 
 
 def _reason(error: Exception) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.kaggle import COMPETITION_PAGE
+from pipeline.kaggle import COMPETITION_PAGE, SETTINGS
+from pipeline.kaggle.answers import to_version
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.errors import AGAIN, SETTINGS, Subject, UnclearError
+from pipeline.kaggle.errors import AGAIN, Subject, UnclearError
 from pipeline.system.errors import PipelineError
 
 
@@ -49,11 +50,13 @@ def push_notebook(kaggle: Kaggle, folder: Path, notebook_id: str) -> PushedNoteb
             "most likely this account has not accepted the competition's rules yet.",
             remedy=f"Accept them in the browser at {COMPETITION_PAGE}/rules , {AGAIN}",
         )
-    if not isinstance(answer.version_number, int) or not answer.version_number:
+    try:
+        version = to_version(answer.version_number)
+    except TypeError:
         raise PipelineError(
             "Kaggle gave the notebook no version number: whether it was saved is not known.",
             remedy=f"See {page}",
-        )
+        ) from None
     url = str(answer.url)
-    is_address = url.startswith("https://") and url.isprintable()
-    return PushedNotebook(url if is_address else page, answer.version_number)
+    is_address = url.startswith("https://") and url.isprintable() and len(url) <= 300
+    return PushedNotebook(url if is_address else page, version)

@@ -1,32 +1,16 @@
-"""How long, how far and how often a request to Kaggle goes.
-
-requests by itself waits for ever, as long as a byte comes now and then; it reads answers of any
-size, and takes a request's body along to wherever a server says.
-"""
+"""How long and how often a request to Kaggle is tried."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 import requests
 import tenacity
-from requests.adapters import HTTPAdapter
 
-from pipeline.kaggle.errors import (
-    DamagedDownloadError,
-    RedirectedError,
-    is_transient,
-    retry_after_seconds,
-)
+from pipeline.kaggle.errors import is_transient, retry_after_seconds
 from pipeline.system.reporter import reporter
-
-# Lists of submissions are the largest answers, with some kB; the competition's zip has 15 MB.
-MAX_ANSWER_BYTES = 1 << 24
-MAX_DOWNLOAD_BYTES = 1 << 30
 
 T = TypeVar("T")
 
@@ -90,61 +74,6 @@ def repeat(
     )(function)
 
 
-class BoundedAdapter(HTTPAdapter):
-    """Sends requests, and gets their answers within the limits."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        super().__init__()
-
-    def send(
-        self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        """Send a request and read its answer, unless that is a file that is to be streamed.
-
-        Raises RedirectedError if the answer sends a POST on with its body, in which a login has
-        the token; and requests.RequestException as usual, also for every status from 400 on.
-        """
-        kwargs["timeout"] = (self._limits.connect_seconds, self._limits.read_seconds)
-
-        def answer() -> requests.Response:
-            response = super(BoundedAdapter, self).send(request, stream, *args, **kwargs)
-            if request.method == "POST" and response.status_code in (307, 308):
-                response.close()
-                place = urlsplit(response.headers.get("Location", ""))
-                raise RedirectedError(place.hostname or "?")
-            is_json = "json" in response.headers.get("Content-Type", "")
-            if is_json or not (stream and response.status_code in (200, 206)):
-                response._content = _read(response)
-            response.raise_for_status()
-            return response
-
-        return within(self._limits.answer_seconds, answer, request)
-
-
-def bound(session: requests.Session, limits: Limits) -> None:
-    """Let a session wait, read and go no further than its limits."""
-    session.max_redirects = 5
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter(limits))
-
-
-def save(response: requests.Response, path: Path, limits: Limits) -> None:
-    """Write the body of a streamed answer into a file.
-
-    Raises DamagedDownloadError if it is too large, and requests.RequestException as usual.
-    """
-
-    def copy() -> None:
-        with response, path.open("wb") as stream:
-            for chunk in response.iter_content(1 << 16):
-                stream.write(chunk)
-                if stream.tell() > MAX_DOWNLOAD_BYTES:
-                    raise DamagedDownloadError(f"is larger than {MAX_DOWNLOAD_BYTES:,} bytes")
-
-    within(limits.download_seconds, copy, response.request)
-
-
 def within(seconds: float, function: Callable[[], T], request: requests.PreparedRequest) -> T:
     """Call a function in a thread of its own, and wait for it no longer than that.
 
@@ -167,13 +96,3 @@ def within(seconds: float, function: Callable[[], T], request: requests.Prepared
         if outcome.done():
             raise
         raise requests.ReadTimeout(request=request) from None
-
-
-def _read(response: requests.Response) -> bytes:
-    content = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            response.close()
-            raise requests.RequestException("The answer is too long", request=response.request)
-    return bytes(content)

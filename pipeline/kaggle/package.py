@@ -2,75 +2,93 @@
 
 The package logs in when it is imported, prints, ends the process when it has no credentials, and
 waits for ever on a server that stalls. Here it is imported without credentials in an empty home,
-and logs in when it is told to.
+and logs in when it is told to, with the credentials that it is given.
 """
 
-import base64
 import contextlib
 import io
 import os
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies
 
 import requests
 
 from pipeline.kaggle import COMPETITION
-from pipeline.kaggle.credentials import key_folder
-from pipeline.kaggle.limits import Limits, bound, save
+from pipeline.kaggle.adapter import bound, save
+from pipeline.kaggle.credential_files import Credentials
+from pipeline.kaggle.limits import Limits
 
 
-def load_api(limits: Limits) -> Any:
+def load_api(credentials: Credentials, limits: Limits, *, is_local: bool) -> Any:
     """Import the package and return its API, not logged in yet, with limits of time and size.
 
+    is_local: whether Kaggle is a stand-in on this machine.
     Raises whatever the import raises.
     """
     with _empty_home():
         from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415
-    from kagglesdk import get_access_token_from_env  # noqa: PLC0415
     from kagglesdk.competitions.types import competition_api_service as types  # noqa: PLC0415
     from kagglesdk.datasets.types.dataset_api_service import (  # noqa: PLC0415
         ApiDownloadDatasetRequest,
     )
 
     class BoundedApi(KaggleApi):  # type: ignore[misc]
-        """The package's API, for the environment as it is now and within limits.
+        """The package's API, with these credentials and within limits.
 
         Requests of which the package does more than to send them are made here.
         """
 
         def __init__(self) -> None:
-            # The package reads these once, at import, which happened in an empty home.
             self.config_values: dict[str, str] = {}
-            self.config_dir = str(key_folder())
-            self.config = str(key_folder() / self.config_file)
-            local = os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST"
-            self.args = ["--local"] if local else []
+            self._told_time: tuple[datetime, float] | None = None
+            self.args = ["--local"] if is_local else []
 
-        def secrets(self) -> tuple[str, ...]:
-            """Texts with which somebody else could log in: never to be shown."""
-            self._load_config()
-            user, key = (self.config_values.get(name, "") for name in ("username", "key"))
-            found = [key, base64.b64encode(f"{user}:{key}".encode()).decode()]
-            found.append(os.environ.get("KAGGLE_API_TOKEN", ""))
-            with contextlib.suppress(OSError, ValueError):
-                found.append(get_access_token_from_env()[0] or "")
-            for proxy in getproxies().values():
-                with contextlib.suppress(ValueError):
-                    password = urlsplit(proxy).password or ""
-                    found += [password, unquote(password)]
-            return tuple(secret for secret in found if len(secret) >= 4)
+        def authenticate(self) -> None:
+            """Log in; SystemExit, as from the package, if Kaggle does not know the credentials."""
+            username: str | None = credentials.username
+            if credentials.style == "key":
+                self.config_values = {"username": credentials.username, "key": credentials.secret}
+            elif credentials.style == "token":
+                self.config_values = {"token": credentials.secret}
+                username = self._introspect_token(credentials.secret)
+                self.config_values["username"] = username or ""
+            elif self._authenticate_with_oauth_creds():
+                username = self.config_values["username"]
+            if not username:
+                raise SystemExit(1)
 
         def build_kaggle_client(self) -> Any:
             client = super().build_kaggle_client()
-            http_client = client.http_client()
-            http_client._init_session()
-            bound(http_client._session, limits)
+            http = client.http_client()
+            http._signed_in = False  # so that it looks for no credentials of its own
+            http._init_session()
+            bound(http._session, limits)
+            token, user, key = map(self.config_values.get, ("token", "username", "key"))
+            if token or key:
+                http._session.auth = http.BearerAuth(token) if token else (user, key)
             return client
+
+        def get_response_processor(self) -> Any:
+            return self._keep_time
+
+        def now(self) -> datetime:
+            """The time by the last answer's clock; by this machine's before there is one."""
+            if self._told_time is None:
+                return datetime.now(UTC)
+            told, at = self._told_time
+            return told + timedelta(seconds=time.monotonic() - at)
+
+        def _keep_time(self, response: requests.Response) -> None:
+            with contextlib.suppress(ValueError):
+                told = parsedate_to_datetime(response.headers.get("Date", ""))
+                self._told_time = (told.astimezone(UTC), time.monotonic())
 
         def ask(self, request: Any, method: str, **values: object) -> Any:
             for name, value in values.items():
@@ -113,11 +131,48 @@ def load_api(limits: Limits) -> Any:
                 submission_description=message,
             )
 
+        def list_submissions(self, page: int) -> list[dict[str, Any]]:
+            """A page of a hundred submissions, as they were told."""
+            request = types.ApiListSubmissionsRequest()
+            request.competition_name = COMPETITION
+            request.page, request.page_size = page, 100
+            told = self._ask_plainly(request, "ListSubmissions").get("submissions", [])
+            if not isinstance(told, list):
+                raise TypeError("a list of submissions that is none")
+            return told
+
         def get_submission(self, ref: int) -> Any:
-            method = "competitions.competition_api_client.get_submission"
-            return self.ask(types.ApiGetSubmissionRequest(), method, ref=ref)
+            request = types.ApiGetSubmissionRequest()
+            request.ref = ref
+            return _as_answer(self._ask_plainly(request, "GetSubmission"))
+
+        def _ask_plainly(self, request: Any, method: str) -> dict[str, Any]:
+            """Return an answer as it came: for one new word, the package refuses all of a list."""
+            with self.build_kaggle_client() as client:
+                http, service = client.http_client(), "competitions.CompetitionApiService"
+                answer: dict[str, Any] = http.call(service, method, request, _Plain)
+            return answer
 
     return BoundedApi()
+
+
+class _Plain:
+    """Stands where the package expects the type of an answer."""
+
+    @staticmethod
+    def prepare_from(response: requests.Response) -> Any:
+        return response.json()
+
+
+def _as_answer(told: dict[str, Any]) -> SimpleNamespace:
+    """A submission under the package's names; what is default, Kaggle leaves out."""
+    return SimpleNamespace(
+        ref=told.get("ref", 0),
+        status=SimpleNamespace(name=told.get("status", "PENDING")),
+        public_score=told.get("publicScore"),
+        private_score=told.get("privateScore"),
+        error_description=told.get("errorDescription"),
+    )
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pipeline.pages.evidence import RunEvidence
 from pipeline.pages.figures import MARKERS, learning_curves, to_svg
 from pipeline.pages.page import interval, percent
 from pipeline.pages.palette import series
+from pipeline.plan.commands import command
 from pipeline.runs.listing import short_commit
 from pipeline.training.fitting import History
 
@@ -78,7 +79,7 @@ def facts_of(evidence: RunEvidence) -> list[tuple[str, str]]:
         ("Parameters", f"{training['parameters']:,}"),
         ("Log-loss", f"{evidence.metrics.log_loss:.4f}"),
         ("Training", f"{training['seconds']:,.1f} s on {_cores(environment['cores'])}"),
-        ("Commit", short_commit(environment) or "outside of a clone"),
+        ("Commit", short_commit(environment) or environment.get("no_commit") or "not on record"),
         ("Model", f"SHA-256 {training['model_sha256'][:12]}"),
         ("Finished", f"{training['finished_at'][:16].replace('T', ' ')} UTC"),
     ]
@@ -89,10 +90,12 @@ def facts_of(evidence: RunEvidence) -> list[tuple[str, str]]:
 
 def _no_score(evidence: RunEvidence) -> tuple[str, str]:
     if evidence.training["data"]["kind"] == "practice":
-        return "Test accuracy", "not measured yet: make all"
+        return "Test accuracy", f"not measured yet: {evidence.command}"
     return (
         "Score on Kaggle",
-        "these digits have none" if evidence.notice else "none yet: make submit",
+        "these digits have none"
+        if evidence.notice
+        else f"none yet: {command('submit', RUN=evidence.name)}",
     )
 
 

@@ -5,6 +5,7 @@ from pipeline.pages.evidence import RunEvidence
 from pipeline.pages.mistakes import classes_of, frequent_errors, heats_of, suspects, worst_errors
 from pipeline.pages.overview import draw_curves, facts_of, headline_of
 from pipeline.pages.page import percent, render
+from pipeline.runs.doubts import doubt_of
 
 CONTENTS = (
     ("summary", "Summary"),
@@ -30,6 +31,7 @@ def run_page(evidence: RunEvidence) -> str:
         accuracy=f"{percent(evidence.metrics.accuracy.value)} of held-out digits right",
         description=evidence.description,
         notice=evidence.notice,
+        doubt=doubt_of(evidence.metrics, evidence.training),
         contents=CONTENTS,
         headings=dict(CONTENTS),
         is_ensemble=evidence.is_ensemble,

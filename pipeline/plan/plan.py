@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.kaggle.credential_files import CredentialsError
 from pipeline.kaggle.credentials import find_credentials
 from pipeline.plan.workspace import Workspace
 from pipeline.recipes.file import DEFAULT_RECIPE, RECIPE_FOLDER, RecipeFile, find_recipe
@@ -16,7 +17,10 @@ from pipeline.system.files import expand
 
 SourceKind = Literal["kaggle", "kaggle-notebook", "mnist-csv", "practice", "path"]
 NAMED_SOURCES: tuple[SourceKind, ...] = ("kaggle", "kaggle-notebook", "mnist-csv", "practice")
-LONGEST_NUMBER = 18  # digits, which 64 bits hold
+LARGEST_SEED = 10**18 - 1  # which 64 bits hold
+# Each fold or seed is a training of its own; of the smallest recipe, so many take an hour or so.
+MOST_TRAININGS = 1_000
+MOST_TRIALS = 100_000  # which a search reads again for each further one
 BLEND = RecipeFile(Path("blend"))  # stands where a blend has no recipe
 
 
@@ -83,6 +87,9 @@ def make_plan(
     so that ``make submit RUN=name`` never means another recipe than the one it was trained with.
     Raises PipelineError for an unknown source or recipe and for a run name that is no file name.
     """
+    given = {"SOURCE": source, "RECIPE": recipe, "SET": overrides}
+    for name, value in (given | {"DATA": data, "SUBMISSIONS": submissions}).items():
+        check_text(name, str(value))
     workspace = Workspace(expand(str(data)), expand(str(submissions)))
     fold = None
     blend: tuple[str, ...] = ()
@@ -103,6 +110,7 @@ def make_plan(
     variables = os.environ if environment is None else environment
     chosen = find_source(source or "auto", workspace, variables)
     chosen_recipe = BLEND if blend else find_recipe(recipe or DEFAULT_RECIPE)
+    check_text("RECIPE", chosen_recipe.text)
     settings = split_overrides(overrides or "")
     name = run or run_name(
         chosen, chosen_recipe, seed=seed, overrides=settings, folds=folds, fold=fold
@@ -140,24 +148,25 @@ def recorded_plan(workspace: Workspace, run: str) -> Plan:
 
 def parse_seed(text: str | None) -> int | None:
     """Return SEED as a number, None if it was not given. Raises PipelineError for other texts."""
-    return _whole_number("SEED", text, 0)
+    return _whole_number("SEED", text, 0, LARGEST_SEED)
 
 
 def parse_folds(text: str | None) -> int | None:
     """Return FOLDS as a number, None if it was not given. Raises PipelineError for other texts."""
-    return _whole_number("FOLDS", text, 2)
+    return _whole_number("FOLDS", text, 2, MOST_TRAININGS)
 
 
 def parse_trials(text: str | None) -> int | None:
     """Return TRIALS as a number, None if it was not given. PipelineError for other texts."""
-    return _whole_number("TRIALS", text, 1)
+    return _whole_number("TRIALS", text, 1, MOST_TRIALS)
 
 
-def _whole_number(name: str, text: str | None, least: int) -> int | None:
+def _whole_number(name: str, text: str | None, least: int, most: int) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or len(text) > LONGEST_NUMBER or int(text) < least:
-        raise PipelineError(f"{name}={text}: not a whole number from {least} up")
+    # By its length first: Python does not read numbers of some thousand digits.
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+        raise PipelineError(f"{name}={text}: not a whole number from {least} to {most:,}")
     return int(text)
 
 
@@ -181,6 +190,7 @@ def _source_of(text: str) -> Source:
         if text == kind:
             return Source(kind, kind)
     path = expand(text).absolute()
+    check_text("SOURCE", str(path))
     return Source("path", f"{_slug(path.stem)}-{short_hash(str(path))}", path)
 
 
@@ -222,9 +232,13 @@ def _automatic_source(workspace: Workspace, environment: Mapping[str, str]) -> S
         return Source("path", name, Path(manifest.get("origin") or name))
     if kaggle_notebook_input(environment):
         return Source("kaggle-notebook", "kaggle-notebook")
-    if find_credentials(environment):
-        return Source("kaggle", "kaggle")
-    return Source("practice", "practice")
+    try:
+        found = find_credentials(environment)
+    except CredentialsError as error:
+        # Who has put them there wants the competition's digits, and is not given others unasked.
+        message = f"{error.message} For the practice digits instead, give SOURCE=practice."
+        raise PipelineError(message, remedy=error.remedy) from None
+    return Source("kaggle", "kaggle") if found else Source("practice", "practice")
 
 
 def run_name(
@@ -247,6 +261,20 @@ def run_name(
     if folds is not None:
         parts.append(f"folds{folds}" if fold is None else f"fold{fold}of{folds}")
     return "-".join(parts)
+
+
+def check_text(name: str, text: str) -> None:
+    """Raise PipelineError for a variable whose value no record can hold: it is not UTF-8.
+
+    Names of files may be any bytes; those that are no text reach us as halves of characters.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise PipelineError(
+            f"{name}={text}: not UTF-8 text, and could not be kept in a record",
+            remedy="Rename it, or give it another name with a symbolic link (ln -s).",
+        ) from None
 
 
 def check_run_name(run: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.plan.plan import Plan, parse_seed, run_name
+from pipeline.plan.plan import MOST_TRAININGS, Plan, parse_seed, run_name
 from pipeline.system.errors import PipelineError
 
 DEFAULT_SEEDS = "3"
@@ -19,6 +19,11 @@ def parse_seeds(text: str | None) -> tuple[int, ...]:
         numbers = [parse_seed(word) or 0 for word in words]
     except PipelineError:
         numbers = []
+    if max(len(words), *numbers[: len(numbers) == 1], 0) > MOST_TRAININGS:
+        raise PipelineError(
+            f"SEEDS={text}: more than {MOST_TRAININGS:,} trainings",
+            remedy="For the seeds from 0 to 2, give SEEDS=3; for a large one alone, SEED=.",
+        )
     seeds = tuple(numbers) if len(numbers) > 1 else tuple(range(sum(numbers)))
     if not seeds or len(set(seeds)) != len(seeds):
         raise PipelineError(

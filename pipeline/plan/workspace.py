@@ -33,6 +33,11 @@ class RawFolder:
         """Source, checksums, row counts and time; written last."""
         return self.folder / "manifest.json"
 
+    @property
+    def contents(self) -> tuple[Path, ...]:
+        """All that the stage download puts there, the manifest last."""
+        return (self.train, self.test, self.sample_submission, self.answer_key, self.manifest)
+
 
 @dataclass(frozen=True)
 class ProcessedFolder:
@@ -63,6 +68,12 @@ class ProcessedFolder:
     @property
     def manifest(self) -> Path:
         return self.folder / "manifest.json"
+
+    @property
+    def contents(self) -> tuple[Path, ...]:
+        """All that there is, the manifest last."""
+        arrays = (self.train_images, self.train_labels, self.test_images)
+        return (*arrays, self.folds, self.manifest)
 
 
 @dataclass(frozen=True)

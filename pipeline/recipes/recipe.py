@@ -82,7 +82,7 @@ class TrainingSection(Section):
     """
 
     epochs: Count
-    least_steps: Annotated[int, Field(ge=0)] = 0
+    least_steps: Annotated[int, Field(ge=0, le=10**9)] = 0
     batch_size: Count | Literal["all"] = 128
     label_smoothing: Share = 0.0
     average_decay: Share = 0.0

@@ -23,7 +23,8 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]  # below the whole
 Part = Annotated[float, Field(gt=0, le=1)]  # above nothing
-Count = Annotated[int, Field(ge=1)]
+# A billion of anything is more than a life's worth of these digits, and shows a slip of the hand.
+Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 def _one_or_two_from(least: int) -> Any:

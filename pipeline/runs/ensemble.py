@@ -49,12 +49,10 @@ class HeldOut:
             found._check()
             return found
         except FileNotFoundError:
-            raise PipelineError(
-                f"There is no {path}", remedy="Run: make validate FORCE=1"
-            ) from None
+            raise PipelineError(f"There is no {path}", remedy=_validate_again(path)) from None
         except (KeyError, TypeError, ValueError) as error:
             raise PipelineError(
-                f"{path} is damaged: {error}", remedy="Run: make validate FORCE=1"
+                f"{path} is damaged: {error}", remedy=_validate_again(path)
             ) from None
 
     def _check(self) -> None:
@@ -75,6 +73,11 @@ class HeldOut:
         if self.labels.max() >= CLASSES or self.networks.min() < 1:
             raise ValueError("its labels or networks are out of range")
         check_probabilities(self.probabilities)
+
+
+def _validate_again(path: Path) -> str:
+    """path: of a file in the folder of a run, which has its name."""
+    return f"Run: make validate RUN={path.parent.name} FORCE=1"
 
 
 class MemberMetrics(Record):

@@ -6,10 +6,13 @@ from typing import Any, Literal
 
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.plan.workspace import RunFolder, Workspace
+from pipeline.runs.doubts import doubt_of
 from pipeline.runs.ledger import LedgerLine, read_ledger
-from pipeline.runs.records import MeasuredRecord, SubmissionRecord
+from pipeline.runs.metrics import Metrics
+from pipeline.runs.records import MeasuredRecord, read_submission_record
 from pipeline.runs.run import known_accuracy, predicted_by, read_training
-from pipeline.system import records
+from pipeline.system import files, records
+from pipeline.system.errors import PipelineError
 
 NOTICES = {
     "practice": "PRACTICE DIGITS, not the competition's: this CSV cannot be submitted to Kaggle.",
@@ -30,7 +33,9 @@ class RunRow:
     """One run with its latest submission, or a submission whose run is no longer there.
 
     commit: 7 digits, with "-dirty" if files differed from it; None outside of a clone.
-    status: of the latest submission of this very CSV; "" if it was not sent.
+    doubt: why it may not have learnt anything, "" if it has, or was not validated.
+    status: of the latest submission of this very CSV, UNKNOWN while nobody knows whether it
+        arrived; "" if it was not sent.
     seconds: of training.  finished_at: end of training, or when it was sent; UTC ISO time.
     """
 
@@ -44,6 +49,7 @@ class RunRow:
     status: str
     seconds: float | None
     finished_at: str
+    doubt: str = ""
 
     @property
     def gap(self) -> float | None:
@@ -72,14 +78,25 @@ def list_runs(workspace: Workspace) -> list[RunRow]:
                 commit=short_commit(training["environment"]),
                 hold_out_accuracy=known_accuracy(folder, training),
                 score=score_of(workspace, folder, training, ledger),
-                status=sent[-1].status if sent else "",
+                status=sent[-1].standing if sent else "",
                 seconds=training["seconds"],
                 finished_at=training["finished_at"],
+                doubt=_doubt(folder, training),
             )
         )
     gone = {line.csv_sha256: line for line in ledger if line.csv_sha256 not in listed}
     rows.extend(_row_of_submission(line) for line in gone.values())
     return sorted(rows, key=lambda row: (row.finished_at, row.run))
+
+
+def _doubt(folder: RunFolder, training: dict[str, Any]) -> str:
+    try:
+        record = files.read_json(folder.validation)
+        if record["inputs"]["model"] != training["model_sha256"]:
+            return ""
+        return doubt_of(records.parse(record, Metrics), training)
+    except (OSError, PipelineError, KeyError, TypeError, ValueError):
+        return ""  # the stages that need it say what is wrong with it
 
 
 def score_of(
@@ -130,7 +147,7 @@ def short_commit(environment: dict[str, Any]) -> str | None:
 def _current_csv(workspace: Workspace, folder: RunFolder, training: dict[str, Any]) -> str | None:
     """The checksum of the CSV that this very model predicted, if it did."""
     path = workspace.submission_record(folder.name)
-    record = records.read(path, SubmissionRecord) if path.exists() else {}
+    record = read_submission_record(path) if path.exists() else {}
     if not predicted_by(record, training):
         return None
     return str(record["csv_sha256"])
@@ -148,7 +165,7 @@ def _row_of_submission(line: LedgerLine) -> RunRow:
         commit=line.commit[:7] if line.commit else None,
         hold_out_accuracy=line.hold_out_accuracy,
         score=score,
-        status=line.status,
+        status=line.standing,
         seconds=None,
         finished_at=line.sent_at,
     )

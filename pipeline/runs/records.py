@@ -1,8 +1,10 @@
 """The records of a search, of what a run reaches, and of what goes to Kaggle."""
 
+from pathlib import Path
 from typing import Any
 
 from pipeline.runs.metrics import Accuracy
+from pipeline.system import records
 from pipeline.system.records import (
     Environment,
     Models,
@@ -57,6 +59,15 @@ class SubmissionRecord(Record):
     csv_sha256: str
 
 
+def read_submission_record(path: Path) -> dict[str, Any]:
+    """Read the record beside a CSV; it has the run's name, as the CSV has.
+
+    Raises PipelineError if it is damaged; FileNotFoundError if there is none.
+    """
+    remedy = f"Run: make submission RUN={path.stem}"
+    return records.read(path, SubmissionRecord, remedy=remedy)
+
+
 class TestCSV(Record):
     """The file of the digits that were predicted."""
 
@@ -83,6 +94,7 @@ class SentRecord(SubmissionRecord, Environment):
     hold_out: SentHoldOut
     recipe: str | None = None
     seed: Whole | None = None
+    doubt: str | None = None
 
 
 class WrittenRecord(SentRecord):

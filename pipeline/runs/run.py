@@ -9,7 +9,7 @@ from pipeline import nn
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, check_run_name
 from pipeline.plan.workspace import RunFolder, Workspace
-from pipeline.runs.metrics import Accuracy
+from pipeline.runs.metrics import Accuracy, Metrics
 from pipeline.runs.records import MeasuredRecord
 from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
@@ -130,7 +130,7 @@ def networks_of(training: dict[str, Any]) -> int:
     return int(training.get("networks", 1))
 
 
-def require_run(plan: Plan) -> None:
+def require_run(plan: Plan, *, remedy: str = "Run: make train") -> None:
     """Raise PipelineError if the plan's run is not finished; nothing is written before that.
 
     A training that is under way is waited for.
@@ -139,27 +139,28 @@ def require_run(plan: Plan) -> None:
     if not _is_finished(folder):
         locks.wait_for(folder.folder)
     if not _is_finished(folder):
-        raise PipelineError(
-            f"There is no finished run {plan.run} ({folder.folder})", remedy="Run: make train"
-        )
+        raise PipelineError(f"There is no finished run {plan.run} ({folder.folder})", remedy=remedy)
 
 
 def _is_finished(folder: RunFolder) -> bool:
-    return folder.training.exists() and (
-        folder.model.exists() or is_ensemble(files.read_json(folder.training))
-    )
+    return folder.training.exists() and (folder.model.exists() or is_ensemble(_read_json(folder)))
 
 
 def read_training(folder: RunFolder) -> dict[str, Any]:
     """Return the run's training.json; PipelineError if it is damaged or of another version."""
-    training = files.read_json(folder.training)
+    training = _read_json(folder)
     shape = EnsembleTrainingRecord if is_ensemble(training) else NetworkTrainingRecord
     if what := records.fault(training, shape):
-        raise PipelineError(
-            f"{folder.training} is damaged, or of another version: {what}",
-            remedy=f"Train the run again, or remove {folder.folder}",
-        )
+        raise files.damaged(folder.training, what, _train_again(folder))
     return training
+
+
+def _read_json(folder: RunFolder) -> dict[str, Any]:
+    return files.read_json(folder.training, remedy=_train_again(folder))
+
+
+def _train_again(folder: RunFolder) -> str:
+    return f"Run: make train RUN={folder.name} (or remove {folder.folder})"
 
 
 def read_run(plan: Plan) -> TrainedRun:
@@ -174,7 +175,9 @@ def read_run(plan: Plan) -> TrainedRun:
 
 def _read_run(plan: Plan, above: tuple[str, ...]) -> TrainedRun:
     """Read a run.  above: the ensembles of which it is a member."""
-    require_run(plan)
+    # A blend trains none of its members, so that each of them is named.
+    again = f"Run: make train RUN={plan.run}" if plan.blend and above else "Run: make train"
+    require_run(plan, remedy=again)
     folder = plan.workspace.run(plan.run)
     processed = plan.workspace.processed(plan.source.name)
     locks.wait_for(processed.folder)
@@ -185,7 +188,7 @@ def _read_run(plan: Plan, above: tuple[str, ...]) -> TrainedRun:
     if run.training["inputs"]["data"] != run.data_sha256:
         raise PipelineError(
             f"Run {plan.run} was trained on other digits than those in {processed.folder}",
-            remedy="Run: make train (or name the run's own source with SOURCE=)",
+            remedy=f"{again} (or name the run's own source with SOURCE=)",
         )
     return run
 
@@ -242,7 +245,7 @@ def check_models(run: TrainedRun) -> None:
         if not path.exists() or files.sha256(path) != checksum:
             raise PipelineError(
                 f"{path} is not the model that training wrote (its checksum differs)",
-                remedy="Run: make train FORCE=1",
+                remedy=f"Run: make train RUN={folder.name} FORCE=1",
             )
 
 
@@ -255,10 +258,19 @@ def hold_out_accuracy(run: TrainedRun) -> Accuracy:
     if record is None or record.inputs.get("model") != run.model_sha256:
         raise PipelineError(
             f"Run {run.folder.name} has not been validated ({run.folder.validation})",
-            remedy="Run: make validate",
+            remedy=f"Run: make validate RUN={run.folder.name}",
         )
     return record.accuracy
 
 
+def read_metrics(run: TrainedRun) -> Metrics:
+    """Return all metrics of a run of which ``hold_out_accuracy`` is known."""
+    remedy = f"Run: make validate RUN={run.folder.name} FORCE=1"
+    return records.load(run.folder.validation, Metrics, remedy=remedy)
+
+
 def _read_validation(folder: RunFolder) -> MeasuredRecord | None:
-    return records.load(folder.validation, MeasuredRecord) if folder.validation.exists() else None
+    if not folder.validation.exists():
+        return None
+    remedy = f"Run: make validate RUN={folder.name}"
+    return records.load(folder.validation, MeasuredRecord, remedy=remedy)

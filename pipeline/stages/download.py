@@ -98,7 +98,7 @@ def _current(raw: RawFolder, inputs: dict[str, Any]) -> dict[str, Any] | None:
 
 def _replace(raw: RawFolder, source: Source, inputs: dict[str, Any]) -> dict[str, Any]:
     """Fetch all files anew; the folder takes the place of the old one when all is well."""
-    with files.atomic_folder(raw.folder) as folder:
+    with files.atomic_folder(raw.folder, contents=raw.contents) as folder:
         fetched = _fetch(source, folder)
         manifest = {
             "stage": "download",

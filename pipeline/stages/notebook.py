@@ -48,7 +48,7 @@ def notebook(plan: Plan, *, force: bool = False) -> NotebookResult:
 def _commit() -> str:
     made_by = provenance.environment()
     if made_by["commit"] is None:
-        return "a copy of the code without its history"
+        return f"a copy of the code without its history ({made_by['no_commit']})"
     return f"commit {made_by['commit'][:7]}{', with changes' if made_by['dirty'] else ''}"
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.digits import csv_reader, dataset
-from pipeline.digits.csv_reader import SIDE_PIXELS, read_blocks
+from pipeline.digits.csv_reader import read_blocks
+from pipeline.digits.dialect import SIDE_PIXELS
 from pipeline.digits.records import Preprocessed, ProcessedManifest, RawManifest
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RawFolder
@@ -56,7 +57,7 @@ def preprocess(plan: Plan, *, force: bool = False) -> PreprocessResult:
             remedy="Run: make download",
         )
     with locks.locked(raw.folder), dataset.locked(processed):
-        manifest = records.read(raw.manifest, RawManifest)
+        manifest = records.read(raw.manifest, RawManifest, remedy="Run: make download")
         inputs = {path.name: manifest["files"][path.name]["sha256"] for path in _csv_files(raw)}
         inputs["reading"] = csv_reader.VERSION
         found = None if force else _current(processed, inputs)
@@ -91,7 +92,7 @@ def _replace(
 ) -> dict[str, Any]:
     """Make the folder anew from the raw files; its manifest, which is returned, comes last."""
     start = time.perf_counter()
-    with files.atomic_folder(processed.folder) as folder:
+    with files.atomic_folder(processed.folder, contents=processed.contents) as folder:
         new = ProcessedFolder(folder)
         class_counts, train_arrays = _convert(
             raw.train, manifest, new.train_images, new.train_labels
@@ -146,6 +147,12 @@ def _convert(
             class_counts += np.bincount(blocks[1], minlength=CLASSES)
         if digest.hexdigest() != recorded["sha256"]:
             raise changed
+        if rows < recorded["rows"]:
+            raise PipelineError(
+                f"{csv} has {rows:,} rows, but {recorded['rows']:,} were counted when it was "
+                "downloaded",
+                remedy="Run: make download FORCE=1",
+            )
         records = {
             name: {"shape": list(file.shape), "sha256": file.finish()}
             for name, file in arrays.items()

@@ -14,9 +14,17 @@ from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder
 from pipeline.runs import ensemble
+from pipeline.runs.doubts import doubt_of
 from pipeline.runs.metrics import CLASSES, Accuracy
 from pipeline.runs.records import WrittenRecord
-from pipeline.runs.run import TrainedRun, check_models, hold_out_accuracy, read_run, require_run
+from pipeline.runs.run import (
+    TrainedRun,
+    check_models,
+    hold_out_accuracy,
+    read_metrics,
+    read_run,
+    require_run,
+)
 from pipeline.system import due, files, locks, provenance
 from pipeline.system.array_files import RowsFile
 from pipeline.system.errors import PipelineError
@@ -29,6 +37,7 @@ class SubmissionResult:
 
     predicted_counts: how often each digit 0 to 9 was predicted.
     competition: whether it was predicted from the competition's own test digits.
+    doubt: why the run may not have learnt anything, "" if it has.
     """
 
     unchanged: bool
@@ -38,6 +47,7 @@ class SubmissionResult:
     predicted_counts: tuple[int, ...]
     hold_out: Accuracy
     competition: bool
+    doubt: str = ""
 
 
 def submission(plan: Plan, *, force: bool = False) -> SubmissionResult:
@@ -52,7 +62,8 @@ def submission(plan: Plan, *, force: bool = False) -> SubmissionResult:
     with locks.locked(folder.folder), locks.locked(csv, record):
         run = read_run(plan)
         accuracy = hold_out_accuracy(run)
-        written = {**_origin(run), "hold_out": _as_json(accuracy)}
+        said = doubt_of(read_metrics(run), run.training)
+        written = {**_origin(run), "hold_out": _as_json(accuracy), "doubt": said or None}
         found = None if force else _current(record, written)
         written = found or _write(plan, run, written, force=force)
     rows = int(written["rows"])
@@ -64,6 +75,7 @@ def submission(plan: Plan, *, force: bool = False) -> SubmissionResult:
         tuple(written["predicted_counts"]),
         accuracy,
         written["kind"] == "competition" and rows == COMPETITION_ROWS,
+        said,
     )
 
 
@@ -145,7 +157,7 @@ def _write(plan: Plan, run: TrainedRun, written: dict[str, Any], *, force: bool)
 
 
 def _kept(folder: RunFolder, rows: int) -> ensemble.Probabilities:
-    remedy = "Run: make submission FORCE=1"
+    remedy = f"Run: make submission RUN={folder.name} FORCE=1"
     return ensemble.load_probabilities(folder.test_probabilities, rows, remedy=remedy)
 
 

@@ -7,21 +7,19 @@ from typing import Any
 
 from pipeline.kaggle.answers import Submission, SubmissionLimits
 from pipeline.kaggle.client import SUBMISSIONS_PAGE, Kaggle
-from pipeline.kaggle.errors import UnclearError
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, check_submission
-from pipeline.plan.commands import make_command
+from pipeline.plan.commands import make_command, origin_command
 from pipeline.plan.plan import Plan
-from pipeline.runs.ledger import LedgerLine, new_line, read_ledger, write_line
+from pipeline.runs.ledger import LedgerLine, read_ledger, set_aside, write_line
 from pipeline.runs.metrics import Accuracy
 from pipeline.runs.records import SentRecord
+from pipeline.runs.sending import find_or_begin, send
 from pipeline.system import files, locks, records
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
 
 # Kaggle needs some seconds for a score, sometimes minutes.
 TIMEOUT_SECONDS = 600.0
-# How often to look for a submission in Kaggle's list before concluding that it is not there.
-LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,33 @@ def submit(
 
     force: send it although it was sent before.
     Raises PipelineError if the CSV may not be sent, Kaggle does not take it or cannot score it,
-    or there is no score within the time limit; running it again then goes on waiting.
+    or there is no score within the time limit; running it again then goes on waiting. Also if
+    nobody knows whether it was sent before: within half an hour of that, nothing is sent again.
     """
     csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
+    if ledger.is_symlink():  # other folders may lead to the same one, which has one lock
+        ledger = ledger.resolve()
     _require_csv(plan)
     with locks.locked(ledger):
         # Until it is sent, so that what is sent is what was checked; a score takes longer.
         with locks.locked(csv, plan.workspace.submission_record(plan.run)):
             record = _read_record(plan)
+            _require_whole(plan, ledger)
             earlier = [row for row in read_ledger(ledger) if row.csv_sha256 == record["csv_sha256"]]
             if not force:
                 _refuse_scored(plan, earlier)
             kaggle = Kaggle()
-            line = _find_sent(plan, record, earlier, kaggle, force=force)
+            line = find_or_begin(plan, record, earlier, kaggle, force=force)
             left_today = None
-            if already_sent := line is not None:
+            if already_sent := line.reached_kaggle:
                 reporter().line(
                     f"This CSV was sent before, as submission {line.ref}; waiting for its score."
                 )
             else:
                 left_today = _allowance(plan, record, kaggle)
-                line = _send(plan, new_line(record, csv, earlier), kaggle)
+                if record.get("doubt"):
+                    reporter().line(f"!! This run: {record['doubt']}.")
+                line = send(plan, line, kaggle)
                 reporter().line(f"Sent as submission {line.ref}; waiting for its score.")
         submission = _wait(line, kaggle, timeout_seconds)
         write_line(ledger, line.updated(submission))
@@ -117,6 +121,17 @@ def _require_csv(plan: Plan) -> None:
         )
 
 
+def _require_whole(plan: Plan, ledger: Path) -> None:
+    """Raise PipelineError, once, if a power cut has damaged the ledger: the last lines matter."""
+    if copy := set_aside(ledger):
+        raise PipelineError(
+            f"{ledger} was cut short, as by a power cut: it is kept as {copy}, its whole lines "
+            "stay in place.",
+            remedy=f"Look at {SUBMISSIONS_PAGE} what was sent last; "
+            f"then run: {make_command(plan, 'submit')}",
+        )
+
+
 def _read_record(plan: Plan) -> dict[str, Any]:
     """The CSV's record, after every check that needs no network."""
     csv, path = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
@@ -134,7 +149,8 @@ def _read_record(plan: Plan) -> dict[str, Any]:
         raise PipelineError(
             f"{csv} holds {record['rows']:,} predictions for the source {record['source']}, "
             f"not those for the competition's own {COMPETITION_ROWS:,} test digits.",
-            remedy="Train on the competition's data: make all SOURCE=kaggle (or its zip's path).",
+            remedy="Train on the competition's data (SOURCE may also be its zip's path): "
+            f"{origin_command(plan, source='kaggle')}",
         )
     sample = plan.workspace.raw(plan.source.name).sample_submission
     check_submission(
@@ -146,7 +162,7 @@ def _read_record(plan: Plan) -> dict[str, Any]:
 def _refuse_scored(plan: Plan, earlier: list[LedgerLine]) -> None:
     """A CSV whose outcome is known is not sent again, and Kaggle need not be asked."""
     reached = [line for line in earlier if line.reached_kaggle]
-    if not reached or any(line.status == "SENDING" for line in earlier):
+    if not reached or any(line.is_unknown for line in earlier):
         return
     line = reached[-1]
     outcome = f"Kaggle could not score it ({line.error})"
@@ -161,32 +177,6 @@ def _refuse_scored(plan: Plan, earlier: list[LedgerLine]) -> None:
     )
 
 
-def _find_sent(
-    plan: Plan, record: dict[str, Any], earlier: list[LedgerLine], kaggle: Kaggle, *, force: bool
-) -> LedgerLine | None:
-    """The submission of this CSV to go on waiting for, or None if one is to be sent."""
-    csv, ledger = plan.workspace.submission(plan.run), plan.workspace.ledger
-    known = {line.ref for line in read_ledger(ledger) if line.ref is not None}
-    for line in earlier:
-        if line.status != "SENDING":
-            continue
-        # It was interrupted, or its answer was lost: Kaggle knows what became of it.
-        found = kaggle.find_submission(line.mark, but_not=known, tries=LOOKS)
-        if found is not None:
-            write_line(ledger, arrived := line.updated(found))
-            return arrived
-        write_line(ledger, line.model_copy(update={"status": "ERROR", "error": "never arrived"}))
-    if force:
-        return None
-    reached = [line for line in earlier if line.reached_kaggle]
-    if reached:
-        return reached[-1]
-    # Sent from another folder or machine, or its ledger was lost.
-    line = new_line(record, csv, earlier)
-    found = kaggle.find_submission(line.mark, but_not=known)
-    return None if found is None else line.updated(found)
-
-
 def _allowance(plan: Plan, record: dict[str, Any], kaggle: Kaggle) -> int | None:
     """What will be left of today's submissions; raises PipelineError if this one may not go."""
     if plan.source.kind == "path":
@@ -196,7 +186,7 @@ def _allowance(plan: Plan, record: dict[str, Any], kaggle: Kaggle) -> int | None
             raise PipelineError(
                 f"The test.csv of {plan.source.text} has {record['test_csv']['bytes']:,} bytes, "
                 f"the competition's own has {size:,}: these predictions are not for its digits.",
-                remedy="Use the competition's own files: make all SOURCE=kaggle",
+                remedy=f"Use the competition's own files: {origin_command(plan, source='kaggle')}",
             )
     limits = kaggle.submission_limits()
     if limits.allowed_now is None:
@@ -220,41 +210,6 @@ def _limit_reached(plan: Plan, limits: SubmissionLimits) -> PipelineError:
         remedy=f"Its next day begins in {hours} h {minutes} min; then run: "
         f"{make_command(plan, 'submit')}",
     )
-
-
-def _send(plan: Plan, line: LedgerLine, kaggle: Kaggle) -> LedgerLine:
-    """Send the CSV, with a line in the ledger before and after."""
-    ledger = plan.workspace.ledger
-    known = {row.ref for row in read_ledger(ledger) if row.ref is not None}
-    write_line(ledger, line)
-    try:
-        ref = kaggle.submit(plan.workspace.submission(plan.run), line.message)
-    except UnclearError as error:
-        ref = _look_after(error, line, kaggle, known, again=make_command(plan, "submit"))
-    except PipelineError as error:
-        write_line(ledger, line.model_copy(update={"status": "ERROR", "error": error.message}))
-        raise
-    line = line.model_copy(update={"status": "PENDING", "ref": ref})
-    write_line(ledger, line)
-    return line
-
-
-def _look_after(
-    error: PipelineError, line: LedgerLine, kaggle: Kaggle, known: set[int], again: str
-) -> int:
-    """The number of a submission whose answer was lost; raises PipelineError if it is not found."""
-    remedy = f"Run: {again} (it looks in Kaggle's list again before it sends anything)."
-    try:
-        found = kaggle.find_submission(line.mark, but_not=known, tries=LOOKS)
-    except PipelineError:
-        raise PipelineError(
-            f"{error.message} Whether the submission arrived is not known.", remedy=remedy
-        ) from None
-    if found is None:
-        raise PipelineError(
-            f"{error.message} The submission is not in Kaggle's list.", remedy=remedy
-        ) from None
-    return found.ref
 
 
 def _wait(line: LedgerLine, kaggle: Kaggle, timeout_seconds: float) -> Submission:

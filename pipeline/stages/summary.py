@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.kaggle import credentials
+from pipeline.kaggle.credential_files import CredentialsError
 from pipeline.kaggle.submission_csv import read_submission
-from pipeline.plan.commands import command, make_command
+from pipeline.plan.commands import command, make_command, origin_command
 from pipeline.plan.plan import Plan
+from pipeline.runs.doubts import doubt_of
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
 from pipeline.runs.metrics import Accuracy, accuracy_of
-from pipeline.runs.records import MeasuredRecord, SubmissionRecord
-from pipeline.runs.run import TrainedRun, hold_out_accuracy, predicted_by, read_run, require_run
-from pipeline.system import due, files, locks, provenance, records
+from pipeline.runs.records import MeasuredRecord, read_submission_record
+from pipeline.runs.run import (
+    TrainedRun,
+    hold_out_accuracy,
+    predicted_by,
+    read_metrics,
+    read_run,
+    require_run,
+)
+from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 
 RULES = "https://www.kaggle.com/competitions/digit-recognizer/rules"
@@ -85,7 +94,7 @@ def summary(plan: Plan, *, force: bool = False) -> SummaryResult:
 def _require_csv(plan: Plan, run: TrainedRun) -> str:
     """Return the checksum of the run's CSV; PipelineError if this very model has none."""
     csv, record = plan.workspace.submission(plan.run), plan.workspace.submission_record(plan.run)
-    recorded = records.read(record, SubmissionRecord) if record.exists() else {}
+    recorded = read_submission_record(record) if record.exists() else {}
     if not csv.exists() or not predicted_by(recorded, run.training):
         raise PipelineError(
             f"There is no submission of run {plan.run} ({csv})", remedy="Run: make submission"
@@ -162,6 +171,8 @@ def _text(
         facts.append(("page", f"{make_command(plan, 'report')} writes one about this run"))
     width = max(len(name) for name, _ in facts)
     lines = [f"  {name:<{width}}  {value}" for name, value in facts]
+    if said := doubt_of(read_metrics(run), training):
+        lines = [f"!! {said[0].upper()}{said[1:]}.", "", *lines]
     if notice:
         bar = "!" * (len(notice) + 6)
         lines = [bar, f"!! {notice} !!", bar, "", *lines]
@@ -192,16 +203,15 @@ def _in_notebook() -> bool:
 
 def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
     if sent:
-        return ["Submitted. `make runs` lists runs and submissions."]
+        return [f"Submitted. To list runs and submissions: {command('runs', plan.workspace)}"]
     if competition and _in_notebook():
         return [
             "Next: save a version of this notebook; beside submission.csv in its output, choose "
             "Submit to Competition."
         ]
-    found = credentials.find_credentials()
-    if competition and found:
+    how = _how_to_get_credentials()
+    if competition and not how:
         return [f"Next: {make_command(plan, 'submit')}"]
-    how = [] if found else [f"  {line}" for line in credentials.HOW_TO_GET_THEM.splitlines()]
     if competition:
         return [
             "Next: get Kaggle credentials, then submit.",
@@ -212,8 +222,17 @@ def _next_steps(plan: Plan, *, competition: bool, sent: bool) -> Sequence[str]:
         "Next: the competition's own digits. Accept its rules (once), then train on them.",
         f"  {RULES}",
         *how,
-        f"  {command('all', SOURCE='kaggle')}",
+        f"  {origin_command(plan, source='kaggle')}",
     ]
+
+
+def _how_to_get_credentials() -> list[str]:
+    """What to do before a submission; nothing with credentials."""
+    try:
+        text = "" if credentials.find_credentials() else credentials.HOW_TO_GET_THEM
+    except CredentialsError as error:
+        text = str(error)
+    return [f"  {line}" for line in text.splitlines()]
 
 
 def _same(path: Path, text: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.digits import dataset, folds
 from pipeline.plan.plan import Plan
 from pipeline.runs import ensemble, metrics
+from pipeline.runs.doubts import doubt_of
 from pipeline.runs.ensemble import EnsembleMetrics, HeldOut, MemberMetrics
 from pipeline.runs.metrics import Metrics
 from pipeline.runs.run import TrainedRun, how_it_is_read, member_plan, read_run, require_run
@@ -24,6 +25,7 @@ class ValidateResult:
 
     members: of an ensemble, each beside the others.  networks: how many read a test digit.
     networks_per_row: how many, at least and at most, stand behind a held-out digit here.
+    doubt: why the run may not have learnt anything, "" if it has.
     """
 
     unchanged: bool
@@ -33,6 +35,7 @@ class ValidateResult:
     members: tuple[MemberMetrics, ...] = ()
     networks: int = 1
     networks_per_row: tuple[int, int] = (1, 1)
+    doubt: str = ""
 
 
 def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
@@ -57,7 +60,8 @@ def validate(plan: Plan, *, force: bool = False) -> ValidateResult:
 def _result(run: TrainedRun, record: dict[str, Any], *, unchanged: bool) -> ValidateResult:
     name, path = run.folder.name, run.folder.validation
     if not run.members:
-        return ValidateResult(unchanged, name, records.parse(record, Metrics), path)
+        metrics = records.parse(record, Metrics)
+        return ValidateResult(unchanged, name, metrics, path, doubt=doubt_of(metrics, run.training))
     measured = records.parse(record, EnsembleMetrics)
     low, high = measured.networks.per_row
     return ValidateResult(
@@ -68,6 +72,7 @@ def _result(run: TrainedRun, record: dict[str, Any], *, unchanged: bool) -> Vali
         tuple(measured.members),
         measured.networks.per_test_digit,
         (low, high),
+        doubt_of(measured, run.training),
     )
 
 
@@ -154,5 +159,5 @@ def _compare_with_training(run: TrainedRun, measured: Metrics) -> None:
             f"Run {run.folder.name} reads {measured.accuracy.value:.6f} of its held-out digits "
             f"right, but {run.folder.training} says {recorded:.6f}: model, split and record do "
             "not belong together, or were made with other versions of the libraries",
-            remedy="Run: make train FORCE=1",
+            remedy=f"Run: make train RUN={run.folder.name} FORCE=1",
         )

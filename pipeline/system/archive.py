@@ -7,7 +7,7 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -22,18 +22,19 @@ CHUNK_BYTES = 1 << 20
 
 # All that the standard library raises for damaged or unusual archives. Decoders raise OSErrors
 # without a number; a wrong place in the zip is no valid argument.
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, RuntimeError, ValueError, OSError),
 )
 
 
-class _Reader(io.BufferedReader):
-    """A zip's bytes. zipfile reads the list of members at once, and all else in chunks."""
+class BoundedReader(io.BufferedReader):
+    """An archive's bytes. What is told of its members is read at once, and all else in chunks."""
 
     def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes. Raises ValueError for more than any sound archive asks for."""
         if size is not None and size > MAX_LIST_BYTES:
-            raise zipfile.BadZipFile("it lists far too many members")
+            raise ValueError("it lists far too many members")
         return super().read(size)
 
 
@@ -49,22 +50,31 @@ def check_whole(path: Path) -> None:
                     pass
 
 
-def extract_members(
-    path: Path, wanted: Sequence[str], into: Path, *, optional: Sequence[str] = ()
-) -> list[Path]:
-    """Extract the files named ``wanted`` into the folder ``into``, and ``optional`` ones if there.
+def extract_members(path: Path, wanted: Sequence[str], into: Path) -> list[Path]:
+    """Extract the files named ``wanted`` into the folder ``into``, and return their paths.
+
+    Raises PipelineError like ``extract``, and if one of them is not there.
+    """
+    extract(path, into, takes=wanted.__contains__, wanted=wanted)
+    return [into / name for name in wanted]
+
+
+def extract(
+    path: Path, into: Path, *, takes: Callable[[str], bool], wanted: Sequence[str] = ()
+) -> None:
+    """Extract the files whose names are taken into the folder ``into``.
 
     They may lie anywhere in the zip. They are streamed, and each is checked against its CRC-32.
-    Returns the paths written, in the order of the names.
-    Raises PipelineError if the zip is damaged, absurdly large, or has a wanted file not once; some
-    of the files may be in ``into`` then.
+    takes: is given the last part of each name.  wanted: names that must be there.
+    Raises PipelineError if the zip is damaged, absurdly large, has a name twice or a wanted one
+    not at all; some of the files may be in ``into`` then.
     """
     found: dict[str, zipfile.ZipInfo] = {}
     with _open(path) as archive:
         for member in archive.infolist():
             # Whatever place its name leads to: the last part is one of ours, or it is not taken.
             name = PurePosixPath(member.filename).name
-            if name in (*wanted, *optional) and not member.is_dir():
+            if takes(name) and not member.is_dir():
                 if name in found:
                     raise PipelineError(f"{path} holds {name} more than once")
                 found[name] = member
@@ -76,14 +86,13 @@ def extract_members(
         for name, member in found.items():
             with archive.open(member) as packed, (into / name).open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked, CHUNK_BYTES)
-    return [into / name for name in (*wanted, *optional) if name in found]
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip of a reasonable size; its faults, also those that show up later, in one line."""
     try:
-        with _Reader(io.FileIO(path)) as stream, zipfile.ZipFile(stream) as archive:
+        with BoundedReader(io.FileIO(path)) as stream, zipfile.ZipFile(stream) as archive:
             # zipfile reads no member further than to the size that the list tells.
             size = sum(member.file_size for member in archive.infolist())
             if size > MAX_BYTES:
@@ -91,15 +100,16 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
                     f"{path} would grow to {size:,} bytes; that is no zip of digits"
                 )
             yield archive
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         with path.open("rb") as packed:
             start = packed.read(512)
         what = f"cannot be unpacked: {str(error) or type(error).__name__}"
+        remedy = "It may have been cut short: download it again."
         if not start.startswith(b"PK"):
             kind = kind_of(start)
             what = f"is {kind}, not a zip" if kind else "is not a zip"
-        raise PipelineError(
-            f"{path} {what}", remedy="It may have been cut short: download it again."
-        ) from None
+            if kind and kind.endswith("archive"):
+                remedy = "Unpack it, and give the folder."
+        raise PipelineError(f"{path} {what}", remedy=remedy) from None

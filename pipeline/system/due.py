@@ -38,7 +38,9 @@ def current_record(
         found = outputs(record) if outputs else _beside(path, record)
         if all(has_checksum(file, checksum) for file, checksum in found.items()):
             return record
-    except (FileNotFoundError, PipelineError, AttributeError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (PipelineError, AttributeError, KeyError, TypeError):
         pass
     return None
 

@@ -27,6 +27,7 @@ _PERMISSION = "Give yourself the permission, or name other folders: DATA=... SUB
 _NAME = "Choose a shorter one: RUN=... for a run, DATA=... and SUBMISSIONS=... for the folders."
 _FILES = "Allow more open files (ulimit -n 1024); then the same command goes on."
 _DISK = "The disk may be failing: save what is on it; then try the same command again."
+_MOUNT = "A disk may be mounted there: mount it a folder higher, or link to a folder on it."
 _MEMORY = "Close other programs, or allow it more memory; then the same command goes on."
 _PROCESSES = "End some, or allow more (ulimit -u); then the same command goes on."
 
@@ -38,6 +39,8 @@ _REMEDIES = {
     errno.EPERM: _PERMISSION,
     errno.EROFS: _PERMISSION,
     errno.ENAMETOOLONG: _NAME,
+    errno.EBUSY: _MOUNT,
+    errno.ENOTDIR: "A file is in the place of a folder: move it away.",
     errno.EMFILE: _FILES,
     errno.ENFILE: _FILES,
     errno.EIO: _DISK,

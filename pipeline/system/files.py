@@ -1,13 +1,18 @@
-"""Writing files so that a reader sees the old one or the new one, and never half of one."""
+"""Writing files so that a reader sees the old one or the new one, and never half of one.
+
+That holds for readers after a power cut, too: what was written is on the disk before the name that
+it gets, and names are before what is written next. And it holds behind links: see ``target_of``.
+"""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +23,17 @@ MOST_LEVELS = 20  # of tables in tables; a recipe has five
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path``; put it in place only if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    """Open a temporary file beside ``path``; put it in place only if the block succeeds.
+
+    Raises PipelineError for a link to no file, before anything is written.
+    """
+    target = target_of(path)
+    if target != path and not target.is_file():
+        raise PipelineError(
+            f"{path} is a link to {target}, which is no file", remedy="Remove the link."
+        )
+    make_folder(target.parent)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -29,7 +42,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         # mkstemp makes the file private; an artefact gets the mode that the umask asks for.
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(target)
+        _sync(target.parent)
     except OSError as error:
         if error.filename in (None, name):  # of a full disk, the system does not say which file
             error.filename, error.filename2 = str(path), None
@@ -50,26 +64,27 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+_DELETE = "Delete it and run the stage that writes it again."
+
+
+def read_json(path: Path, *, remedy: str = _DELETE) -> dict[str, Any]:
     """Read a JSON object written by this program.
 
+    remedy: what mends one that is damaged.
     Raises PipelineError if the file is not a JSON object; FileNotFoundError if there is none.
     """
     try:
         value = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise damaged(path, str(error)) from None
+        raise damaged(path, str(error), remedy) from None
     if not isinstance(value, dict):
-        raise damaged(path, "it holds no JSON object")
+        raise damaged(path, "it holds no JSON object", remedy)
     return value
 
 
-def damaged(path: Path, what: str) -> PipelineError:
+def damaged(path: Path, what: str, remedy: str = _DELETE) -> PipelineError:
     """Return the error that a record of this program's is none that it wrote."""
-    return PipelineError(
-        f"{path} is damaged, or of another version: {what}",
-        remedy="Delete it and run the stage that writes it again.",
-    )
+    return PipelineError(f"{path} is damaged, or of another version: {what}", remedy=remedy)
 
 
 def parse_json(text: str) -> Any:
@@ -112,28 +127,110 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def target_of(path: Path, *, strict: bool = True) -> Path:
+    """Return where a path leads if it is a link, else the path itself.
+
+    Writers and locks go there, with all their temporary names: so a link stays one, nothing is
+    ever renamed from one disk to another, and a file has one lock under all of its names.
+    Raises PipelineError for a link that leads nowhere, because its disk may not be mounted, and
+    what is on it is not to be made anew.  strict: False lets the last part be missing.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    is_there = target.exists() if strict else target.parent.is_dir()
+    if not is_there or target.is_symlink():  # which it is still where links go in a circle
+        raise _leads_nowhere(path)
+    return target
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises PipelineError if something else is in its place.
+    """
+    if folder.is_dir():
+        return
+    if folder.is_symlink() and not folder.exists():
+        raise _leads_nowhere(folder)
+    make_folder(folder.parent)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise _no_folder(folder) from None
+    _sync(folder.parent)
+
+
 @contextlib.contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path, *, contents: Sequence[Path] = ()) -> Iterator[Path]:
     """Fill a temporary folder beside ``folder``; it replaces ``folder`` only if the block succeeds.
 
     A folder that is replaced is moved aside first: for an instant there is none, never a mixture.
+    contents: all that it may hold, its record last. What a link leads to may be anybody's.
+    Raises PipelineError for no folder, and for a link to one that was not made here.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
+    target = target_of(folder)
+    if target.exists() and not target.is_dir():
+        raise _no_folder(folder)
+    if target != folder:
+        _check_made_here(folder, target, [path.name for path in contents])
+    make_folder(target.parent)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
     aside = temporary.with_suffix(".old")
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if folder.exists():
-            folder.replace(aside)
-        temporary.replace(folder)
+        for path in (*temporary.rglob("*"), temporary):
+            _sync(path)
+        if target.exists():
+            target.replace(aside)
+        temporary.replace(target)
+        _sync(target.parent)
     except OSError as error:
         inside = str(error.filename2 or error.filename or temporary)
-        error.filename, error.filename2 = inside.replace(str(temporary), str(folder)), None
+        for hidden in (temporary, aside):
+            inside = inside.replace(str(hidden), str(folder))
+        error.filename, error.filename2 = inside, None
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _leads_nowhere(path: Path) -> PipelineError:
+    return PipelineError(
+        f"{path} is a link to {path.readlink()}, which leads nowhere",
+        remedy="Mount the disk that it leads to, add what is missing there, or remove the link.",
+    )
+
+
+def _no_folder(path: Path) -> PipelineError:
+    return PipelineError(
+        f"{path} is no folder", remedy="Move it away; then the same command makes one."
+    )
+
+
+def _check_made_here(link: Path, folder: Path, names: Sequence[str]) -> None:
+    """Raise PipelineError unless a folder is empty, or has a record and nothing but known names."""
+    found = {path.name for path in folder.iterdir()}
+    foreign = found.difference(names) if found.intersection(names[-1:]) else found
+    if foreign:
+        raise PipelineError(
+            f"{link} is a link to {folder}, which holds what no stage put there: {min(foreign)}",
+            remedy="All that is in there would be replaced: let the link lead to an empty folder.",
+        )
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # there is nothing to wait for
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_constant(name: str) -> None:

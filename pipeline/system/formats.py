@@ -8,6 +8,11 @@ _KINDS = {
     b"\xfe\xff": _UTF16,
     b"PK\3\4": "a zip or a spreadsheet",
     b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"PAR1": "a Parquet file",
     b"\x93NUMPY": "a NumPy array",
     b"<": "a web page",
 }

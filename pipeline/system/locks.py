@@ -13,13 +13,14 @@ import re
 import shutil
 import socket
 import sys
-import warnings
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.system import files
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
 
@@ -28,6 +29,7 @@ _MOMENT_SECONDS = 0.2
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 UNKNOWN = "Another command"
 _LONGEST = 2_000  # bytes of the file, of which ours needs a tenth
+_held: set[tuple[int, Path]] = set()  # by which thread, each lock file of this process
 
 
 @contextlib.contextmanager
@@ -36,19 +38,27 @@ def locked(path: Path, *others: Path) -> Iterator[None]:
 
     The lock is the operating system's, so it ends with its process however that dies. What a
     process that was killed left half-written, in these folders or beside them, is removed.
-    If another process holds it, the user is told of that once.
-    Raises PipelineError if the file system has no locks.
+    If another process holds it, the user is told of that once. It is beside what a link leads to,
+    and so the same by whichever name.
+    Raises PipelineError if the file system has no locks, for a link that leads nowhere, and if
+    links make this lock one that this command has already.
 
     Whoever holds several took them in this order, so that no two wait for each other: the ledger,
     an ensemble's run, its CSV, a member's run, raw digits, arrays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file, holder = _lock_file(path), path.parent / f".{path.name}.lock.json"
+    file = _lock_file(path)
+    holder = file.with_suffix(".lock.json")
+    files.make_folder(file.parent)
+    if path.is_symlink() and not os.access(file.parent, os.W_OK):
+        what = f"is a link into {file.parent}, where nothing may be written"
+        raise PermissionError(errno.EACCES, what, str(path))
     with _acquired(file, holder, path):
         write_holder(holder)
         try:
             for written in (path, *others):
-                _clear_leftovers(written)
+                # It may be missing until what a killed writer moved aside is put back.
+                _clear_leftovers(files.target_of(written, strict=False))
+                files.target_of(written)
             yield
         finally:
             remove_holder(holder)
@@ -65,7 +75,8 @@ def wait_for(path: Path) -> None:
 
 
 def _lock_file(path: Path) -> Path:
-    return path.parent / f".{path.name}.lock"
+    target = files.target_of(path, strict=False)
+    return target.parent / f".{target.name}.lock"
 
 
 @contextlib.contextmanager
@@ -73,21 +84,22 @@ def _acquired(file: Path, holder: Path, path: Path) -> Iterator[None]:
     """Hold the operating system's lock of a file, and tell the user whom he has to wait for."""
     import filelock  # noqa: PLC0415  (only stages lock; the command line starts without it)
 
-    lock: filelock.BaseFileLock = filelock.FileLock(file)
+    place = threading.get_ident(), file.resolve()
+    if place in _held:  # it would wait for itself
+        raise PipelineError(
+            f"{path} is also another folder of this command's, by way of a link",
+            remedy="Let each link lead to a folder of its own.",
+        )
+    # What it would fall back to are files that outlive their process.
+    lock = filelock.FileLock(file, fallback_to_soft=False)
     try:
-        # Newer versions fall back, with a warning, to files that outlive their process.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                lock.acquire(timeout=_MOMENT_SECONDS)
-            except filelock.Timeout:
-                reporter().line(
-                    f"{name_holder(holder)} is working on {path}; waiting for it to finish."
-                )
-                lock.acquire()
-        if isinstance(lock, filelock.SoftFileLock):
-            lock.release()
-            raise NotImplementedError
+        try:
+            lock.acquire(timeout=_MOMENT_SECONDS)
+        except filelock.Timeout:
+            reporter().line(
+                f"{name_holder(holder)} is working on {path}; waiting for it to finish."
+            )
+            lock.acquire()
     except (NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
             raise
@@ -96,9 +108,11 @@ def _acquired(file: Path, holder: Path, path: Path) -> Iterator[None]:
             remedy="Keep the artefacts on another disk: DATA=/elsewhere/data "
             "SUBMISSIONS=/elsewhere/submissions",
         ) from None
+    _held.add(place)
     try:
         yield
     finally:
+        _held.remove(place)
         lock.release()
 
 
@@ -107,14 +121,18 @@ def _clear_leftovers(path: Path) -> None:
     beside = re.escape(path.name)
     for aside in _leftovers(path.parent, beside, "old"):
         if path.exists():
-            shutil.rmtree(aside)
+            _remove(aside)
         else:  # killed in the instant between moving the old folder aside and the new one in
             aside.replace(path)
     for temporary in [*_leftovers(path.parent, beside, "tmp"), *_leftovers(path, ".+", "tmp")]:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink()
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _leftovers(folder: Path, name: str, suffix: str) -> list[Path]:

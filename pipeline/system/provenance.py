@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.system.cores import available_cores, blas_library
+from pipeline.system.text import one_line, shortened
 
 # All that pyproject.toml asks for, extras apart: the package need not be installed to be run.
 PACKAGES = (
@@ -34,7 +35,8 @@ PACKAGES = (
     "threadpoolctl",
 )
 MACHINE = ("blas", "cpu", "cores", "platform")
-_NO_REASON = ("commit", "dirty", "memory_bytes")  # for a difference of bits
+_NO_REASON = ("commit", "dirty", "no_commit", "memory_bytes")  # for a difference of bits
+_NO_CLONE = "the code was in no clone"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _GIT_SECONDS = 10
 
@@ -49,15 +51,19 @@ def environment() -> dict[str, Any]:
 
     Where git tells no commit, DIGITS_COMMIT may, as it does in the image of a container.
     commit and dirty are None outside of a clone, or without git; dirty counts tracked files only.
+    no_commit: why there is no commit, in a few words; None if there is one.
     cores: those that this process may use.  memory_bytes: of the machine, None where it tells none.
     blas: the library behind NumPy's matrix products, None if it is not known.
     Each package has its version under its own name, None if it is not installed.
     """
-    commit = _git("rev-parse", "HEAD") if _is_clone() else None
+    reason = why_no_clone()
+    commit = None if reason else _git("rev-parse", "HEAD")
     changes = None if commit is None else _git("status", "--porcelain", "--untracked-files=no")
+    known = commit or os.environ.get("DIGITS_COMMIT") or None
     return {
-        "commit": commit or os.environ.get("DIGITS_COMMIT") or None,
+        "commit": known,
         "dirty": None if changes is None else bool(changes),
+        "no_commit": None if known else reason or "the clone has no commit yet",
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "blas": blas_library(),
@@ -76,7 +82,7 @@ def file_record(path: Path, checksum: str | None) -> dict[str, Any]:
     """
     inside = path.resolve().is_relative_to(_REPOSITORY)
     in_git = None
-    if _is_clone():
+    if why_no_clone() is None:
         in_git = inside and _git("ls-files", "--error-unmatch", "--", str(path)) is not None
     return {
         "path": str(path.resolve().relative_to(_REPOSITORY) if inside else path),
@@ -106,31 +112,52 @@ def as_text(value: Any) -> str:
 
 def has_commit(commit: str) -> bool:
     """Whether the clone in which this code lies knows a commit."""
-    return _is_clone() and _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
+    return why_no_clone() is None and _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
 
-def _is_clone() -> bool:
-    """Whether git's top folder is ours, not that of a project in which we are installed."""
-    top = _git("rev-parse", "--show-toplevel")
-    return top is not None and Path(top).resolve() == _REPOSITORY
+def why_no_clone() -> str | None:
+    """Return why git tells nothing of this code, as it was when it was asked; None if it does.
+
+    git's top folder must be ours, not that of a project in which we are installed.
+    """
+    if not (_REPOSITORY / ".git").exists():
+        return _NO_CLONE
+    try:
+        done = _run_git("rev-parse", "--show-toplevel")
+    except FileNotFoundError:
+        return "git was not there: not installed, or not on PATH"
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"git did not answer ({type(error).__name__})"
+    if "dubious ownership" in done.stderr:
+        return "git refused the clone, because its folder belongs to another user"
+    if done.returncode:
+        return f"git failed ({shortened(one_line(done.stderr), 200)})"
+    return None if Path(done.stdout.strip()).resolve() == _REPOSITORY else _NO_CLONE
 
 
 def _git(*arguments: str) -> str | None:
+    """What git says; None if it fails, whatever the reason."""
+    try:
+        done = _run_git(*arguments)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return None if done.returncode else done.stdout.strip()
+
+
+def _run_git(*arguments: str) -> "subprocess.CompletedProcess[str]":
     # Inside a git hook, GIT_DIR and its like would point at the repository of the hook.
     variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(_REPOSITORY), *arguments],
-            capture_output=True,
-            check=True,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=_GIT_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(_REPOSITORY), *arguments],
+        capture_output=True,
+        check=False,
+        env=variables | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=_GIT_SECONDS,
+    )
 
 
 def _version(package: str) -> str | None:

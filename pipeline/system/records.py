@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.system.files import damaged, read_json
+from pipeline.system import files
 
 Whole = Annotated[int, Field(ge=0, lt=2**64)]
 Count = Annotated[int, Field(ge=1, lt=2**64)]
@@ -46,25 +46,28 @@ class Environment(Record):
 Shape = TypeVar("Shape", bound=Record)
 
 
-def read(path: Path, shape: type[Record]) -> dict[str, Any]:
+def read(path: Path, shape: type[Record], *, remedy: str | None = None) -> dict[str, Any]:
     """Read a record, all of it, of which at least the shape is as it must be.
 
+    remedy: what mends one that is damaged.
     Raises PipelineError naming the first key that is not; FileNotFoundError if there is none.
     """
-    record = read_json(path)
-    check(path, record, shape)
+    given = {} if remedy is None else {"remedy": remedy}
+    record = files.read_json(path, **given)
+    if what := fault(record, shape):
+        raise files.damaged(path, what, **given)
     return record
 
 
-def load(path: Path, shape: type[Shape]) -> Shape:
+def load(path: Path, shape: type[Shape], *, remedy: str | None = None) -> Shape:
     """Read a record as an object. Raises like ``read``."""
-    return shape.model_validate(read(path, shape))
+    return shape.model_validate(read(path, shape, remedy=remedy))
 
 
 def check(path: Path, record: dict[str, Any], shape: type[Record]) -> None:
     """Raise PipelineError if what was read from ``path`` has not the shape."""
     if what := fault(record, shape):
-        raise damaged(path, what)
+        raise files.damaged(path, what)
 
 
 def fault(record: dict[str, Any], shape: type[Record]) -> str | None:

@@ -1,7 +1,7 @@
 """Bringing a tracking service up to date with a run's folder, whatever happens to either.
 
 What the service was told stands in the run's tracking.json; so nothing is told twice, and what
-could not be told is told by the next command.
+could not be told is told by the next command with that service, also if nothing else is due.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from pipeline.plan.workspace import RunFolder
 from pipeline.system import files
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening, reporter
+from pipeline.system.text import one_line, shortened
 from pipeline.tracking import Tracker
 from pipeline.tracking.facts import epochs_of, params_of, results_of, without_secrets
 
+MOST_SAID = 2_000  # characters, of a service that fails
 SERVICES = {"mlflow": "MLflow", "wandb": "W&B"}
 
 
@@ -63,15 +65,16 @@ class Tracking(Reporter):
             return
         if kind is None:
             self._finish()
-            self._catch_up(self._plan.workspace.run(self._plan.run))
+            for folder in self._folders():
+                self._catch_up(folder)
         elif self._run is not None and self._tracker is not None:
             with self._guarded():
                 self._tracker.stop()
         if self._failed:
-            self._outer.line(
-                f"Tracking is incomplete: {SERVICES[self._service]} failed. The next command "
-                f"with TRACK={self._service} tells it the rest."
-            )
+            rest = f"make validate RUN={self._plan.run} TRACK={self._service}"
+            # What did not come to its end is gone on with, and told of, by the same command.
+            how = f" To tell it the rest, when it is there again: {rest}" if kind is None else ""
+            self._outer.line(f"Tracking is incomplete: {SERVICES[self._service]} failed.{how}")
 
     def line(self, text: str) -> None:
         """Pass it on."""
@@ -140,6 +143,13 @@ class Tracking(Reporter):
             self._write()
         self._run = None
 
+    def _folders(self) -> list[RunFolder]:
+        """The run's own, after those of the members that it has trained; a blend trains none."""
+        workspace, own = self._plan.workspace, self._plan.workspace.run(self._plan.run)
+        training = files.read_json(own.training) if own.training.exists() else {}
+        members = [] if self._plan.blend else training.get("members", [])
+        return [*(workspace.run(member["run"]) for member in members), own]
+
     def _catch_up(self, folder: RunFolder) -> None:
         """Tell the service what it does not know yet of a finished run."""
         known = self._read(folder)
@@ -177,9 +187,10 @@ class Tracking(Reporter):
             raise
         except Exception as error:  # whatever a service may raise
             self._failed, self._tracker, self._run = True, None, None
-            lines = without_secrets(str(error)).splitlines() or [type(error).__name__]
+            # Whole, because the advice that services give stands at the end of what they say.
+            said = one_line(without_secrets(str(error))) or type(error).__name__
             self._outer.line(
-                f"{SERVICES[self._service]} failed ({lines[0][:200]}); "
+                f"{SERVICES[self._service]} failed ({shortened(said, MOST_SAID)}); "
                 "the work goes on without tracking."
             )
 

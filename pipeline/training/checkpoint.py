@@ -72,7 +72,9 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             if name.startswith("array.")
         }
     except FileNotFoundError:
-        raise PipelineError(f"There is no {path}", remedy="Run: make train") from None
+        raise PipelineError(
+            f"There is no {path}", remedy=f"Run: make train RUN={path.parent.name}"
+        ) from None
     except (KeyError, ValueError) as error:
         raise _damaged(path, error) from None
     if not isinstance(config, dict):
@@ -82,5 +84,5 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def _damaged(path: Path, error: Exception) -> PipelineError:
     return PipelineError(
-        f"{path} is damaged: {error}", remedy="Delete it and run: make train FORCE=1"
+        f"{path} is damaged: {error}", remedy=f"Run: make train RUN={path.parent.name} FORCE=1"
     )

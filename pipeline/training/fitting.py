@@ -82,12 +82,15 @@ class History:
             if not all(row[0].is_integer() and all(map(math.isfinite, row)) for row in rows):
                 raise ValueError("one of its values is no number")
         except FileNotFoundError:
-            raise PipelineError(f"There is no {path}", remedy="Run: make train FORCE=1") from None
+            raise PipelineError(f"There is no {path}", remedy=_train_again(path)) from None
         except (ValueError, csv.Error) as error:
-            raise PipelineError(
-                f"{path} is damaged: {error}", remedy="Run: make train FORCE=1"
-            ) from None
+            raise PipelineError(f"{path} is damaged: {error}", remedy=_train_again(path)) from None
         return cls(rows)
+
+
+def _train_again(path: Path) -> str:
+    """path: of a file in the folder of a run, which has its name."""
+    return f"Run: make train RUN={path.parent.name} FORCE=1"
 
 
 def epochs_of(recipe: Recipe, rows: int) -> int:

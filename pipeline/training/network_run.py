@@ -202,6 +202,7 @@ class _Work:
             "model_sha256": files.sha256(run.refit),
             "seconds": round(history.seconds, 3),
             "rows": len(everything.rows),
+            "training_loss": history.column("training_loss")[-1],
         }
 
     def _make_training(self, *, holds_out: bool = True) -> Training:

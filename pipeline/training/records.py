@@ -50,6 +50,7 @@ class Refit(Record):
     model_sha256: str
     seconds: Number | None = None
     rows: Whole | None = None
+    training_loss: float | None = None
 
 
 class RecordedSplit(Record):

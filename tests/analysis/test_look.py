@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.analysis.look import errors, look, read_pictures
 from pipeline.digits.folds import hold_out
+from pipeline.digits.ink import FoundDigit
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
@@ -93,7 +94,7 @@ def test_a_second_network_reads_what_is_no_row_of_train_csv(plan: Plan, loaded: 
     change_json(folder.training, refit={"model_sha256": files.sha256(folder.refit), "rows": 100})
     look(plan, 5)
     look(plan, 5, test=True)
-    read_pictures(plan, [np.zeros((28, 28), np.uint8)])
+    read_pictures(plan, [FoundDigit(np.zeros((28, 28), np.uint8))])
     assert loaded == [folder.model, folder.refit, folder.refit]
 
 
@@ -123,7 +124,7 @@ def test_errors_of_one_digit_and_one_reading(plan: Plan) -> None:
 def test_errors_before_validation(plan: Plan) -> None:
     with pytest.raises(PipelineError, match="has not been validated") as failure:
         errors(plan, count=8)
-    assert failure.value.remedy == "Run: make validate"
+    assert failure.value.remedy == f"Run: make validate RUN={plan.run}"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"something else"])
@@ -139,7 +140,7 @@ def test_a_file_of_held_out_digits_that_is_not_whole(plan: Plan, content: bytes 
 
 
 def test_pictures_are_read_together(plan: Plan, loaded: list[Path]) -> None:
-    found = read_pictures(plan, list(make_images([3, 8, 9], wrong=[1])))
+    found = read_pictures(plan, [FoundDigit(image) for image in make_images([3, 8, 9], wrong=[1])])
     assert [reading.prediction for reading in found] == [3, 9, 9]
     assert len(loaded) == 1
     assert found[0].to_json() == {
@@ -148,10 +149,23 @@ def test_pictures_are_read_together(plan: Plan, loaded: list[Path]) -> None:
     }
 
 
+def test_an_answer_is_doubtful_for_the_picture_or_the_network(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure, torn = np.eye(10, dtype=np.float32)[:1], np.full((1, 10), 0.1, np.float32)
+    for probabilities, doubts in (
+        (sure, ("the ink is faint",)),
+        (torn, ("the ink is faint", "the network is not sure")),
+    ):
+        monkeypatch.setattr("pipeline.analysis.look.read_images", lambda *_, p=probabilities: p)
+        image = FoundDigit(np.zeros((28, 28), np.uint8), ("the ink is faint",))
+        assert read_pictures(plan, [image])[0].doubts == doubts
+
+
 def test_without_a_run_pictures_are_not_read(tmp_path: Path) -> None:
     plan = make_plan(data=tmp_path, recipe="smoke", source="practice", environment={})
     with pytest.raises(PipelineError, match="no finished run practice-smoke") as failure:
-        read_pictures(plan, [np.zeros((28, 28), np.uint8)])
+        read_pictures(plan, [FoundDigit(np.zeros((28, 28), np.uint8))])
     assert failure.value.remedy == "Run: make train"
 
 
@@ -170,10 +184,12 @@ def test_an_ensemble_reads_test_digits_and_pictures_with_all(folds: Plan) -> Non
     result = look(folds, 0, test=True)
     assert result.reading is not None
     assert result.reading.networks == 3
-    (picture,) = read_pictures(folds, [result.image])
+    (picture,) = read_pictures(folds, [FoundDigit(result.image)])
     np.testing.assert_array_equal(picture.probabilities, result.reading.probabilities)
     members = [
-        read_pictures(plan_of(folds.workspace, run=member), [result.image])[0].probabilities
+        read_pictures(plan_of(folds.workspace, run=member), [FoundDigit(result.image)])[
+            0
+        ].probabilities
         for member in (folds.run.replace("folds3", f"fold{number}of3") for number in range(3))
     ]
     np.testing.assert_allclose(picture.probabilities, np.mean(members, axis=0), atol=1e-6)

@@ -95,7 +95,7 @@ def test_the_stage_before_it_is_named(plan: Plan) -> None:
     run.validation.unlink()
     with pytest.raises(PipelineError, match="has not been validated") as failure:
         report(plan)
-    assert failure.value.remedy == "Run: make validate"
+    assert failure.value.remedy == f"Run: make validate RUN={plan.run}"
     run.training.unlink()
     with pytest.raises(PipelineError, match="no finished run") as failure:
         report(plan)

@@ -141,6 +141,19 @@ def test_a_blend_is_made_again_from_each_of_its_networks(workspace: Workspace) -
     assert found.hold_out.accuracy_now == record["accuracy"]["value"]
 
 
+def test_what_a_link_leads_to_is_not_removed(workspace: Workspace, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "photo.jpg").touch()
+    link = scratch_of(workspace, RUN)
+    link.parent.mkdir()
+    link.symlink_to(mine)
+    with pytest.raises(PipelineError) as caught:
+        reproduce(workspace, RUN)
+    assert caught.value.message == f"{link} is a link, and what is there is removed at the end"
+    assert [path.name for path in mine.iterdir()] == ["photo.jpg"]
+
+
 def test_an_interrupted_reproduction_goes_on(workspace: Workspace) -> None:
     with pytest.raises(KeyboardInterrupt), listening(Watcher(stop_after=2)):
         reproduce(workspace, RUN)

@@ -16,6 +16,7 @@ from pipeline.cli.show.console import make_console
 from pipeline.cli.show.trace import show_trace
 from pipeline.plan.members import plan_blend
 from pipeline.plan.workspace import Workspace
+from pipeline.runs.ledger import read_ledger, write_line
 from pipeline.stages.submission import submission
 from pipeline.stages.summary import summary
 from pipeline.stages.train import train
@@ -136,6 +137,27 @@ def test_without_a_submission_the_answer_key_gives_the_score(workspace: Workspac
     assert holds(trace(workspace, RUN))["score"] is None
 
 
+def test_a_submission_of_which_nobody_knows_is_neither_a_score_nor_a_broken_link(
+    workspace: Workspace,
+) -> None:
+    line = read_ledger(workspace.ledger)[0]
+    sending = {"status": "SENDING", "ref": None, "public_score": None, "message": "second"}
+    write_line(workspace.ledger, line.changed(**sending))
+    assert text(trace(workspace, RUN), "score").startswith("0.97125 at Kaggle"), "the first one's"
+    workspace.ledger.unlink()
+    write_line(workspace.ledger, line.changed(**sending))
+    found = trace(workspace, RUN)
+    assert text(found, "score") == (
+        "none: whether the submission of 2026-01-03 00:00 UTC has arrived is not known; "
+        "make submit RUN=mine looks"
+    )
+    assert holds(found)["score"] is None
+    write_line(workspace.ledger, line.changed(**sending | {"status": "ERROR", "error": "refused"}))
+    found = trace(workspace, RUN)
+    assert text(found, "score") == "none: the submission was not made (refused)"
+    assert holds(found)["score"] is False
+
+
 # ---- broken links --------------------------------------------------------------------------------
 BROKEN: dict[str, Callable[[Workspace], Any]] = {
     "CSV": lambda place: append(place.submission(RUN), b"\n"),
@@ -169,7 +191,14 @@ def test_what_was_changed_is_named_and_nothing_else(workspace: Workspace, name: 
     [
         ({"commit": "0" * 40, "dirty": False}, (False, "0000000 is not in this clone")),
         ({"commit": "0" * 40, "dirty": True}, (False, "0000000-dirty: files differed from it")),
-        ({"commit": None, "dirty": None}, (None, "none is on record: the code was in no clone")),
+        (
+            {"commit": None, "no_commit": None},
+            (None, "none is on record: the code was in no clone, or git did not tell"),
+        ),
+        (
+            {"commit": None, "no_commit": "git was not there"},
+            (None, "none is on record: git was not there"),
+        ),
     ],
 )
 def test_a_commit_that_does_not_lead_back(
@@ -178,6 +207,16 @@ def test_a_commit_that_does_not_lead_back(
     change_part(workspace.run(RUN).training, "environment", **changes)
     (link,) = [link for link in trace(workspace, RUN).links if link.name == "commit"]
     assert (link.holds, link.text) == expected
+
+
+def test_a_commit_where_git_is_not_there(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_part(workspace.run(RUN).training, "environment", commit="0" * 40, dirty=False)
+    monkeypatch.setattr("pipeline.system.provenance.why_no_clone", lambda: "git was not there")
+    (link,) = [link for link in trace(workspace, RUN).links if link.name == "commit"]
+    expected = "0000000; whether it is here is not known: git was not there"
+    assert (link.holds, link.text) == (None, expected)
 
 
 def test_a_member_that_was_trained_again(workspace: Workspace) -> None:

@@ -171,8 +171,10 @@ def test_usage(run: Callable[..., Result], arguments: list[str]) -> None:
         (["--source", "kagle"], ["SOURCE=kagle: no such file", "Give auto, kaggle"]),
         (["--recipe", "nosuch"], ["RECIPE=nosuch: no recipe", "mlp, notebook-10"]),
         (["--recipe", "nosuch.toml"], ["RECIPE=nosuch.toml: no such file"]),
-        (["--seed", "-1"], ["SEED=-1: not a whole number from 0 up"]),
-        (["--folds", "1"], ["FOLDS=1: not a whole number from 2 up"]),
+        (["--seed", "-1"], ["SEED=-1: not a whole number from 0 to 999,999,999,999,999,999"]),
+        (["--seed", str(2**70)], [f"SEED={2**70}: not a whole number from 0 to"]),
+        (["--folds", "1"], ["FOLDS=1: not a whole number from 2 to 1,000"]),
+        (["--folds", str(10**9)], ["FOLDS=1000000000: not a whole number from 2 to 1,000"]),
         (["--seed", "1.5"], ["SEED=1.5: not a whole number"]),
         (["--run", "../run"], ["RUN=../run: not usable as the name of a folder", "Use letters"]),
     ],
@@ -183,6 +185,54 @@ def test_wrong_values(
 ) -> None:
     assert_fails(run(stage, *arguments), *texts)
     assert not Path("data").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        (f"training.epochs={10**12}", "training.epochs: should be less than or equal to"),
+        (f"training.batch_size={10**12}", "training.batch_size: "),
+        (f"training.least_steps={10**12}", "training.least_steps: should be less than or equal"),
+        (f"network.layers.8.units={10**12}", "network.layers.8.units: should be less than or"),
+    ],
+)
+def test_numbers_beyond_all_use(run: Callable[..., Result], setting: str, text: str) -> None:
+    assert_fails(run("train", "--recipe", "smoke", "--set", setting), text)
+
+
+BYTES = os.fsdecode(b"my\xff")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("train", name) for name in ("SOURCE", "RECIPE", "SET", "DATA", "SUBMISSIONS")),
+        *(("train", name) for name in ("RUN", "SEED", "FOLDS", "TRACK", "EXECUTOR", "DASK")),
+        *(("tune", name) for name in ("STORAGE", "TRIALS")),
+        *(("compare", name) for name in ("RUNS", "DATA")),
+        ("seeds", "SEEDS"),
+        ("trace", "RUN"),
+        ("predict", "IMAGE"),
+    ],
+)
+def test_names_that_are_no_text(command: str, option: str, tmp_path: Path) -> None:
+    if option == "SOURCE":
+        (tmp_path / BYTES).mkdir()
+    value = f"{BYTES} other" if option == "RUNS" else BYTES
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", command],
+        cwd=tmp_path,
+        env=environment(**{f"DIGITS_{option}": value, "PYTHONPATH": str(REPOSITORY)}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert "unexpected" not in done.stderr
+    assert r"\udcff" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -245,7 +295,7 @@ def test_no_runs_are_no_failure(run: Callable[..., Result]) -> None:
 def test_a_folder_that_is_a_file(run: Callable[..., Result], stage: str, tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     result = run(stage, "--source", "practice", "--data", "taken")
-    assert_fails(result, "Error: taken/", "Not a directory")
+    assert_fails(result, "Error: taken is no folder", "Move it away")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

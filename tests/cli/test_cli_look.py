@@ -75,6 +75,19 @@ def test_a_picture_that_cannot_be_read_stops_no_other(plan: Plan, tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+def test_doubts_stand_beside_the_answer(plan: Plan, tmp_path: Path) -> None:
+    images = np.load(plan.workspace.processed("practice").test_images)
+    path = tmp_path / "two.png"
+    write_png(path, np.hstack([np.pad(image, 10) for image in images[:2]]))
+    shown = run(plan, "predict", path)
+    assert shown.exit_code == 0
+    headline, doubts = shown.stdout.splitlines()[:2]
+    assert headline.startswith(f"{path}: reads ")
+    said = "there are 2 shapes in the picture, and the largest was read"
+    assert doubts.startswith(f"  Doubtful: {said}")
+    assert json.loads(run(plan, "predict", path, "--json").stdout)["doubts"][0] == said
+
+
 def test_a_picture_from_standard_input(plan: Plan, tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     write_png(path, np.load(plan.workspace.processed("practice").test_images)[0])

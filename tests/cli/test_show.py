@@ -301,6 +301,12 @@ def test_check_says_how_many_rows_were_right() -> None:
     assert plain(lambda console: show_check(console, fit)) == (
         "check: r.csv: 28,000 rows, nothing wrong\n"
     )
+    odd = CheckResult(Path("r.csv"), 28_000, True, ("line 2: an [odd] order", "line 3: blank"))
+    assert plain(lambda console: show_check(console, odd)) == (
+        "check: r.csv: 28,000 rows, it passes, and yet:\n"
+        "  !! line 2: an [odd] order\n"
+        "  !! line 3: blank\n"
+    )
     practice = CheckResult(Path("r.csv"), 2_000, False)
     text = plain(lambda console: show_check(console, practice))
     assert text.count("\n") == 2

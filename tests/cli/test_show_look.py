@@ -155,7 +155,7 @@ def test_without_a_run_the_digit_is_shown_all_the_same() -> None:
     console, stream = plain()
     show_look(console, looked(None))
     lines = stream.getvalue().splitlines()
-    assert lines[-1].endswith("no finished run practice-quick: make train would give a prediction.")
+    assert lines[-1].endswith("no finished run practice-quick; for a prediction, run: make train")
     assert sum("@@@@@@@@" in line for line in lines) == 19
     assert "0.0" not in stream.getvalue()
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.digits import csv_reader
-from pipeline.digits.csv_reader import KAGGLE_PIXELS, MNIST_PIXELS, count_rows, read_blocks
+from pipeline.digits.csv_reader import count_rows, read_blocks
+from pipeline.digits.dialect import KAGGLE_PIXELS, MNIST_PIXELS
 from pipeline.system.errors import PipelineError
 from tests import csv_files
 from tests.csv_files import read_digits
@@ -183,12 +184,6 @@ def fault(path: Path, data: bytes, *, labelled: bool = True) -> str:
         ),
         (line([*TRAIN, "extra"]), "FILE, line 1: a column too many, 'extra'"),
         (line(TRAIN).replace(b"\n", b",\n"), "FILE, line 1: a column too many, ''"),
-        (line(["id", *TRAIN]), "FILE, line 1: column 1 is 'id' instead of 'label'"),
-        (line(["Label", *KAGGLE_PIXELS]), "FILE, line 1: column 1 is 'Label' instead of 'label'"),
-        (
-            line([*KAGGLE_PIXELS, "label"]),
-            "FILE, line 1: column 1 is 'pixel0' instead of 'label'",
-        ),
         (
             line(["label", "pixel1", "pixel0", *KAGGLE_PIXELS[2:]]),
             "FILE, line 1: column 2 is 'pixel1' instead of 'pixel0'",
@@ -198,9 +193,6 @@ def fault(path: Path, data: bytes, *, labelled: bool = True) -> str:
             "FILE, line 1: column 5 is 'pixel1' instead of 'pixel3'",
         ),
         (b"\n\n \r\n", "FILE is empty"),
-        (b"\n1,2\n", "FILE, line 1: column 1 is '' instead of 'label'"),
-        (b"1,0,0\n", "FILE, line 1: column 1 is '1' instead of 'label'"),
-        (b"5,0,3\n", "FILE, line 1: column 1 is '5' instead of 'label'"),
         (b'"label\n', "FILE, line 1: a quote that does not enclose a whole value"),
     ],
 )
@@ -222,8 +214,11 @@ WHOLE = "is not a whole number"
     [
         *((text, "is outside 0 to 255") for text in ("256", "999", "-1", "1000")),
         ("9" * 5000, "is outside 0 to 255"),
-        *((text, WHOLE) for text in ("1.5", "1.0", "abc", "1e2", "0x1", "+7", "1_0", "NaN")),
-        *((text, WHOLE) for text in (" 7", "7 ", "True", "2;3", "٣", "\x00", "2\x00", '2"', "#1")),
+        *((text, WHOLE) for text in ("1.5", "1.01", "abc", "0x1", "+7", "1_0", "NaN")),
+        *(
+            (text, WHOLE)
+            for text in ("7\t", "7 0", "True", "2;3", "٣", "\x00", "2\x00", '2"', "#1")
+        ),
         ("", f"{WHOLE} but empty"),
     ],
 )
@@ -253,8 +248,8 @@ def test_a_number_that_is_none(tmp_path: Path, text: str, fault_of_it: str) -> N
             "line 3: 1 value instead of 785; the file ends in the middle of this row",
         ),
         (ROW + b"\n\n" + ROW, "line 3: the line is blank"),
-        (ROW + b"\n\r\n", "line 3: the line is blank"),
-        (ROW + b"\n  \n", "line 3: 1 value instead of 785"),
+        (ROW + b"\n\r\n" + ROW, "line 3: the line is blank"),
+        (ROW + b"\n\n  \n,,,\n" + ROW, "line 3: the line is blank"),
         (b"</body>\n", "line 2: 1 value instead of 785"),
         (
             ROW.replace(b"2", b'"2') + b"\n" + ROW,
@@ -295,5 +290,5 @@ def test_what_is_accepted_is_what_the_standard_library_reads(tmp_path: Path) -> 
             accepted += 1
             (values,) = csv.reader([broken.decode()])
             found = [*digits.labels.tolist(), *digits.images.ravel().tolist()]
-            assert found == [int(value) for value in values]
+            assert found == [float(value) for value in values]
     assert min(accepted, refused) > 20

@@ -13,7 +13,7 @@ from pipeline.digits import folds
 from pipeline.digits.folds import find_split, hold_out, k_folds
 from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.system.errors import PipelineError
-from tests.practice_case import split_place
+from tests.practice_case import blank_half, split_place
 
 
 @pytest.fixture
@@ -199,3 +199,19 @@ def test_a_file_that_is_no_array(processed: ProcessedFolder) -> None:
 def test_a_fold_that_there_is_not(processed: ProcessedFolder, fold: int) -> None:
     with pytest.raises(PipelineError, match=f"There is no fold {fold} of 3"):
         find_split(*split_place(processed), {"kind": "fold", "folds": 3, "fold": fold, "seed": 0})
+
+
+def test_a_half_blank_split_is_damaged(processed: ProcessedFolder) -> None:
+    def draw(kind: str) -> Path:
+        place = split_place(processed)
+        if kind == "hold-out":
+            return hold_out(*place, size=0.1, seed=0).path
+        return k_folds(*place, folds=3, seed=0)[0].path
+
+    for kind in ("hold-out", "folds"):
+        path = draw(kind)
+        blank_half(path)
+        with pytest.raises(PipelineError) as caught:
+            draw(kind)
+        assert caught.value.message.startswith(f"The saved split {path} is damaged: ")
+        assert caught.value.remedy.startswith("Delete it and run the stage again")

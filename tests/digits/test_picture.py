@@ -51,7 +51,7 @@ def test_a_picture_is_read_as_its_digit_is(
     # Where so small a network is in doubt, half a pixel decides, and not the picture's form.
     sure = np.flatnonzero(probabilities.max(axis=1) >= SURE)[:COUNT]
     assert len(sure) == COUNT
-    found = np.stack([read_digit_from(FORMS[form](digit), form) for digit in digits[sure]])
+    found = np.stack([read_digit_from(FORMS[form](digit), form).image for digit in digits[sure]])
     expected = probabilities[sure].argmax(axis=1)
     agreeing = np.mean(prediction.predict(model, found).argmax(axis=1) == expected)
     assert agreeing >= 0.97
@@ -63,7 +63,7 @@ def test_a_digit_of_the_data_survives_being_written(
     path = tmp_path / "new" / "digit.png"
     write_png(path, digits[0])
     first = path.read_bytes()
-    np.testing.assert_array_equal(read_digit(path), digits[0])
+    np.testing.assert_array_equal(read_digit(path).image, digits[0])
     write_png(path, digits[0])
     assert path.read_bytes() == first
     assert list(path.parent.iterdir()) == [path]
@@ -89,7 +89,8 @@ def test_of_an_animation_the_first_picture_counts(digits: NDArray[np.uint8]) -> 
     first, second = (enlarged(digit, 4) for digit in digits[:2])
     moving = file_of(first, "GIF", save_all=True, append_images=[second])
     np.testing.assert_array_equal(
-        read_digit_from(moving, "moving"), read_digit_from(file_of(first, "GIF"), "still")
+        read_digit_from(moving, "moving").image,
+        read_digit_from(file_of(first, "GIF"), "still").image,
     )
 
 
@@ -157,7 +158,7 @@ def test_bytes_that_were_changed_never_end_in_another_error(digits: NDArray[np.u
             changed = np.frombuffer(content, np.uint8).copy()
             changed[rng.integers(0, len(changed), 6)] = rng.integers(0, 256, 6)
             try:
-                digit = read_digit_from(io.BytesIO(changed.tobytes()), kind)
+                digit = read_digit_from(io.BytesIO(changed.tobytes()), kind).image
             except PipelineError:
                 continue
             assert digit.shape == (28, 28)

@@ -1,14 +1,19 @@
 """The real kaggle package against the stand-in: what works."""
 
+import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.kaggle.client import Kaggle
-from tests.kaggle_api import KEY, SECRETS, TOKEN, USERNAME, Reset, zip_bytes
+from pipeline.kaggle.errors import UnclearError
+from pipeline.system.errors import PipelineError
+from tests.kaggle_api import KEY, SECRETS, TOKEN, USERNAME, Answer, Raw, Reset, zip_bytes
 from tests.kaggle_server import KaggleServer
 from tests.listeners import heard_by
 
@@ -47,20 +52,21 @@ def test_a_key_in_a_file_works_though_the_package_was_imported_before_it_was_the
     monkeypatch.delenv("KAGGLE_API_TOKEN")
     (home / ".kaggle").mkdir()
     (home / ".kaggle" / "kaggle.json").write_text(f'{{"username": "{USERNAME}", "key": "{KEY}"}}')
-    assert Kaggle().submit(csv, "hello") == 1001
+    kaggle = Kaggle()
+    assert kaggle.submit(kaggle.upload(csv), "hello") == 1001
     assert kaggle_server.kaggle.count("IntrospectToken") == 0
 
 
 def test_a_submission_is_sent_listed_and_scored(kaggle_server: KaggleServer, csv: Path) -> None:
     kaggle_server.kaggle.polls = 3
     kaggle = Kaggle()
-    ref = kaggle.submit(csv, "[mark] hello")
+    ref = kaggle.submit(kaggle.upload(csv), "[mark] hello")
     assert list(kaggle_server.kaggle.uploads.values()) == [csv.read_bytes()]
     assert kaggle.submission(ref).status == "PENDING"
-    found = kaggle.find_submission("[mark]", but_not=())
+    found = kaggle.find_submission("[mark]")
     assert found is not None
     assert (found.ref, found.description) == (ref, "[mark] hello")
-    assert kaggle.find_submission("[mark]", but_not={ref}) is None
+    assert kaggle.find_submission("[another]") is None
     scored = kaggle.wait_for_score(ref, timeout_seconds=30)
     assert (scored.status, scored.public_score, scored.private_score) == ("COMPLETE", 0.98714, None)
 
@@ -70,21 +76,109 @@ def test_a_score_that_does_not_come_is_not_waited_for(
 ) -> None:
     kaggle_server.kaggle.polls = 10**9
     kaggle = Kaggle()
-    assert kaggle.wait_for_score(kaggle.submit(csv, "m"), timeout_seconds=0.1).status == "PENDING"
+    ref = kaggle.submit(kaggle.upload(csv), "m")
+    assert kaggle.wait_for_score(ref, timeout_seconds=0.1).status == "PENDING"
 
 
-def test_an_older_submission_is_found_on_a_later_page(
-    kaggle_server: KaggleServer, csv: Path
-) -> None:
+def test_an_older_submission_is_found_on_a_later_page(kaggle_server: KaggleServer) -> None:
     kaggle = Kaggle()
     for number in range(45):
         kaggle_server.kaggle.submissions.append(
             {"ref": 1 + number, "description": f"<{number}>", "polls": 0}
         )
-    found = kaggle.find_submission("<3>", but_not=())
+    found = kaggle.find_submission("<3>")
     assert found is not None
     assert found.ref == 4
-    assert kaggle.find_submission("<99>", but_not=()) is None
+    assert kaggle.find_submission("<99>") is None
+
+
+STRANGE = [
+    {"ref": 2**70, "status": "EATEN", "date": "yesterday", "description": None},
+    {"ref": "x", "totalBytes": "many"},
+    {},
+]
+
+
+def test_strange_submissions_in_the_list_do_not_hide_the_others(
+    kaggle_server: KaggleServer,
+) -> None:
+    mine = {"ref": 7, "description": "[mark] mine", "status": "EATEN", "date": 1}
+    body = json.dumps({"submissions": [*STRANGE, mine]}).encode()
+    kaggle_server.kaggle.fail("ListSubmissions", Answer(body))
+    found = Kaggle().find_submission("[mark]")
+    assert found is not None
+    assert found.ref == 7
+    assert Kaggle().find_submission("[another]") is None
+
+
+@pytest.mark.parametrize("ref", [2**70, 2**63, -5, 0, True, 7.0, "7", None])
+def test_a_number_that_none_can_be_is_no_number_of_ours(
+    kaggle_server: KaggleServer, csv: Path, ref: object
+) -> None:
+    kaggle = Kaggle()
+    kaggle_server.kaggle.fail("CreateSubmission", Answer(json.dumps({"ref": ref}).encode()))
+    with pytest.raises(UnclearError, match=r"no number|can't be understood"):
+        kaggle.submit(kaggle.upload(csv), "m")
+    body = json.dumps({"submissions": [{"ref": ref, "description": "[mark]"}]}).encode()
+    kaggle_server.kaggle.fail("ListSubmissions", Answer(body))
+    with pytest.raises(PipelineError, match="can't be understood"):
+        kaggle.find_submission("[mark]")
+
+
+def test_the_time_is_kaggle_s(kaggle_server: KaggleServer) -> None:
+    kaggle_server.kaggle.clock_ahead_seconds = 86_400
+    kaggle = Kaggle()
+    kaggle.submission_limits()
+    ahead = kaggle.now() - datetime.now(UTC)
+    assert timedelta(hours=23) < ahead < timedelta(hours=25)
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Wed, 99 Oct 2015 07:28:00 GMT"])
+def test_without_kaggle_s_time_it_is_ours(kaggle_server: KaggleServer, date: str) -> None:
+    kaggle_server.kaggle.clock_ahead_seconds = 86_400
+    body = b'{"active": true, "username": "ada"}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {date}\r\n"
+    whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    kaggle_server.kaggle.fail("IntrospectToken", Raw(whole))
+    assert abs(Kaggle().now() - datetime.now(UTC)) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"status": "SCORING_AGAIN"},
+        {"status": 7},
+        {"date": "yesterday"},
+        {"date": None},
+        {"publicScore": [1]},
+        {"description": None, "errorDescription": None, "status": None},
+    ],
+)
+def test_one_odd_submission_does_not_hide_the_others(
+    kaggle_server: KaggleServer, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any]
+) -> None:
+    odd = {"ref": 1, "description": "<odd>", **odd}
+    good = {"ref": 2, "description": "<good>", "status": "COMPLETE", "publicScore": "0.9"}
+    listed = Answer(json.dumps({"submissions": [odd, good]}).encode())
+    kaggle_server.kaggle.fail("ListSubmissions", listed)
+    kaggle_server.kaggle.fail("GetSubmission", Answer(json.dumps(odd).encode()))
+    kaggle = Kaggle()
+    found = kaggle.find_submission("<good>")
+    assert found is not None
+    assert found.ref == 2
+    asked = kaggle.submission(1)
+    assert (asked.status, asked.public_score, asked.is_settled) == ("PENDING", None, False)
+
+
+@pytest.mark.parametrize(
+    "told", [None, [], {"submissions": None}, {"submissions": {}}, {"submissions": [None]}]
+)
+def test_a_list_that_is_none_is_not_taken_for_an_empty_one(
+    kaggle_server: KaggleServer, told: Any
+) -> None:
+    kaggle_server.kaggle.fail("ListSubmissions", Answer(json.dumps(told).encode()))
+    with pytest.raises(PipelineError, match="can't be understood"):
+        Kaggle().find_submission("mine")
 
 
 def test_limits_are_unknown_before_the_first_submission(kaggle_server: KaggleServer) -> None:

@@ -1,25 +1,19 @@
 """Each place in which the kaggle package looks, in its order; homes are temporary folders."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from pipeline.kaggle.credential_files import Credentials
 from pipeline.kaggle.credentials import (
-    Credentials,
     all_credentials,
     find_credentials,
     find_username,
     key_folder,
 )
-
-KEY = json.dumps({"username": "ada", "key": "planted-key"})
-
-
-def put(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
+from tests.kaggle.credential_case import KEY, put, refusal
 
 
 def test_an_empty_home_has_none(home: Path) -> None:
@@ -50,8 +44,10 @@ def test_a_variable_may_name_the_file_of_the_token(
     monkeypatch.setenv("KAGGLE_API_TOKEN", str(path))
     assert find_credentials() == Credentials("token", "$KAGGLE_API_TOKEN")
     path.write_text("\n")
-    put(home / ".kaggle" / "access_token", "never reached by the package")
-    assert find_credentials() is None
+    put(home / ".kaggle" / "access_token", "never-reached-by-the-package")
+    assert "$KAGGLE_API_TOKEN can't be used: it is empty" in refusal()
+    put(home / ".kaggle" / "kaggle.json", KEY)
+    assert find_credentials() == Credentials("key", "~/.kaggle/kaggle.json")
 
 
 def test_a_notebook_token_counts_in_a_notebook_only(
@@ -66,7 +62,6 @@ def test_a_notebook_token_counts_in_a_notebook_only(
 
 def test_username_and_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_USERNAME", "ada")
-    assert find_credentials() is None
     monkeypatch.setenv("KAGGLE_KEY", "planted-key")
     assert find_credentials() == Credentials("key", "$KAGGLE_USERNAME and $KAGGLE_KEY")
 
@@ -88,23 +83,15 @@ def test_kaggle_json_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.M
     put(tmp_path / "xdg" / "kaggle" / "kaggle.json", KEY)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     assert key_folder() == tmp_path / "xdg" / "kaggle"
-    (home / ".kaggle").mkdir()
-    assert find_credentials() is None  # ~/.kaggle is there, so the package looks nowhere else
+    (home / ".kaggle").mkdir()  # as it is there, the package looks nowhere else
+    assert "~/.config/kaggle/kaggle.json can't be used: they are looked for in" in refusal()
     put(tmp_path / "own" / "kaggle.json", KEY)
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "own"))
     assert find_credentials() == Credentials("key", str(tmp_path / "own" / "kaggle.json"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"username": "ada"}', '{"key": ""}', "\ufeff{}"])
-def test_a_kaggle_json_without_a_key_is_none(home: Path, text: str) -> None:
-    put(home / ".kaggle" / "kaggle.json", text)
-    assert find_credentials() is None
-
-
 def test_a_login_of_the_kaggle_command(home: Path) -> None:
-    path = put(home / ".kaggle" / "credentials.json", "{}")
-    assert find_credentials() is None
-    path.write_text('{"refresh_token": "planted-token"}')
+    put(home / ".kaggle" / "credentials.json", '{"refresh_token": "planted-refresh"}')
     assert find_credentials() == Credentials("login", "~/.kaggle/credentials.json")
 
 
@@ -127,20 +114,67 @@ def test_the_account_is_known_where_its_name_stands(
     assert find_username() is None
 
 
-def test_unreadable_files_are_none(home: Path) -> None:
-    (home / ".kaggle" / "access_token").mkdir(parents=True)
-    (home / ".kaggle" / "kaggle.json").write_bytes(b"\xff\xfe\x00")
-    assert find_credentials() is None
-
-
-def test_no_secret_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "planted-token")
     put(home / ".kaggle" / "kaggle.json", KEY)
     assert "planted" not in repr(all_credentials())
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"username": [1], "key": [1]}', '{"key": {}}'])
-def test_a_key_file_that_is_none(home: Path, text: str) -> None:
-    put(home / ".kaggle" / "kaggle.json", text)
+@pytest.mark.parametrize(
+    ("place", "target"),
+    [
+        (".kaggle/kaggle.json.txt", ".kaggle/kaggle.json"),
+        (".kaggle/kaggle (1).json", ".kaggle/kaggle.json"),
+        (".kaggle/access_token.txt.txt", ".kaggle/access_token"),
+        ("Downloads/kaggle.json", ".config/kaggle/kaggle.json"),
+        ("Downloads/kaggle (2).json", ".config/kaggle/kaggle.json"),
+        ("kaggle.json", ".config/kaggle/kaggle.json"),
+        (".config/kaggle/kaggle.json.txt", ".config/kaggle/kaggle.json"),
+    ],
+)
+def test_a_file_out_of_place_is_named_with_a_command_that_mends_it(
+    home: Path, place: str, target: str
+) -> None:
+    put(home / place, "planted-token" if "token" in place else KEY)
+    told = refusal()
+    assert f"~/{place} can't be used: they are looked for in ~/{target} alone" in told
+    command = told.rpartition("Run: ")[2]
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    found = find_credentials()
+    assert found is not None
+    assert found.where == f"~/{target}"
+
+
+def test_other_files_beside_are_nothing(home: Path) -> None:
+    for name in ("kaggle.json~", "kaggle.json.bak", "notes.txt", "kaggle.log"):
+        put(home / ".kaggle" / name, "planted")
+    put(home / ".kaggle" / "kaggle.json", '{"competition": "digit-recognizer"}')  # kaggle config
+    put(home / "access_token", "of something else")
     assert find_credentials() is None
-    assert find_username() is None
+
+
+# ---- which of several ----------------------------------------------------------------------------
+@pytest.mark.parametrize("empty", ["", "\n"])
+def test_what_is_empty_gives_way_to_others_as_in_the_package(
+    home: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", empty)
+    put(home / ".kaggle" / "access_token", empty)
+    put(home / ".kaggle" / "kaggle.json", KEY)
+    assert all_credentials() == [Credentials("key", "~/.kaggle/kaggle.json")]
+
+
+def test_what_is_wrong_is_not_passed_over_for_another_account(home: Path) -> None:
+    put(home / ".kaggle" / "access_token", "planted token")
+    put(home / ".kaggle" / "kaggle.json", KEY)
+    assert "~/.kaggle/access_token" in refusal()
+
+
+def test_what_is_wrong_behind_the_first_does_not_matter(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home / ".kaggle" / "kaggle.json", "{")
+    put(home / ".kaggle" / "credentials.json", "{")
+    monkeypatch.setenv("KAGGLE_USERNAME", "ada")
+    monkeypatch.setenv("KAGGLE_KEY", "planted-key")
+    assert all_credentials() == [Credentials("key", "$KAGGLE_USERNAME and $KAGGLE_KEY")]

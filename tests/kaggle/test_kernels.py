@@ -1,5 +1,6 @@
 """A push with the real kaggle package."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_notebook_of_another_account_is_refused(
     with pytest.raises(PipelineError, match="does not let this account save the notebook"):
         push_notebook(Kaggle(), folder, NAME)
     assert kaggle_server.kaggle.notebooks == {}
+
+
+@pytest.mark.parametrize("version", [2**70, 2**64, 0, -5, True, 7.0, "7", None])
+def test_a_version_that_none_can_be_is_not_recorded(
+    kaggle_server: KaggleServer, folder: Path, version: object
+) -> None:
+    answer = Answer(json.dumps({"versionNumber": version, "url": ADDRESS}).encode())
+    kaggle_server.kaggle.fail("SaveKernel", answer, times=1)
+    with pytest.raises(PipelineError, match=r"version number.*not known|can't be understood"):
+        push_notebook(Kaggle(), folder, NAME)
 
 
 def test_an_address_that_is_none_is_not_shown(kaggle_server: KaggleServer, folder: Path) -> None:

@@ -3,17 +3,13 @@
 import email.utils
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import requests
 
 from pipeline.kaggle import limits
-from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.errors import is_transient, retry_after_seconds
 from pipeline.kaggle.limits import Limits
-from pipeline.system.errors import PipelineError
-from tests.kaggle_server import KaggleServer
 from tests.listeners import heard_by
 
 LIMITS = Limits(attempts=4, first_pause_seconds=1, longest_pause_seconds=30)
@@ -130,16 +126,3 @@ def test_what_goes_wrong_in_time_comes_out_as_it_is(error: BaseException) -> Non
     with pytest.raises(type(error)) as caught:
         limits.within(10, fail, requests.Request("GET", "http://x.test").prepare())
     assert caught.value is error
-
-
-def test_an_answer_and_a_download_have_a_largest_size(
-    kaggle_server: KaggleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kaggle = Kaggle()
-    monkeypatch.setattr(limits, "MAX_DOWNLOAD_BYTES", 99)
-    with pytest.raises(PipelineError, match="The download is larger than 99 bytes"):
-        kaggle.download_competition(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", 9)
-    with pytest.raises(PipelineError, match=r"can't be understood .* RequestException"):
-        Kaggle()

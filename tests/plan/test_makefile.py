@@ -1,15 +1,17 @@
 """make does what is due, all of it and nothing else, whatever the names of the files."""
 
+import os
 import re
 import shutil
 import zipfile
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from pipeline.plan.workspace import Workspace
-from pipeline.system.files import read_json, write_text
-from tests.make_case import Built, Checkout, copy_checkout
+from pipeline.system.files import read_json
+from tests.make_case import Built, Checkout, copy_checkout, copy_code, write_script
 from tests.practice_case import REPOSITORY
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -48,9 +50,82 @@ def test_a_comment_edited_anywhere_makes_nothing_due(checkout: Checkout) -> None
     assert checkout.make("all").stages == []
 
 
-def test_values_reach_the_program_as_they_were_typed(checkout: Checkout) -> None:
+# What would mean something to make, to a shell, or to a Makefile's reader.
+VALUES = [
+    *(
+        "/x/data$y",
+        "a$(touch x)b",
+        "$(touch x)",
+        "$(shell touch x)",
+        "${shell touch x}",
+        "`touch x`",
+    ),
+    *("$", "$$", "$$HOME", "$(", "${", "$(eval X:=1)", "$(error no)", "$(info no)", "$(DATA)"),
+    *(
+        "a#b",
+        "#",
+        "\\#",
+        "a;",
+        "a\\",
+        "a\\\\",
+        "\\$x",
+        "it's",
+        '"q"',
+        "a,b",
+        "(",
+        "50%",
+        "%",
+        "*?[a]",
+    ),
+    *(
+        "~",
+        "~/x",
+        "-n",
+        "a=b",
+        ":=b",
+        "&& touch x",
+        "| touch x",
+        "trailing  ",
+        "a\tb",
+        "a\nb",
+        "a\r\n",
+    ),
+    *("a\n\tb\n", "define X", "endef", "é", "\udcff"),
+]
+TYPED = (
+    *("SOURCE", "RECIPE", "RUN", "SEED", "SET", "FOLDS", "SEEDS", "RUNS", "INDEX", "IMAGE"),
+    *("FORCE", "TRIALS", "STORAGE", "TRACK", "EXECUTOR", "DASK", "DATA", "SUBMISSIONS"),
+    *("CONSTRAINTS", "BENCH_VENV"),
+)
+NOTES_ITS_ENVIRONMENT = '#!/bin/sh\ncase "$*" in *" -c "*) ;; *) env -0 >"$NOTED" ;; esac\n'
+
+
+@pytest.mark.parametrize("typed", [True, False], ids=["command line", "environment"])
+def test_values_reach_the_program_as_they_were_typed(tmp_path: Path, typed: bool) -> None:
+    checkout, noted = copy_code(tmp_path / "checkout"), tmp_path / "noted"
+    python = write_script(tmp_path / "my $(touch x) python", NOTES_ITS_ENVIRONMENT)
+    # A leading blank is taken away by make itself, before it reads any Makefile.
+    values = [*VALUES, *([] if typed else ["  leading", " "])]
+    for first in range(0, len(values), 4):
+        given = dict(zip([*TYPED, "OTHER"], cycle(values[first:] + values[:first]), strict=False))
+        words = [f"{name}={value}" for name, value in given.items()]
+        outcome = checkout.make(
+            *(f"PYTHON={python}", "train", *(words if typed else ())),
+            recipe=None,
+            **({"NOTED": str(noted)} | ({} if typed else given)),
+        )
+        assert (outcome.code, outcome.errors) == (0, ""), given
+        lines = noted.read_bytes().split(b"\0")
+        for name, value in given.items():
+            shown = name if name == "OTHER" else f"DIGITS_{name}"
+            assert os.fsencode(f"{shown}={value}") in lines
+        assert os.fsencode(f"DIGITS_PYTHON={python}") in lines
+    assert not (checkout.folder / "x").exists()
+
+
+def test_values_reach_the_run_as_they_were_typed(checkout: Checkout) -> None:
     before = checkout.state()
-    outcome = checkout.make("all", "SEED=5", "SET=training.epochs=1 description=a 'b' \"c\" $$d")
+    outcome = checkout.make("all", "SEED=5", "SET=training.epochs=1 description=a 'b' \"c\" $d")
     assert (outcome.code, outcome.errors) == (0, "")
     assert outcome.stages == ["train", "validate", "submission"]
     after = checkout.state()
@@ -152,20 +227,17 @@ def test_stages_that_are_named_together_run_in_their_order_also_with_j(checkout:
 def test_the_environment_is_made_first(checkout: Checkout) -> None:
     for target in ("train", "all"):
         output = checkout.make("-n", target, "FORCE=1", "VENV=.venv").output
-        steps = [
-            output.index(text)
-            for text in ('-m venv "$3"', "-m pip install", f"-m pipeline {target}")
-        ]
-        assert steps == sorted(steps)
-        assert ".venv/bin/python" in output
+        installed, run = output.splitlines()
+        assert '-m pipeline.system.installation "$DIGITS_VENV"' in installed
+        assert run.endswith(f"-m pipeline {target}")
     assert not (checkout.folder / ".venv").exists()
 
 
 def test_the_tests_install_what_they_need(checkout: Checkout) -> None:
     output = checkout.make("-n", "test", "VENV=.venv").output
-    assert "[dev]" in output
+    assert 'installation "$DIGITS_VENV" dev\n' in output
     assert "-m pytest" in output
-    assert "pip" not in checkout.make("-n", "test").output
+    assert "installation" not in checkout.make("-n", "test").output
 
 
 def test_what_is_compiled_is_kept_for_the_next_command(checkout: Checkout) -> None:
@@ -176,25 +248,49 @@ def test_what_is_compiled_is_kept_for_the_next_command(checkout: Checkout) -> No
     assert list(code.rglob("*.pyc"))
 
 
-@pytest.mark.parametrize("target", ["all", "train", "test"])
+@pytest.mark.parametrize("target", ["all", "train", "test", "clean"])
 def test_without_a_python_new_enough(checkout: Checkout, target: str) -> None:
-    outcome = checkout.make(target, "PYTHON=")
+    tools = checkout.folder / "tools"
+    tools.mkdir()
+    for name in ("make", "sh", "awk", "printf"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    write_script(tools / "python3", "#!/bin/sh\nexit 1\n")
+    outcome = checkout.make(target, "PYTHON=", PATH=str(tools))
     assert outcome.code == 2
     assert "no Python 3.11 or newer was found" in outcome.errors
-    assert checkout.make("help", "PYTHON=").code == 0
+    assert checkout.make("help", "PYTHON=", PATH=str(tools)).code == 0
 
 
-def test_an_environment_with_spaces_is_refused(checkout: Checkout) -> None:
-    outcome = checkout.make("train", "VENV=my env")
-    assert outcome.code == 2
-    assert "VENV=my env: " in outcome.errors
+@pytest.mark.parametrize("name", ["python3.10", "nonsense", "a python", "$(touch x)", "."])
+@pytest.mark.parametrize("venv", ["VENV=", "VENV=.venv"])
+def test_an_interpreter_that_will_not_do_is_told_in_a_line(
+    checkout: Checkout, name: str, venv: str
+) -> None:
+    if name == "python3.10":
+        name = str(write_script(checkout.folder / name, "#!/bin/sh\nexit 1\n"))
+    outcome = checkout.make("train", f"PYTHON={name}", venv)
+    assert (outcome.code, outcome.output) == (2, "")
+    [line] = outcome.errors.splitlines()
+    assert f"PYTHON={name}: this is no Python 3.11 or newer; " in line
+    assert not (checkout.folder / "x").exists()
 
 
-# ---- help, clean -------------------------------------------------------------------------------
+def test_the_code_of_this_folder_runs_and_no_other(checkout: Checkout) -> None:
+    other = checkout.folder / "other" / "pipeline"
+    other.mkdir(parents=True)
+    (other / "__init__.py").touch()
+    (other / "__main__.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    settings = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(other.parent), "PYTHONHOME": "/nowhere"}
+    outcome = checkout.make("runs", **settings)
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert "practice-smoke" in outcome.output
+
+
+# ---- help --------------------------------------------------------------------------------------
 def test_help_lists_all_targets_and_variables(checkout: Checkout) -> None:
     output = checkout.make("help").output
     phony = set(" ".join(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)).split())
-    for target in phony:
+    for target in {name for name in phony if not name.startswith(".")}:
         assert re.search(rf"^  make {target} +\S", output, re.MULTILINE), target
     variables = set(re.findall(r"^([A-Z]+) \?=", MAKEFILE, re.MULTILINE))
     assert {"SOURCE", "RECIPE", "RUN", "SEED", "SET", "DATA", "SUBMISSIONS"} <= variables
@@ -256,32 +352,6 @@ def test_a_blend_of_finished_runs(checkout: Checkout) -> None:
     assert refused.errors.splitlines()[0].startswith("Error: There is no run none")
 
 
-def test_clean_keeps_raw_data_and_submissions(checkout: Checkout) -> None:
-    kept = checkout.state("data", "raw") | checkout.state("submissions")
-    write_text(checkout.workspace.comparison("a~b"), "a page")
-    outcome = checkout.make("clean")
-    assert (outcome.code, outcome.errors) == (0, "")
-    assert checkout.state() == kept
-    assert not list(checkout.folder.rglob("__pycache__"))
-
-
-@pytest.mark.parametrize("data", ["DATA=", "DATA=a b'c", "DATA=$$HOME"])
-def test_clean_removes_nothing_elsewhere(checkout: Checkout, data: str) -> None:
-    folder = data.removeprefix("DATA=").replace("$$", "$") or "data"
-    quoted = "'" + folder.replace("'", "'\\''") + "'"
-    removed = f"rm -rf {quoted}/processed {quoted}/runs {quoted}/tuning "
-    assert removed in checkout.make("-n", "clean", data).output
-
-
-def test_distclean_asks(checkout: Checkout) -> None:
-    before = checkout.state()
-    outcome = checkout.make("distclean")  # nobody answers
-    assert outcome.code != 0
-    assert "ALL SUBMISSIONS" in outcome.output
-    assert "Nothing was removed." in outcome.output
-    assert checkout.state() == before
-
-
 # ---- names -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "name", ["dätä $1", "#2;3:4's", 'a "b" & <c>', "~", "a=b", "-", "100% [a]*?"]
@@ -289,8 +359,7 @@ def test_distclean_asks(checkout: Checkout) -> None:
 def test_folders_of_any_name(checkout: Checkout, name: str) -> None:
     for folder in (checkout.workspace.data, checkout.workspace.submissions):
         folder.rename(checkout.folder / f"{folder.name} {name}")
-    typed = name.replace("$", "$$")
-    given = (f"DATA=data {typed}", f"SUBMISSIONS=submissions {typed}")
+    given = (f"DATA=data {name}", f"SUBMISSIONS=submissions {name}")
     outcome = checkout.make("all", *given)
     assert (outcome.code, outcome.errors, outcome.stages) == (0, "", [])
     assert "hold-out" in outcome.output

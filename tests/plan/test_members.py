@@ -166,7 +166,7 @@ def test_an_ensemble_is_not_called_like_its_member(plan_of: Callable[..., Plan])
 @pytest.mark.parametrize("text", ["1", "0", "-2", "2.0", "x"])
 def test_numbers_of_folds(text: str) -> None:
     assert [parse_folds(given) for given in (None, "", "2", "10")] == [None, None, 2, 10]
-    with pytest.raises(PipelineError, match=f"FOLDS={text}: not a whole number from 2 up"):
+    with pytest.raises(PipelineError, match=f"FOLDS={text}: not a whole number from 2 to 1,000"):
         parse_folds(text)
 
 

@@ -59,6 +59,25 @@ def test_auto_is_kaggle_with_credentials(plan_of: Callable[..., Plan]) -> None:
     assert plan_of(TOKEN).source == Source("kaggle", "kaggle")
 
 
+def test_auto_is_never_practice_where_credentials_are_that_cant_be_used(
+    plan_of: Callable[..., Plan], home: Path, workspace: Workspace
+) -> None:
+    (home / ".kaggle").mkdir()
+    (home / ".kaggle" / "kaggle.json").write_text("{'username': 'ada', 'key': 'planted'}")
+    variables = {"HOME": str(home)}
+    with pytest.raises(PipelineError) as caught:
+        plan_of(variables)
+    assert str(caught.value).splitlines() == [
+        "The Kaggle credentials in ~/.kaggle/kaggle.json can't be used: "
+        "it has ' where JSON has double quotes. "
+        "For the practice digits instead, give SOURCE=practice.",
+        "Get a new one at https://www.kaggle.com/settings (section API), or remove it.",
+    ]
+    assert plan_of(variables, source="practice").source.kind == "practice"
+    put_raw(workspace, "kaggle", "competition")
+    assert plan_of(variables).source.kind == "kaggle"
+
+
 def test_auto_is_the_input_of_a_kaggle_notebook_before_credentials(
     plan_of: Callable[..., Plan], tmp_path: Path
 ) -> None:

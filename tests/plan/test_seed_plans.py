@@ -30,6 +30,13 @@ def test_other_texts_are_refused(text: str) -> None:
         parse_seeds(text)
 
 
+@pytest.mark.parametrize("text", ["300000000", "1001", " ".join(map(str, range(1001)))])
+def test_more_than_anybody_trains_are_refused_before_they_are_counted_out(text: str) -> None:
+    with pytest.raises(PipelineError, match="more than 1,000 trainings"):
+        parse_seeds(text)
+    assert len(parse_seeds("1000")) == 1_000
+
+
 def test_the_runs_are_those_of_each_seed_by_itself(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
     given = {"overrides": "training.epochs=2", "folds": 3}

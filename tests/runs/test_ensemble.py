@@ -137,4 +137,4 @@ def test_a_damaged_hold_out_is_named(tmp_path: Path, changes: dict[str, Any]) ->
     np.savez(path, **{**GOOD, **changes})
     with pytest.raises(PipelineError, match=r"hold_out\.npz is damaged") as failure:
         HeldOut.read(path)
-    assert failure.value.remedy == "Run: make validate FORCE=1"
+    assert failure.value.remedy == f"Run: make validate RUN={tmp_path.name} FORCE=1"

@@ -129,12 +129,13 @@ def test_a_failing_download_leaves_the_old_files(tmp_path: Path, folder: Path) -
         (
             "sample_submission.csv",
             "ImageId,Label\n1,0\n",
-            "sample_submission.csv ends after line 2: it has 1 rows, but test.csv has 20",
+            "sample_submission.csv ends after line 2: it has 1 rows, but test.csv has 20; "
+            "ImageId 2, 3, 4 and 16 more are missing",
         ),
         (
             "sample_submission.csv",
-            "ImageId,Label\n1,0\n3,0\n",
-            "sample_submission.csv, line 3: ImageId must be 2, it is '3'",
+            "ImageId,Label\n1,0\n1,0\n",
+            "sample_submission.csv, line 3: ImageId 1 is there for the second time",
         ),
     ],
 )
@@ -143,6 +144,24 @@ def test_bad_files_are_named_as_the_user_knows_them(
 ) -> None:
     (folder / file).write_text(content)
     assert refusal(tmp_path, folder) == f"{folder}/{message}"
+
+
+def test_blank_lines_at_the_end_are_no_digits(tmp_path: Path, folder: Path) -> None:
+    for name in ("train.csv", "test.csv", "sample_submission.csv"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(f"\ufeff{text}\n\n", encoding="utf-8")
+    result = get(tmp_path, folder)
+    assert (result.train_rows, result.test_rows) == (40, 20)
+    manifest = read_json(result.folder / "manifest.json")
+    assert manifest["files"]["sample_submission.csv"]["rows"] == 20
+    for name in manifest["files"]:  # as they came
+        assert (result.folder / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_blank_line_between_digits(tmp_path: Path, folder: Path) -> None:
+    lines = csv_files.lines(20, labelled=False)
+    csv_files.write(folder / "test.csv", [*lines[:3], "", *lines[3:]])
+    assert refusal(tmp_path, folder) == f"{folder}/test.csv, line 4: the line is blank"
 
 
 def test_a_header_without_rows(tmp_path: Path, folder: Path) -> None:

@@ -31,12 +31,13 @@ def test_the_notebook_and_what_kaggle_is_to_know_stand_side_by_side(tmp_path: Pa
 
 def test_it_names_the_code_that_it_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def made_by(commit: str | None, dirty: bool | None) -> str:
-        monkeypatch.setattr(provenance, "environment", lambda: {"commit": commit, "dirty": dirty})
+        made = {"commit": commit, "dirty": dirty, "no_commit": "git was not there"}
+        monkeypatch.setattr(provenance, "environment", lambda: made)
         return write(tmp_path).commit
 
     assert made_by("0123456789", False) == "commit 0123456"
     assert made_by("0123456789", True) == "commit 0123456, with changes"
-    assert made_by(None, None) == "a copy of the code without its history"
+    assert made_by(None, None) == "a copy of the code without its history (git was not there)"
 
 
 def test_it_is_written_anew_when_something_changed(tmp_path: Path) -> None:

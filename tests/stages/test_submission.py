@@ -117,7 +117,7 @@ def test_a_run_that_is_not_validated_names_the_stage(plan: Plan) -> None:
     plan.workspace.run("run").validation.unlink()
     with pytest.raises(PipelineError, match="Run run has not been validated") as failure:
         submission(plan)
-    assert failure.value.remedy == "Run: make validate"
+    assert failure.value.remedy == "Run: make validate RUN=run"
 
 
 def test_the_validation_of_an_earlier_model_does_not_count(plan: Plan) -> None:

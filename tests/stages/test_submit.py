@@ -11,7 +11,7 @@ import pytest
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS
 from pipeline.runs.ledger import read_ledger
 from pipeline.system import files
-from tests.kaggle_api import Answer, Reset, Status
+from tests.kaggle_api import Failure, Reset, Stall, Status
 from tests.listeners import heard_by
 from tests.submit_case import RUN, Case
 
@@ -64,6 +64,19 @@ def test_the_ledger_knows_of_a_submission_before_kaggle_does(
     assert case.statuses == ["SENDING"]
 
 
+@pytest.mark.parametrize("failure", [Status(400), Reset(), Reset(after_work=True), Stall()])
+@pytest.mark.parametrize("request_", ["StartSubmissionUpload", "PUT"])
+def test_what_fails_in_the_upload_has_sent_nothing(
+    case: Case, request_: str, failure: Failure
+) -> None:
+    case.kaggle.fail(request_, failure, times=3)
+    assert "not known" not in case.refused()
+    assert (case.sent, case.statuses) == (0, [])
+    case.kaggle.failures.clear()
+    assert not case.submit().unchanged
+    assert (case.sent, case.statuses) == (1, ["COMPLETE"])
+
+
 # ---- nothing is sent twice --------------------------------------------------------------------
 
 
@@ -92,20 +105,6 @@ def test_after_the_time_limit_the_same_command_goes_on_waiting(case: Case) -> No
     case.kaggle.polls = 0
     result = case.submit()
     assert (result.unchanged, result.ref, result.score) == (True, 1001, 0.98714)
-    assert (case.sent, case.statuses) == (1, ["COMPLETE"])
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_what_arrived_unseen_is_not_sent_by_the_next_command(case: Case, force: bool) -> None:
-    case.kaggle.fail("CreateSubmission", Reset(after_work=True), times=1)
-    case.kaggle.fail("ListSubmissions", Answer(b'{"submissions": []}'), times=1)  # before sending
-    case.kaggle.fail("ListSubmissions", Status(500), times=3)
-    if force:
-        case.kaggle.failures["ListSubmissions"].pop(0)
-    assert "Whether the submission arrived is not known." in case.refused(force=force)
-    assert case.statuses == ["SENDING"]
-    result = case.submit(force=force)
-    assert (result.unchanged, result.ref) == (True, 1001)
     assert (case.sent, case.statuses) == (1, ["COMPLETE"])
 
 

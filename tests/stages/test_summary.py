@@ -78,6 +78,14 @@ def test_with_credentials_nobody_is_told_how_to_get_them(
     assert "secret-token" not in text
 
 
+def test_credentials_that_cant_be_used_are_told_of(tmp_path: Path, home: Path) -> None:
+    (home / ".kaggle").mkdir()
+    (home / ".kaggle" / "kaggle.json").write_text('{"username": "ada"}')
+    for plan in (practice_plan(tmp_path / "a"), competition_plan(tmp_path / "b")):
+        text = summary(plan).text
+        assert "The Kaggle credentials in ~/.kaggle/kaggle.json can't be used: it holds no" in text
+
+
 def test_the_competition_s_next_step_is_to_submit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

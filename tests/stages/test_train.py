@@ -344,7 +344,7 @@ def test_without_arrays_the_stage_before_is_named(tmp_path: Path) -> None:
         ("network.layers.5.group=24", "64 images cannot be cut into groups of 24"),
         ("network.layers=[{kind='relu'}]", "10 logits"),
         ("network.layers.2.kernel=15", "layer 3 (conv2d): a kernel of 15x15 does not fit"),
-        ("network.layers.8.units=100000000000000", "allocate"),
+        ("network.layers.8.units=1000000000", "allocate"),
         ("training.epochs=0", "training.epochs: should be"),
         ("split.hold_out=3000", "Cannot hold out 3000 of 3,000 rows"),
         ("split.hold_out=5", "Cannot hold out 5 of 3,000 rows"),

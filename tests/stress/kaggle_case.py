@@ -26,6 +26,7 @@ from pipeline.kaggle.limits import Limits
 from pipeline.kaggle.submission_csv import COMPETITION_ROWS, write_submission
 from pipeline.plan.plan import make_plan
 from pipeline.runs.ledger import read_ledger
+from pipeline.runs.sending import UNKNOWN_FOR
 from pipeline.stages.notebook import notebook
 from pipeline.system import files
 from tests.kaggle_api import SECRETS, TOKEN, Failure, Kaggle
@@ -304,9 +305,13 @@ def _compare_disk(case: Case, folder: Path, before: dict[str, str], faults: list
 def _submit_again(
     case: Case, folder: Path, server: KaggleServer, faults: list[str], run: Run
 ) -> None:
-    """The trouble is over: the same command ends well, and Kaggle has one submission."""
+    """The trouble is over: the same command ends well, and Kaggle has one submission.
+
+    It comes half an hour later, when what Kaggle's list does not show has never arrived.
+    """
+    server.kaggle.clock_ahead_seconds = UNKNOWN_FOR.total_seconds() + 1
     server.kaggle.failures.clear()
-    server.kaggle.polls = 1
+    server.kaggle.polls, server.kaggle.unlisted = 1, 0
     server.kaggle.allowed, server.kaggle.gives_ref, server.kaggle.error = 10, True, ""
     server.kaggle.public_score = "0.98714"
     done = _run("submit", folder, server, {}, run)

@@ -65,11 +65,6 @@ def _questions() -> list[Case]:
         "403": (Status(403, "No"), RULES, 1),
         "null": (of_json(submissions=None), UNREADABLE, 1),
         "submissions that are numbers": (of_json(submissions=[1, 2]), UNREADABLE, 1),
-        "a submission without anything": (
-            of_json(submissions=[{"description": None, "ref": None}]),
-            UNREADABLE,
-            1,
-        ),
     }
     limits: Rows = {
         "404": (Status(404, "No"), NO_SUCH, 1),
@@ -79,7 +74,15 @@ def _questions() -> list[Case]:
         "a stall": (Stall(), TOO_LONG, 3),
     }
     used_up = {"allowed": 0, "submissions": [{"ref": 5, "description": "", "polls": 9}]}
+    strange: Rows = {
+        "submissions without anything, or with what nobody knows": (
+            of_json(submissions=[{"description": None, "ref": None}, {"status": "EATEN"}]),
+            SUBMITTED,
+            -1,
+        )
+    }
     return [
+        *rows_of("submit", LIST, strange, ledger=("COMPLETE",), requests={CREATE: 1}),
         *rows_of("submit", LIST, lists, requests=nothing_sent),
         *rows_of("submit", LIMITS, limits, requests=nothing_sent),
         Case(
@@ -97,7 +100,7 @@ def _questions() -> list[Case]:
 
 def _uploads() -> list[Case]:
     sent_once = {"ledger": ("COMPLETE",), "requests": {CREATE: 1}}
-    never_sent = {"ledger": ("ERROR",), "requests": {CREATE: 0}}
+    never_sent = {"requests": {CREATE: 0}}
     after_reset = Reset(after_work=True)
     return [
         *rows_of("submit", LIST, {"502, once": (Status(502), SUBMITTED, 2)}, **sent_once),
@@ -171,6 +174,9 @@ def _submissions() -> list[Case]:
         "HTML": (Answer(HTML, "text/html"), NOT_LISTED, 1),
         "a number that is a text": (of_json(message="ok", ref="abc"), NOT_LISTED, 1),
         "a number that is null": (of_json(message=None, ref=None), NOT_LISTED, 1),
+        "a number of 70 bits": (of_json(message="ok", ref=2**70), NOT_LISTED, 1),
+        "a number below zero": (of_json(message="ok", ref=-5), NOT_LISTED, 1),
+        "true for a number": (of_json(message="ok", ref=True), NOT_LISTED, 1),
         "no number, as after a failed upload": (
             of_json(message="Could not submit to competition"),
             f'{NOT_LISTED[:9]}gave .*"Could not submit',
@@ -197,6 +203,17 @@ def _submissions() -> list[Case]:
         ),
     }
     return [
+        Case(
+            f"CreateSubmission: a reset, {made}, and the list comes late",
+            "submit",
+            CREATE,
+            Reset(after_work=True),
+            NOT_LISTED,
+            times=1,
+            ledger=("SENDING",),
+            requests={CREATE: 1},
+            kaggle={"unlisted": 1},
+        ),
         *rows_of("submit", CREATE, refused, ledger=("ERROR",)),
         *rows_of("submit", CREATE, unclear, ledger=("SENDING",)),
         *rows_of("submit", CREATE, lost, ledger=("COMPLETE",)),
@@ -256,11 +273,14 @@ def _scores() -> list[Case]:
         "an empty object": (of_json(), ARRIVED, 1),
         "another submission": (scored(ref=7), ARRIVED, 1),
         "a number that is a text": (scored(ref="1001"), ARRIVED, 1),
-        "a status nobody knows": (scored(status="EATEN"), ARRIVED, 1),
-        "a list for a score": (scored(publicScore=[1]), ARRIVED, 1),
     }
     # What Kaggle told clearly is kept, though something else of it cannot be used.
-    no_score: Rows = {"null for a score": (scored(publicScore=None), NO_SCORE, -1)}
+    no_score: Rows = {
+        "null for a score": (scored(publicScore=None), NO_SCORE, -1),
+        "a list for a score": (scored(publicScore=[1]), NO_SCORE, -1),
+        "true for a score": (scored(publicScore=True), NO_SCORE, -1),
+    }
+    no_status: Rows = {"a status nobody knows": (scored(status="EATEN"), NO_SCORE, -1)}
     no_reason: Rows = {
         "null for a reason": (
             scored(status="ERROR", errorDescription=None),
@@ -273,6 +293,7 @@ def _scores() -> list[Case]:
         *cases,
         *rows_of("submit", SCORE, rows, ledger=("PENDING",), requests={CREATE: 1}),
         *rows_of("submit", SCORE, no_score, ledger=("COMPLETE",), requests={CREATE: 1}),
+        *rows_of("submit", SCORE, no_status, ledger=("PENDING",), requests={CREATE: 1}),
         *rows_of("submit", SCORE, no_reason, ledger=("ERROR",), requests={CREATE: 1}),
         *rows_of("submit", SCORE, passing, ledger=("COMPLETE",)),
     ]

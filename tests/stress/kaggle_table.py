@@ -269,7 +269,7 @@ def _files() -> list[Case]:
             TOO_LONG,
             3,
         ),
-        "gzip that is none": (Raw(stored(b"PK" * 99, Content_Encoding="gzip")), UNREADABLE, 1),
+        "gzip that is none": (Raw(stored(b"PK" * 99, Content_Encoding="gzip")), NOT_UNPACKED, 3),
         "a member that is damaged": (
             Answer(corrupt(zip_bytes()), "application/zip"),
             NOT_UNPACKED,

@@ -61,7 +61,15 @@ WRITING = (
 )
 
 _VOLATILE = {
-    *("seconds", "images_per_second", "finished_at", "downloaded_at", "sent_at", "written_at"),
+    *(
+        "seconds",
+        "images_per_second",
+        "finished_at",
+        "downloaded_at",
+        "sent_at",
+        "asked_at",
+        "written_at",
+    ),
     *("environment", "hold_out_seconds", "ref", "message"),
     "history.csv",  # whose checksum is that of times, too
 }

@@ -11,7 +11,7 @@ from typing import Any
 # Of a record in JSON, or columns of history.csv: they tell of the clock alone. So does the
 # checksum of history.csv.
 CLOCK = {
-    *("downloaded_at", "finished_at", "pushed_at", "sent_at"),
+    *("asked_at", "downloaded_at", "finished_at", "pushed_at", "sent_at"),
     *("images_per_second", "seconds", "history.csv"),
 }
 FOLDERS = ("data", "submissions")

@@ -62,7 +62,7 @@ def test_a_hostile_machine(case: Case, machine: Machine, tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_at_some_writes(machine: Machine, warm: Warm, tmp_path: Path) -> None:
-    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=12))
+    tried = list(refused_changes(machine, warm, "validate", "ENOSPC", tmp_path, every=8))
     assert len(tried) > 2
     assert any("No space left" in one.said for one in tried)
     assert [one for one in tried if one.faults] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.system.archive import check_whole, extract_members
+from pipeline.system.archive import check_whole, extract, extract_members
 from pipeline.system.errors import PipelineError
 from tests.stress import zips
 
@@ -54,10 +54,13 @@ def test_folders_inside_and_a_mac_s_shadow_files_are_fine(tmp_path: Path, into: 
     assert contents(into) == CONTENT
 
 
-def test_optional_members_are_taken_if_there(tmp_path: Path, into: Path) -> None:
-    path = make_zip(tmp_path / "a.zip", {**CONTENT, "sample.csv": b"x"})
-    files = extract_members(path, WANTED, into, optional=["sample.csv", "other.csv"])
-    assert [file.name for file in files] == ["train.csv", "test.csv", "sample.csv"]
+def test_all_members_that_are_taken_are_extracted(tmp_path: Path, into: Path) -> None:
+    extract(
+        make_zip(tmp_path / "a.zip", {**CONTENT, "a/more.txt": b"x"}),
+        into,
+        takes=lambda name: "t.csv" in name or name == "more.txt",
+    )
+    assert contents(into) == {"test.csv": CONTENT["test.csv"], "more.txt": b"x"}
 
 
 @pytest.mark.parametrize(

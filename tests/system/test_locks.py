@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline.system import locks
-from pipeline.system.errors import PipelineError
+from pipeline.system.errors import PipelineError, explain
 from pipeline.system.locks import UNKNOWN, name_holder, remove_holder, write_holder
 from pipeline.system.reporter import listening
 from tests.listeners import Lines, heard_by
@@ -269,3 +269,57 @@ def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
     with listening(Lines(lines.append)), locks.locked(tmp_path / "run"):
         pass
     assert lines == []
+
+
+# ---- links -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("first", "second"), [("link", "run"), ("run", "link")])
+def test_a_lock_is_the_same_by_either_name(tmp_path: Path, first: str, second: str) -> None:
+    (tmp_path / "disk" / "run").mkdir(parents=True)
+    (tmp_path / "disk" / "link").symlink_to(tmp_path / "disk" / "run")
+    holder = HolderProcess(tmp_path / "disk" / first)
+    assert holder.says() == "got it"
+    waiting = HolderProcess(tmp_path / "disk" / second)
+    assert f" is working on {tmp_path / 'disk' / second}; waiting" in waiting.says()
+    holder.end()
+    assert waiting.says() == "got it"
+    waiting.end()
+    assert [path.name for path in (tmp_path / "disk").glob(".*")] == [".run.lock"]
+
+
+def test_who_would_wait_for_itself_is_told(tmp_path: Path) -> None:
+    raw, processed = tmp_path / "raw", tmp_path / "processed"
+    (raw / "practice").mkdir(parents=True)
+    processed.symlink_to(raw)
+    with locks.locked(raw / "practice"):
+        with pytest.raises(PipelineError) as caught, locks.locked(processed / "practice"):
+            pass
+        assert caught.value.message == (
+            f"{processed}/practice is also another folder of this command's, by way of a link"
+        )
+    with locks.locked(processed / "practice"):
+        pass
+
+
+def test_a_link_that_was_moved_aside_is_cleared_up(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "mine").touch()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / ".raw.abcdefgh.old").symlink_to("disk")
+    with locks.locked(tmp_path / "raw"):
+        assert not (tmp_path / ".raw.abcdefgh.old").is_symlink()
+    assert (tmp_path / "disk" / "mine").exists()
+
+
+def test_a_link_into_a_folder_of_another_s_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs" / "run").mkdir(parents=True)
+    link = tmp_path / "run"
+    link.symlink_to(tmp_path / "theirs" / "run")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(PermissionError) as caught, locks.locked(link):
+        pass
+    what, remedy = explain(caught.value)
+    assert what == f"{link}: is a link into {tmp_path}/theirs, where nothing may be written"
+    assert "permission" in remedy
+    locks.wait_for(link)  # who only reads does without

@@ -1,5 +1,6 @@
 """Records say where they come from, and tell when they no longer hold."""
 
+import os
 import platform
 import re
 import subprocess
@@ -130,7 +131,42 @@ def test_a_hook_s_variables_do_not_lead_astray(
 
 def test_without_git_there_is_no_commit(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(clone / "nothing"))
-    assert provenance.environment()["commit"] is None
+    found = provenance.environment()
+    assert found["commit"] is None
+    assert found["no_commit"] == "git was not there: not installed, or not on PATH"
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        (
+            "fatal: detected dubious ownership in repository at '/x'",
+            "git refused the clone, because its folder belongs to another user",
+        ),
+        ("fatal: bad config line 1", "git failed (fatal: bad config line 1)"),
+    ],
+)
+def test_a_git_that_refuses(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, says: str, reason: str
+) -> None:
+    commit = provenance.environment()["commit"]
+    assert provenance.environment()["no_commit"] is None
+    tools = clone / "tools"
+    tools.mkdir()
+    (tools / "git").write_text(f'#!/bin/sh\necho "{says}" >&2\nexit 128\n')
+    (tools / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    found = provenance.environment()
+    assert (found["commit"], found["dirty"], found["no_commit"]) == (None, None, reason)
+    assert not provenance.has_commit(commit)
+
+
+def test_without_a_clone_it_does_not_matter_whether_there_is_git(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clone / ".git").rename(clone / "gone")
+    monkeypatch.setenv("PATH", str(clone / "nothing"))
+    assert provenance.environment()["no_commit"] == "the code was in no clone"
 
 
 def test_without_git_a_variable_may_name_the_commit(

@@ -238,6 +238,51 @@ def test_a_failed_service_is_not_asked_again_for_the_next_member(
     assert {entry.status for entry in service.entries} == {"finished"}
 
 
+def all_stages(plan: Plan) -> str:
+    """What `make all TRACK=mlflow` shows for the plan."""
+    folders = ("--data", plan.workspace.data, "--submissions", plan.workspace.submissions)
+    given = ("--source", "practice", "--recipe", plan.recipe.text, "--run", plan.run, *folders)
+    result = CliRunner().invoke(main, ["all", "--track", "mlflow", *map(str, given)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("recipe", ["one", "two"])
+def test_all_tells_the_rest_though_nothing_is_due(
+    plan: Plan, service: Service, tmp_path: Path, recipe: str
+) -> None:
+    if recipe == "two":
+        (tmp_path / "two.toml").write_text(TWO, encoding="utf-8")
+        plan = plan_of(plan.workspace, recipe=str(tmp_path / "two.toml"), run="both")
+    service.fails = {"start"}
+    output = all_stages(plan)
+    assert f"make validate RUN={plan.run} TRACK=mlflow DATA={plan.workspace.data}" in output
+    service.fails = set()
+    output = all_stages(plan)
+    assert "Tracked by MLflow: here" in output
+    assert "train: " not in output
+    names = {"one": [plan.run], "two": ["practice-smoke-seed1", "practice-smoke-seed2", plan.run]}
+    assert [entry.run for entry in service.entries] == names[recipe]
+    assert [entry.steps for entry in service.entries if entry.run != "both"] == [[1, 2, 3]] * (
+        len(names[recipe]) - (recipe == "two")
+    )
+    assert all("validation.json" in entry.files for entry in service.entries)
+    assert "Tracked by" not in all_stages(plan)
+
+
+def test_the_advice_of_a_service_is_told_to_its_end(
+    plan: Plan, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"The store is of another version.{' It says why.' * 40}\nTo mend it: mlflow db upgrade."
+
+    def fail(*_: object) -> Tracked:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(service, "start", fail)
+    told = tracked_train(plan)
+    assert f"MLflow failed ({' '.join(said.split())}); the work goes on" in told[0]
+
+
 # ---- what the user got wrong, or did not ask for -------------------------------------------------
 @pytest.mark.parametrize("stage", ["train", "validate", "summary", "submit"])
 def test_an_unknown_service(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_a_damaged_history_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PipelineError, match=r"history\.csv is damaged") as failure:
         History.read(path)
-    assert failure.value.remedy == "Run: make train FORCE=1"
+    assert failure.value.remedy == f"Run: make train RUN={tmp_path.name} FORCE=1"
 
 
 def test_a_missing_history_is_named(tmp_path: Path) -> None:

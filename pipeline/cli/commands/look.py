@@ -14,7 +14,7 @@ from pipeline.plan.plan import Plan
 from pipeline.system.errors import PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.digits.ink import Digit
+    from pipeline.digits.ink import FoundDigit
 
 DIGIT = click.IntRange(0, 9)
 
@@ -73,7 +73,8 @@ def predict(plan: Plan, *, images: tuple[Path, ...], as_json: bool) -> None:
     """Read the digit in any pictures: photos, scans, drawings.
 
     IMAGES are files (PNG, JPEG, GIF, BMP, WebP, TIFF), or - for standard input. Those that cannot
-    be read are named, and the others are read all the same.
+    be read are named, and the others are read all the same. What makes an answer doubtful stands
+    below it.
     """
     from pipeline.analysis.look import read_pictures
     from pipeline.cli.show.look import show_picture
@@ -88,14 +89,16 @@ def predict(plan: Plan, *, images: tuple[Path, ...], as_json: bool) -> None:
             failed = True
     for name, digit, reading in zip(names, digits, read_pictures(plan, digits), strict=True):
         if as_json:
-            click.echo(json.dumps({"file": name, **reading.to_json()}))
+            click.echo(
+                json.dumps({"file": name, **reading.to_json(), "doubts": list(reading.doubts)})
+            )
         else:
-            show_picture(console(), name, digit, reading)
+            show_picture(console(), name, digit.image, reading)
     if failed:
         sys.exit(1)
 
 
-def _read_digit(path: Path) -> "Digit":
+def _read_digit(path: Path) -> "FoundDigit":
     from pipeline.digits.picture import read_digit, read_digit_from
 
     if str(path) == "-":

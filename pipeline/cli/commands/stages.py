@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.advice import mean
 from pipeline.cli.options import (
     console,
     executor_options,
@@ -162,6 +163,7 @@ def blend(workspace: Workspace, *, runs: tuple[str, ...], run: str | None) -> No
     from pipeline.stages.validate import validate as validate_stage
 
     plan = plan_blend(workspace, runs, run=run or None)
+    mean(RUN=plan.blend[0])  # whose digits are those of all
     train_stage(plan)
     measured = validate_stage(plan)
     written = submission_stage(plan)

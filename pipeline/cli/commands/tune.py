@@ -3,7 +3,7 @@
 import click
 
 from pipeline.cli.options import console, run_options
-from pipeline.plan.plan import Plan, parse_trials
+from pipeline.plan.plan import Plan, check_text, parse_trials
 
 
 @click.command()
@@ -23,6 +23,7 @@ def tune(plan: Plan, *, trials: str | None, storage: str | None) -> None:
     from pipeline.cli.show.tune import show_tune
 
     wanted = parse_trials(trials)
+    check_text("STORAGE", storage or "")
     with TuningDisplay(console()):
         result = run_stage(plan, trials=wanted, storage=storage or None)
     show_tune(console(), result)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.cli.advice import advice
 from pipeline.cli.show.console import show_blank, show_facts, show_headline, show_line
 
 # Types only: what reads digits loads the network.
@@ -47,13 +48,16 @@ def show_look(console: Console, result: LookResult, *, saved: Path | None = None
     _show_read(console, result.image, result.reading, result.label)
     if result.reading is None:
         show_line(
-            console, f"  There is no finished run {result.run}: make train would give a prediction."
+            console,
+            advice(f"  There is no finished run {result.run}; for a prediction, run: make train"),
         )
 
 
 def show_picture(console: Console, name: str, digit: Image, reading: Reading) -> None:
     """Print what the network was given for a picture, and what it reads in it."""
     show_headline(console, _printable(console, name), f"reads {_answer(reading)}")
+    if reading.doubts:
+        show_line(console, Text(f"  Doubtful: {'; '.join(reading.doubts)}.", "yellow"))
     _show_read(console, digit, reading, None)
 
 

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipeline.cli.advice import advice
 from pipeline.cli.show.console import show_headline, show_line
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 
@@ -45,7 +46,7 @@ class ProgressDisplay(Reporter):
     def line(self, text: str) -> None:
         """Print a line from the stage in mid-work, below what it has shown so far."""
         self._stop()
-        show_line(self._console, f"  {text}")
+        show_line(self._console, f"  {advice(text)}")
 
     def _begin(self, *columns: ProgressColumn, total: int | None = None, done: int = 0) -> None:
         """Begin a bar, if somebody looks at a terminal."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pipeline.cli.advice import advice
 from pipeline.cli.show.console import show_facts, show_headline, show_line, show_unchanged
 
 # Types only: importing a stage takes long, and one command shows one stage.
@@ -24,7 +25,8 @@ def show_notebook(console: Console, result: NotebookResult) -> None:
         console,
         [
             ("to", str(result.path)),
-            ("next", "make push; or in the browser: Create, New Notebook, File, Import Notebook"),
+            ("next", advice("make push")),
+            ("or", "in the browser: Create, New Notebook, File, Import Notebook"),
         ],
     )
 

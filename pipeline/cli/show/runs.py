@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.cli.advice import advice
 from pipeline.cli.show.console import (
     fits,
     make_table,
@@ -38,12 +39,15 @@ PAIR_LEFT = ("first", "second")
 def show_runs(console: Console, rows: Sequence[RunRow]) -> None:
     """Print one line for each run or submission; a few where the terminal is too narrow for one."""
     if not rows:
-        show_line(console, "There are no runs yet. Run: make all")
+        show_line(console, advice("There are no runs yet. Run: make all"))
         return
     cells = [_run_cells(row) for row in rows]
     columns = list(cells[0])
     left = [name for name in columns if name not in RUN_NUMBERS]
     _show_rows(console, cells, left, (columns[1:5], columns[5:9], columns[9:]))
+    for row in rows:
+        if row.doubt:
+            show_line(console, f"  !! {row.run}: {row.doubt}", "bold red")
 
 
 def _show_rows(
@@ -202,7 +206,10 @@ def show_report(console: Console, result: ReportResult) -> None:
 
 
 def show_check(console: Console, result: CheckResult) -> None:
-    """Print that a CSV is right, and whether it could be the competition's."""
-    show_headline(console, "check", f"{result.csv}: {result.rows:,} rows, nothing wrong")
+    """Print that a CSV is right, what is unusual in it, and if it could be the competition's."""
+    verdict = "it passes, and yet:" if result.remarks else "nothing wrong"
+    show_headline(console, "check", f"{result.csv}: {result.rows:,} rows, {verdict}")
+    for remark in result.remarks:
+        show_line(console, f"  !! {remark}", style="bold yellow")
     if not result.competition:
         show_line(console, f"  It has the rows of its own test.csv, {NOT_FOR_KAGGLE}.")

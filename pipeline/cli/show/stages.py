@@ -105,6 +105,8 @@ def show_submission(console: Console, result: SubmissionResult) -> None:
     if not result.competition:
         facts.append(("note", NOT_FOR_KAGGLE))
     show_facts(console, facts)
+    if result.doubt:
+        show_line(console, f"  !! {result.doubt}", "bold red")
     show_digit_counts(console, "predicted", result.predicted_counts)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from pipeline.cli.advice import advice
 from pipeline.cli.show.console import (
     make_table,
     show_blank,
@@ -41,8 +42,8 @@ def show_tune(console: Console, result: TuneResult) -> None:
     given: dict[str, Any] = {"SOURCE": result.source, "RECIPE": recipe}
     show_line(console, "  The best of many on the same digits is likely a little too good.")
     show_line(console, "  Another seed shows what it is worth; folds show it better:")
-    show_line(console, f"    {command('all', **given, SEED=outcome.seed + 1)}")
-    show_line(console, f"    {command('all', **given, FOLDS=5)}")
+    show_line(console, f"    {advice(command('all', **given, SEED=outcome.seed + 1))}")
+    show_line(console, f"    {advice(command('all', **given, FOLDS=5))}")
 
 
 def _show_settings(console: Console, outcome: Outcome) -> None:

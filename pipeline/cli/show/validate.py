@@ -46,6 +46,8 @@ def show_validate(console: Console, result: ValidateResult) -> None:
             ("for machines", str(result.record)),
         ],
     )
+    if result.doubt:
+        show_line(console, f"  !! {result.doubt}", "bold red")
     if result.members:
         _show_members(console, result)
     _show_classes(console, metrics)

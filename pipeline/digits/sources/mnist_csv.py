@@ -9,16 +9,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.digits.csv_reader import read_header
+from pipeline.digits.dialect import Dialect, read_dialect, read_rows, whole_number
 from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, Fetched
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.system import archive
-from pipeline.system.csv_lines import open_csv, read_lines, shown
+from pipeline.system.csv_lines import open_csv, shown
 from pipeline.system.errors import PipelineError
-from pipeline.system.formats import UTF8_MARK
 
 DATASET = "oddrationale/mnist-in-csv"
 TRAIN, TEST = "mnist_train.csv", "mnist_test.csv"
+ENOUGH_TO_DIFFER = 10
 
 
 def fetch(into: Path) -> Fetched:
@@ -50,20 +50,38 @@ def arrange(train: Path, test: Path, into: Path, *, names: Mapping[str, str]) ->
 
 
 def _split_labels(labelled: Path, unlabelled: Path, name: str) -> list[int]:
-    """Copy a CSV file without its first column, line by line, and return that column."""
+    """Copy a CSV file without the column of its labels, line by line, and return these."""
     labels: list[int] = []
     with open_csv(labelled, name) as source, unlabelled.open("wb") as target:
-        header, _ = read_header(source, name, labelled=True)
-        target.write(header.removeprefix(UTF8_MARK).partition(b",")[2])
-        for number, line in enumerate(read_lines(source), start=2):
-            where = f"{name}, line {number:,}"
-            label, comma, pixels = line.partition(b",")
-            digit = label.strip(b'"')
-            if not comma:
-                raise PipelineError(f"{where}: no pixels follow the label")
-            if len(digit) != 1 or not digit.isdigit():
-                found = shown(digit.decode("utf-8", "backslashreplace"))
-                raise PipelineError(f"{where}, column label: {found} is not a digit 0 to 9")
-            labels.append(int(digit))
+        dialect = read_dialect(source, name, labelled=True)
+        if dialect.has_header:
+            header = dialect.separator.join(dialect.columns[dialect.pixels])
+            target.write(f"{header}\n".encode())
+        for place, line in read_rows(source, name, dialect):
+            label, pixels = _without_label(line, dialect)
             target.write(pixels)
+            where = f"{name}, line {place:,}"
+            if not pixels.strip():
+                raise PipelineError(f"{where}: no pixels follow the label")
+            digit = whole_number(label, dialect.separator)
+            if digit is None or not 0 <= digit <= 9:
+                where = f"{where}, column {dialect.columns[dialect.label or 0]}"
+                raise PipelineError(f"{where}: {shown(label)} is not a digit 0 to 9")
+            labels.append(int(digit))
+    if len(labels) > ENOUGH_TO_DIFFER and len(set(labels)) == 1:
+        raise PipelineError(
+            f"{name}: every label is {labels[0]}; if they are not known, leave the column out"
+        )
     return labels
+
+
+def _without_label(line: bytes, dialect: Dialect) -> tuple[str, bytes]:
+    """The text of a row's label, and the row without it."""
+    separator = dialect.separator.encode()
+    if dialect.label == 0:
+        label, _, pixels = line.partition(separator)
+    else:
+        text = line.rstrip(b"\r\n")
+        pixels, _, label = text.rpartition(separator)
+        pixels += line[len(text) :]
+    return label.decode("utf-8", "backslashreplace").strip('"'), pixels

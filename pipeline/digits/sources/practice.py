@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.digits.csv_reader import KAGGLE_PIXELS, LABEL
+from pipeline.digits.dialect import KAGGLE_PIXELS, LABEL
 from pipeline.digits.sources import ANSWER_KEY, SAMPLE_SUBMISSION, TEST, TRAIN, Fetched
 from pipeline.kaggle.submission_csv import write_submission
 from pipeline.system.files import write_text

@@ -5,20 +5,17 @@ later one. So a run whose worker is lost goes on elsewhere from what its last pa
 client that is interrupted goes on with the same command; its tasks end by themselves.
 """
 
-import asyncio
 import logging
 import pickle
 import secrets
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import dask
 import distributed
 
 from pipeline.plan.plan import Plan
@@ -27,7 +24,9 @@ from pipeline.system.cores import available_cores
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import reporter
 from pipeline.training.executors import dask_worker
+from pipeline.training.executors.dask_cluster import close, start_cluster
 from pipeline.training.executors.dask_job import Job, find_jobs
+from pipeline.training.executors.dask_tls import client_security, flags_for
 from pipeline.training.executors.dask_worker import Answer, Call, Pace
 from pipeline.training.executors.executor import Executor
 from pipeline.training.network_run import Trained
@@ -38,16 +37,6 @@ CONNECT_SECONDS = 5
 ASK_SECONDS = 1.0
 ANSWER_SECONDS = 30
 WAIT_SECONDS = 60
-
-# How workers of our own differ from dask's defaults. A daemon may have no children, and its
-# training would have threads instead. The profiler takes its samples while training waits. Memory
-# that is given back to the system at once, which is taken again at once, costs a third of the time.
-WORKER_SETTINGS = {
-    "distributed.worker.daemon": False,
-    "distributed.worker.profile.enabled": False,
-    "distributed.nanny.pre-spawn-environ": {},
-    "distributed.worker.preload": [dask_worker.__name__],  # for its dask_setup
-}
 
 
 class DaskExecutor(Executor):
@@ -104,17 +93,21 @@ def _connected(address: str | None, *, workers: int, cores: int) -> Iterator[dis
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with warnings.catch_warnings(), ExitStack() as held:
         warnings.simplefilter("ignore")
-        scheduler = address or _start_cluster(held, workers, cores)
+        if address:
+            scheduler, security = address, client_security(address)
+        else:
+            scheduler, security = start_cluster(held, workers=workers, cores=cores)
         try:
             client = distributed.Client(  # type: ignore[no-untyped-call]
-                scheduler, timeout=CONNECT_SECONDS, set_as_default=False
+                scheduler, security=security, timeout=CONNECT_SECONDS, set_as_default=False
             )
-            held.callback(_close, client)
+            held.callback(close, client)
             theirs = _ask(client, "versions")["packages"]
         except (OSError, ValueError):  # a timeout is an OSError, too
             raise PipelineError(
                 f"DASK={scheduler}: no scheduler answers there",
-                remedy="Start it with: dask scheduler (its address is in what it says)",
+                remedy=f"Start it with: dask scheduler{flags_for(scheduler)} "
+                "(its address is in what it says)",
             ) from None
         ours = dask_worker.describe()
         for name in ("Python", "distributed"):
@@ -125,26 +118,6 @@ def _connected(address: str | None, *, workers: int, cores: int) -> Iterator[dis
                     remedy="Install the same commit and packages there as here.",
                 )
         yield client
-
-
-def _start_cluster(held: ExitStack, workers: int, cores: int) -> str:
-    folder = held.enter_context(tempfile.TemporaryDirectory(prefix="digits-dask-"))
-    held.enter_context(dask.config.set(WORKER_SETTINGS | {"temporary-directory": folder}))
-    cluster: Any = distributed.LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=0,  # nobody is there yet who would be left behind by an interrupt
-        threads_per_worker=cores,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        worker_dashboard_address=None,
-        local_directory=folder,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    )
-    held.callback(_close, cluster)
-    held.callback(_end_workers, cluster)
-    cluster.scale(workers)
-    return str(cluster.scheduler_address)
 
 
 class _Round:
@@ -275,23 +248,8 @@ class _Round:
             )
         return PipelineError(
             f"The scheduler at {self._address} has no workers",
-            remedy=f"Start some: dask worker {self._address}",
+            remedy=f"Start some: dask worker {self._address}{flags_for(self._address)}",
         )
-
-
-def _end_workers(cluster: Any) -> None:
-    """End workers of our own without waiting for what they are at: nobody wants it any more."""
-
-    async def end() -> None:
-        nannies = cluster.workers.values()
-        await asyncio.gather(*(nanny.close(timeout=1) for nanny in nannies), return_exceptions=True)
-
-    cluster.sync(end)
-
-
-def _close(opened: Any) -> None:
-    with suppress(OSError):  # a timeout, which would hide why it came to this
-        opened.close(timeout=CONNECT_SECONDS)
 
 
 def _ask(client: Any, what: str) -> Any:

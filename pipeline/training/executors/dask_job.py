@@ -166,7 +166,8 @@ def find_jobs(
         processed = plan.workspace.processed(plan.source.name)
         with dataset.locked(processed):
             inputs = inputs_of(dataset.read_manifest(processed), recipe)
-            labels = dataset.load_labels(processed)
+            # The images are sent from here: whether they are whole is known here first.
+            labels = dataset.load_labelled(processed).labels
             split = find_split(labels, processed.folds, recipe.split.record).path
         done = None if force else current_training(plan, inputs)
         if done is not None:

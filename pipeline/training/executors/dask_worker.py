@@ -22,6 +22,7 @@ import distributed
 import numpy as np
 
 import pipeline
+from pipeline.digits import dataset
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.recipe import Recipe
@@ -170,11 +171,17 @@ def train_part(client: Mapping[str, str], pickled: bytes) -> Answer:
 
 
 def _has_digits(folder: Path, order: Order) -> bool:
-    if order.content and not folder.exists():
+    """Whether the digits are there, those that came along included, and are whole."""
+    if order.content:
         with files.atomic_folder(folder) as made:
             for name, content in order.content.items():
                 _write(made / name, content)
-    return folder.exists()
+        return True
+    try:
+        dataset.load_labelled(Workspace(folder, folder).processed(order.plan.source.name))
+    except PipelineError:
+        return False
+    return True
 
 
 def _train(order: Order, workspace: Workspace) -> Answer:

@@ -27,6 +27,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
         tables.HistoryCsv,
         archives.CompetitionZip,
         archives.OwnZip,
+        archives.OwnTar,
         archives.KaggleZip,
         recipes.RecipeToml,
         recipes.EnsembleToml,

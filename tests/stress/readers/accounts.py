@@ -13,12 +13,8 @@ from kagglesdk.competitions.types.competition_api_service import (
 )
 
 from pipeline.kaggle.answers import Submission, SubmissionLimits, to_limits, to_submission
-from pipeline.kaggle.credentials import (
-    Credentials,
-    all_credentials,
-    find_credentials,
-    find_username,
-)
+from pipeline.kaggle.credential_files import Credentials
+from pipeline.kaggle.credentials import all_credentials, find_credentials, find_username
 from pipeline.system.errors import PipelineError
 from tests.stress.mutations import change_bytes, change_json
 
@@ -45,7 +41,8 @@ class KaggleAnswer:
         }
         failed = told | {"status": "ERROR", "errorDescription": "no\nscore", "publicScore": ""}
         limits = {"numToday": 2, "numTotal": 9, "numAllowedNow": 3, "limitedByTotal": False}
-        return [json.dumps(value).encode() for value in (told, failed, limits, {})]
+        seeds = (told, failed, limits | {"ref": 7}, {"ref": 2**63 - 1})
+        return [json.dumps(value).encode() for value in seeds]
 
     def mutate(self, data: bytes, rng: Random) -> bytes:
         return change_json(data, rng)
@@ -69,7 +66,7 @@ class KaggleAnswer:
         assert submission.status in ("PENDING", "COMPLETE", "ERROR"), "a status that there is not"
         for score in (submission.public_score, submission.private_score):
             assert score is None or 0 <= score <= 1, "a score that none can be"
-        assert isinstance(submission.description, str), "a description of another type"
+        assert 1 <= submission.ref < 2**63, "a number that the ledger does not take"
         assert limits.allowed_now is None or type(limits.allowed_now) is int, "no count"
 
 
@@ -103,9 +100,9 @@ class KeyFile:
         if credentials is None:
             assert username is None, "a name without credentials"
             return
-        held = json.loads(data.decode("utf-8"))
+        held = json.loads(data)  # which sees a mark of UTF-8 or UTF-16 by itself
         assert held["username"] and held["key"], "credentials without a name or a key"
-        assert username == held["username"], "another name"
+        assert username == held["username"].strip(), "another name"
         assert credentials.where == "~/.kaggle/kaggle.json", "found elsewhere"
 
 
@@ -124,5 +121,6 @@ class TokenFile(KeyFile):
 
     def check(self, data: bytes, found: tuple[Credentials | None, str | None]) -> None:
         credentials, username = found
-        assert (credentials is not None) == bool(data.strip()), "found where there is none"
+        assert credentials is not None, "not found, and nothing said"
+        assert credentials.secret.isascii() and credentials.secret.isprintable(), "no token"
         assert username is None, "a name of a token"

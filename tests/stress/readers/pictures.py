@@ -101,7 +101,7 @@ class Picture:
 
     def read(self, data: bytes) -> Digit:
         self.path.write_bytes(data)
-        return read_digit(self.path)
+        return read_digit(self.path).image
 
     def check(self, data: bytes, found: Digit) -> None:
         assert found.shape == (28, 28) and found.dtype == np.uint8, "no digit"

@@ -1,8 +1,10 @@
 """CSV files: digits, submissions, and the history of a training."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -13,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.check import check
 from pipeline.digits import csv_reader
-from pipeline.digits.csv_reader import KAGGLE_PIXELS, MNIST_PIXELS, count_rows
+from pipeline.digits.csv_reader import count_rows
+from pipeline.digits.dialect import KAGGLE_PIXELS, MNIST_PIXELS
 from pipeline.digits.sources import ANSWER_KEY, mnist_csv
 from pipeline.kaggle.submission_csv import read_submission, write_submission
 from pipeline.training.fitting import COLUMNS, History
@@ -52,8 +55,12 @@ class LabelledDigits(_CsvReader):
 
     @cached_property
     def seeds(self) -> Sequence[bytes]:
+        plain = _digits(KAGGLE_PIXELS, labelled=self.labelled, rows=3, highest=255)
+        _, _, no_header = plain.partition(b"\n")
         return [
-            _digits(KAGGLE_PIXELS, labelled=self.labelled, rows=3, highest=255),
+            plain,
+            no_header,
+            no_header.replace(b",", b".0,"),
             _digits(KAGGLE_PIXELS, labelled=self.labelled, rows=1, highest=9),
             _digits(MNIST_PIXELS, labelled=self.labelled, rows=2, highest=99),
         ]
@@ -68,7 +75,7 @@ class LabelledDigits(_CsvReader):
     def check(self, data: bytes, found: tuple[int, Digits]) -> None:
         counted, digits = found
         rows = _slowly(data)
-        expected = np.array([[int(cell) for cell in row] for row in rows], np.int64)
+        expected = np.array([[int(Decimal(cell)) for cell in row] for row in rows], np.int64)
         images = expected[:, 1:] if self.labelled else expected
         assert counted == len(rows), "another number of rows was counted than read"
         assert np.array_equal(digits.images.reshape(len(rows), -1), images), "other pixels"
@@ -106,7 +113,7 @@ class MnistDigits(_CsvReader):
 
     def check(self, data: bytes, found: tuple[list[int], NDArray[np.uint8]]) -> None:
         labels, images = found
-        rows = [[int(cell) for cell in row] for row in _slowly(data)]
+        rows = [[int(Decimal(cell)) for cell in row] for row in _slowly(data)]
         assert labels == [row[0] for row in rows], "other labels"
         assert images.reshape(len(rows), -1).tolist() == [row[1:] for row in rows], "other pixels"
 
@@ -122,7 +129,9 @@ class SubmissionCsv(_CsvReader):
         write_submission(self.path, [row % 10 for row in range(self.rows)])
         sound = self.path.read_bytes()
         quoted = b"".join(b'"' + line.replace(b",", b'","') + b'"\n' for line in sound.splitlines())
-        return [sound, sound.replace(b"\n", b"\r\n"), quoted]
+        header, *rows = sound.splitlines(keepends=True)
+        odd = b"\xef\xbb\xbf" + header + b"".join(rows[::-1]).replace(b",", b".0, ") + b"\n"
+        return [sound, sound.replace(b"\n", b"\r\n"), quoted, odd]
 
     def read(self, data: bytes) -> list[int]:
         self.path.write_bytes(data)
@@ -130,11 +139,13 @@ class SubmissionCsv(_CsvReader):
         return read_submission(self.path, test_rows=self.rows)
 
     def check(self, data: bytes, found: list[int]) -> None:
-        header, *rows = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+        header, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         assert header == ["ImageId", "Label"], "another header"
-        assert [row[0] for row in rows] == [str(n) for n in range(1, self.rows + 1)], "other ids"
-        assert [[int(row[1])] for row in rows] == [[label] for label in found], "other labels"
-        assert all(row[1] in "0123456789" and len(row) == 2 for row in rows), "labels of any form"
+        rows = [row for row in rows if any(cell.strip() for cell in row)]
+        assert all(len(row) == 2 for row in rows), "rows of any length"
+        labels = {float(image_id): float(label) for image_id, label in rows}
+        assert len(rows) == len(labels) == self.rows, "other rows"
+        assert [labels[n] for n in range(1, self.rows + 1)] == found, "other ids or labels"
 
 
 class SampleSubmission(SubmissionCsv):
@@ -186,8 +197,13 @@ def _digits(names: Sequence[str], *, labelled: bool, rows: int, highest: int) ->
 
 
 def _slowly(data: bytes) -> list[list[str]]:
-    """The rows below the header, by the standard library alone."""
+    """The rows below the header, if there is one, by the standard library alone."""
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    _, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    assert all(row for row in rows), "a blank line"
-    return rows
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    has_value = ["".join(row).strip(' \t;|"') != "" for row in rows]
+    rows = rows[has_value.index(True) : len(rows) - has_value[::-1].index(True)]
+    assert all(any(row) for row in rows), "a blank line"
+    with contextlib.suppress(ArithmeticError):
+        Decimal(rows[0][0])
+        return rows  # there is no header
+    return rows[1:]

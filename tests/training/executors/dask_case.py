@@ -2,13 +2,24 @@
 
 import json
 import signal
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.practice_case import REPOSITORY, environment
 
@@ -24,16 +35,20 @@ def wait_until(is_so: Callable[[], object], what: str) -> None:
 
 
 class Cluster:
-    """A scheduler, and the workers that are added to it; the ``with`` block ends them all."""
+    """A scheduler, and the workers that are added to it; the ``with`` block ends them all.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    certificate: one that all of them show, and demand of others.
+    """
+
+    def __init__(self, folder: Path, certificate: "Certificate | None" = None) -> None:
+        self.folder = folder
+        self._certificate = certificate
         self._processes: list[subprocess.Popen[bytes]] = []
         self.address = ""
 
     def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True)
-        told = self._folder / "scheduler.json"
+        self.folder.mkdir(parents=True)
+        told = self.folder / "scheduler.json"
         # To the scheduler the runs' names and files mean nothing: it does without the package.
         self._start("dask_scheduler", "--port", "0", "--scheduler-file", str(told), code=None)
         wait_until(lambda: told.exists() and told.read_text(encoding="utf-8"), "a scheduler")
@@ -52,7 +67,7 @@ class Cluster:
 
     def add_worker(self, *, code: Path = REPOSITORY) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, so that one that is killed stays away."""
-        folder = self._folder / f"worker-{len(self._processes)}"
+        folder = self.folder / f"worker-{len(self._processes)}"
         folder.mkdir()
         return self._start(
             *("dask_worker", self.address, "--nthreads", "1", "--no-nanny"),
@@ -64,10 +79,11 @@ class Cluster:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", f"distributed.cli.{command}", *arguments),
-                *("--host", "127.0.0.1", "--no-dashboard"),
+                *("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
+                *(self._certificate.flags if self._certificate else ()),
             ],
-            cwd=self._folder,
-            env=environment(PYTHONPATH=str(code or self._folder)),
+            cwd=self.folder,
+            env=environment(PYTHONPATH=str(code or self.folder)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -90,18 +106,118 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def listening_ports(pid: int) -> set[int]:
+    """The ports on which a process listens, whatever the address."""
+    links = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):  # it was closed just now
+            links.add(str(link.readlink()))
+    entries = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]
+    ]
+    return {
+        int(fields[1].rpartition(":")[2], 16)
+        for fields in entries
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in links
+    }
+
+
 def kill_worker(pid: int, port: str) -> None:
     """Kill the process below ``pid`` that listens on a port."""
-    entries = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    sockets = {
-        f"socket:[{fields[9]}]"
-        for fields in map(str.split, entries)
-        if fields[1].endswith(f":{int(port):04X}") and fields[3] == "0A"  # listening
-    }
-    assert sockets
     for child in children_of(pid):
-        links = [str(link.readlink()) for link in Path(f"/proc/{child}/fd").glob("*")]
-        if sockets & set(links):
+        if int(port) in listening_ports(child):
             subprocess.run(["kill", f"-{signal.SIGKILL.value}", str(child)], check=True)
             return
     raise AssertionError(f"nobody below {pid} listens on {port}")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate and its key, as files; it vouches for itself."""
+
+    certificate: Path
+    key: Path
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a scheduler or worker is told."""
+        files = ("--tls-ca-file", self.certificate), ("--tls-cert", self.certificate)
+        return tuple(str(part) for pair in (*files, ("--tls-key", self.key)) for part in pair)
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """What a client is told, in the terms of dask's configuration."""
+        return {
+            "distributed.comm.tls.ca-file": str(self.certificate),
+            "distributed.comm.tls.client.cert": str(self.certificate),
+            "distributed.comm.tls.client.key": str(self.key),
+        }
+
+
+def make_certificate(
+    folder: Path,
+    *,
+    days: int = 1,
+    issuer: Certificate | None = None,
+    password: bytes | None = None,
+) -> Certificate:
+    """Make a certificate that ends in some days, and began before; its issuer or it vouches for it.
+
+    password: that of its key.
+    """
+    key = signs = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)])
+    by = name
+    if issuer:
+        by = x509.load_pem_x509_certificate(issuer.certificate.read_bytes()).subject
+        loaded = serialization.load_pem_private_key(issuer.key.read_bytes(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        signs = loaded
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(by, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(signs, hashes.SHA256())
+    )
+    lock = serialization.BestAvailableEncryption(password) if password else None
+    folder.mkdir()
+    made = Certificate(folder / "cert.pem", folder / "key.pem")
+    made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    made.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            lock or serialization.NoEncryption(),
+        )
+    )
+    return made
+
+
+def answer_to(port: int, certificate: Certificate | None) -> str:
+    """What a port answers to somebody who speaks TLS and shows this certificate, or none.
+
+    "let in", or why the connection ended, in OpenSSL's terms.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate.certificate, certificate.key)
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        try:
+            with context.wrap_socket(connection) as wrapped:
+                return "let in" if wrapped.recv(1) else "closed"
+        except ssl.SSLError as error:
+            return error.reason or str(error)
+
+
+def answer_without_tls(port: int) -> bytes:
+    """What a port answers to dask's first message without TLS: nothing, if all is well."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        connection.sendall(struct.pack("<QQ", 1, 0))
+        with suppress(ConnectionError):
+            return connection.recv(1)
+    return b""

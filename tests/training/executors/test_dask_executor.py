@@ -24,7 +24,7 @@ from pipeline.training.executors import Executor, dask_executor, make_executor
 from pipeline.training.executors.dask_executor import _Round, layout
 from pipeline.training.executors.dask_job import Job
 from pipeline.training.executors.dask_worker import Pace
-from tests.practice_case import copy_practice, plan_of, temporaries
+from tests.practice_case import blank_half, copy_practice, plan_of, temporaries
 from tests.training.executors.dask_case import SECONDS, Cluster
 
 # Few digits to learn from, and two networks of so many epochs.
@@ -138,6 +138,25 @@ def test_folds_end_with_the_same_bits(
     sent.clear()
     train(plan_of(workspace, seed=1), executor=executor)
     assert list(sent.values()) == [0]
+
+
+def test_blank_digits_are_sent_again_by_who_has_them_whole(
+    executor: Executor, cluster: Cluster, workspace: Workspace, serial: Workspace
+) -> None:
+    train(plan_of(workspace, seed=2), executor=executor)
+    kept = list(cluster.folder.rglob("train_images.npy"))
+    assert kept
+    for path in kept:
+        blank_half(path)
+    plan = plan_of(workspace, folds=3)
+    train(plan, executor=executor)
+    for member in members_of(plan):
+        assert_same_run(member, serial)
+    blank = workspace.processed("practice").train_images
+    blank_half(blank)
+    with pytest.raises(PipelineError) as caught:
+        train(plan_of(workspace, seed=3), executor=executor)
+    assert str(caught.value) == f"{blank} is not what preprocess wrote\nRun: make preprocess"
 
 
 def test_a_killed_worker_costs_no_epoch_that_came_home(
