@@ -18,7 +18,7 @@ from pipeline.training.prediction import Model
 from tests.pictures import FORMS, enlarged, file_of
 from tests.practice_case import copy_practice, plan_of
 
-COUNT = 80
+COUNT = 40
 SURE = 0.9
 
 # It reads well after a few seconds of training.
