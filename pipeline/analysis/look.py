@@ -160,10 +160,15 @@ def read_pictures(plan: Plan, digits: Sequence[FoundDigit]) -> list[Reading]:
             run.networks,
             run.networks,
             None,
-            digit.doubts + (() if probabilities.max() >= SURE else ("the network is not sure",)),
+            digit.doubts + network_doubts(probabilities),
         )
         for digit, probabilities in zip(digits, found, strict=True)
     ]
+
+
+def network_doubts(probabilities: Probabilities) -> tuple[str, ...]:
+    """Return what makes an answer doubtful, whatever the picture was: probabilities (10,)."""
+    return () if probabilities.max() >= SURE else ("the network is not sure",)
 
 
 def read_images(run: TrainedRun, images: Image) -> Probabilities:
