@@ -239,6 +239,7 @@ test-newest: ## Go the whole way with the newest versions of all packages, and l
 test: $(INSTALLED_DEV) ## Run the tests
 	@$(INTERPRETER) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 stress: $(INSTALLED_STRESS) ## Try to break the pipeline, at length, and write docs/reliability.md
+	@$(INTERPRETER) -m pytest --quiet -m stress --numprocesses auto --maxprocesses 4
 	@$(INTERPRETER) -m tests.stress
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(INTERPRETER) -m ruff check .

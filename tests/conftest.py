@@ -1,5 +1,6 @@
 """What every test shares: no sloppy arithmetic, no credentials of the person who runs it."""
 
+import itertools
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -39,10 +40,18 @@ def _strict_arithmetic() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders. (The factory's own look at thousands of others before they name the next.)"""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and an environment without credentials, proxies or settings of ours."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir()
     for variable in list(os.environ):
         if variable.startswith(FOREIGN) or variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)

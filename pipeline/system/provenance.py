@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,7 @@ def _run_git(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@cache  # a tenth of a second for all of them, which a process asks for at each training
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

@@ -24,6 +24,7 @@ from pipeline.digits.ink import Grey, find_digit, find_ink
 from pipeline.digits.picture import read_digit_from, read_grey
 from pipeline.plan.workspace import Workspace
 from tests.digits.test_ink import seven
+from tests.sampling import sampled
 
 PLAIN = Scene(
     light="E",
@@ -61,11 +62,12 @@ def agreement(photograph: Photograph) -> float:
     return float(np.corrcoef(blurred[0].ravel(), blurred[1].ravel())[0, 1])
 
 
+@pytest.mark.parametrize("span", sampled(SPANS[1:], [4]))
 @pytest.mark.parametrize("light", LIGHTS)
-def test_light_is_not_ink(light: str, digits: NDArray[np.uint8]) -> None:
-    for number, span in enumerate(SPANS[1::2]):
-        lit = dataclasses.replace(PLAIN, light=light, span=span, seed=number)
-        assert agreement(draw(digits[number], lit)) > 0.85, span
+def test_light_is_not_ink(light: str, span: int, digits: NDArray[np.uint8]) -> None:
+    number = SPANS.index(span) // 2
+    lit = dataclasses.replace(PLAIN, light=light, span=span, seed=number)
+    assert agreement(draw(digits[number], lit)) > 0.85
 
 
 @pytest.mark.parametrize("shadow", ["straight", "hand"])
@@ -92,12 +94,13 @@ def test_paper_of_every_kind(paper: str, digits: NDArray[np.uint8]) -> None:
         assert agreement(draw(digits[number], drawn)) > 0.85, pen
 
 
-def test_nearly_all_that_a_person_reads_is_found(digits: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("count", sampled([20, 50], [0]))
+def test_nearly_all_that_a_person_reads_is_found(count: int, digits: NDArray[np.uint8]) -> None:
     rng = np.random.default_rng(4)
-    scenes = [chosen for chosen in (scene(rng) for _ in range(50)) if max(chosen.size) <= 300]
+    scenes = [chosen for chosen in (scene(rng) for _ in range(count)) if max(chosen.size) <= 300]
     photographs = [draw(digit, chosen) for digit, chosen in zip(digits, scenes, strict=False)]
     readable = [agreement(photograph) for photograph in photographs if photograph.readable]
-    assert len(readable) >= 20
+    assert len(readable) >= 0.4 * count
     assert np.mean(np.array(readable) > 0.8) >= 0.95
 
 

@@ -54,10 +54,10 @@ def machine(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.mark.parametrize("case", TELLING, ids=lambda case: f"{case.command}-{case.label}")
-def test_a_hostile_machine(case: Case, machine: Machine, tmp_path: Path) -> None:
+def test_a_hostile_machine(case: Case, machine: Machine, warm: Warm, tmp_path: Path) -> None:
     if not can_be_tried(case):
         pytest.skip("this machine does not give what the case needs")
-    faults, said = attempt(machine, case, tmp_path / "case")
+    faults, said = attempt(machine, case, tmp_path / "case", warm.run)
     assert faults == [], said
 
 
@@ -73,10 +73,10 @@ def test_signals_at_random_instants(machine: Machine, warm: Warm, tmp_path: Path
     assert [one for one in tried if one.faults] == []
 
 
-def test_what_does_not_hold_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_what_does_not_hold_is_told(machine: Machine, warm: Warm, tmp_path: Path) -> None:
     """A case that expects the wrong thing, and one that damages a file."""
     wrong = Case("a limit", "runs", expect="fails", says=("No space",))
-    faults, _ = attempt(machine, wrong, tmp_path / "wrong")
+    faults, _ = attempt(machine, wrong, tmp_path / "wrong", warm.run)
     assert "exit code 0 instead of 1" in faults
     folder = machine.start("done", tmp_path / "damaged" / "work")
     (folder / "submissions" / "practice-smoke.csv").unlink()

@@ -82,8 +82,13 @@ class Tried:
     said: str
 
 
-def attempt(machine: Machine, case: Case, folder: Path) -> tuple[list[str], str]:
-    """Try a case in a folder of its own; return what did not hold, and what the user saw."""
+def attempt(
+    machine: Machine, case: Case, folder: Path, again: Callable[..., Outcome] = run
+) -> tuple[list[str], str]:
+    """Try a case in a folder of its own; return what did not hold, and what the user saw.
+
+    again: how the command is run once more, undisturbed.
+    """
     work = machine.start(case.command, folder / case.place, linked=case.user is None)
     if case.user == "stranger":
         _give_away(work)
@@ -96,10 +101,10 @@ def attempt(machine: Machine, case: Case, folder: Path) -> tuple[list[str], str]
             return faults, outcome.err
         if outcome.code:
             faults += machine.faults_after_a_failure(case.command, work) + litter(work)
-            again = run(work, COMMANDS[case.command], None, **kaggle)
-            sent = case.command == "submit" and "sent before" in again.err
-            if again.code and not sent:
-                faults.append(f"the same command then said {again.err!r}")
+            then = again(work, COMMANDS[case.command], None, **kaggle)
+            sent = case.command == "submit" and "sent before" in then.err
+            if then.code and not sent:
+                faults.append(f"the same command then said {then.err!r}")
         faults += machine.faults_at_the_end(case.command, work)
     shutil.rmtree(folder, ignore_errors=True)
     return faults, outcome.err

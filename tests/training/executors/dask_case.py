@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import distributed
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -74,6 +75,14 @@ class Cluster:
             *("--local-directory", str(folder)),
             code=code,
         )
+
+    def dismiss_workers(self) -> None:
+        """Kill all workers; there are none when this returns."""
+        for process in self._processes[1:]:
+            process.kill()
+            process.wait()
+        with distributed.Client(self.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            wait_until(lambda: not client.scheduler_info()["workers"], "no workers")
 
     def _start(self, command: str, *arguments: str, code: Path | None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

@@ -41,6 +41,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("scheduler") / "dask") as started:
+        yield started
+
+
+@pytest.fixture
+def lonely(scheduler: Cluster) -> Iterator[Cluster]:
+    """A scheduler without workers; those that a test adds are its own."""
+    yield scheduler
+    scheduler.dismiss_workers()
+
+
+@pytest.fixture(scope="module")
 def serial(practice_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The runs as they are trained here."""
     workspace = copy_practice(practice_workspace, tmp_path_factory.mktemp("serial"))
@@ -160,20 +173,19 @@ def test_blank_digits_are_sent_again_by_who_has_them_whole(
 
 
 def test_a_killed_worker_costs_no_epoch_that_came_home(
-    workspace: Workspace, serial: Workspace, tmp_path: Path
+    lonely: Cluster, workspace: Workspace, serial: Workspace
 ) -> None:
-    with Cluster(tmp_path / "dask") as cluster:
-        workers = [cluster.add_worker()]
+    workers = [lonely.add_worker()]
 
-        def kill(line: str) -> None:
-            if ": epoch 5/" in line and len(workers) == 1:
-                workers[0].kill()
-                workers.append(cluster.add_worker())
+    def kill(line: str) -> None:
+        if ": epoch 5/" in line and len(workers) == 1:
+            workers[0].kill()
+            workers.append(lonely.add_worker())
 
-        plan = plan_of(workspace, overrides=LONG)
-        heard = Heard(kill)
-        with listening(heard):
-            train(plan, executor=make_executor("dask", cluster.address))
+    plan = plan_of(workspace, overrides=LONG)
+    heard = Heard(kill)
+    with listening(heard):
+        train(plan, executor=make_executor("dask", lonely.address))
     assert_same_run(plan, serial)
     assert any("lost its worker" in line for line in heard.lines)
     assert f"{plan.run}: going on after epoch 5" in heard.lines
@@ -248,7 +260,7 @@ def other_code(folder: Path) -> Path:
     return folder
 
 
-def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+def test_other_code_is_refused(lonely: Cluster, workspace: Workspace, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "pipeline.py").touch()
@@ -256,50 +268,46 @@ def test_other_code_is_refused(workspace: Workspace, tmp_path: Path) -> None:
         (other_code(tmp_path / "other"), "has this package's code"),
         (bare, "cannot work: .*No module named 'pipeline.training'"),
     ):
-        with Cluster(tmp_path / f"dask-{code.name}") as cluster:
-            cluster.add_worker(code=code)
-            plan = plan_of(workspace)
-            with pytest.raises(PipelineError, match=rf"worker 127.0.0.1:\d+ {text}"):
-                train(plan, executor=make_executor("dask", cluster.address))
-            assert not plan.workspace.run(plan.run).checkpoint.exists()
+        lonely.add_worker(code=code)
+        plan = plan_of(workspace)
+        with pytest.raises(PipelineError, match=rf"worker 127.0.0.1:\d+ {text}"):
+            train(plan, executor=make_executor("dask", lonely.address))
+        assert not plan.workspace.run(plan.run).checkpoint.exists()
+        lonely.dismiss_workers()
 
 
 def test_a_worker_with_other_code_that_comes_later_gets_no_work(
-    workspace: Workspace, serial: Workspace, tmp_path: Path
+    lonely: Cluster, workspace: Workspace, serial: Workspace, tmp_path: Path
 ) -> None:
     other = other_code(tmp_path / "other")
     plan = plan_of(workspace, folds=3)
-    with Cluster(tmp_path / "dask") as cluster:
-        cluster.add_worker()
+    lonely.add_worker()
 
-        def add(line: str) -> None:
-            if f"{members_of(plan)[0].run}: epoch 1/" in line:
-                cluster.add_worker(code=other)
-                with distributed.Client(cluster.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-                    client.wait_for_workers(2, timeout=SECONDS)
+    def add(line: str) -> None:
+        if f"{members_of(plan)[0].run}: epoch 1/" in line:
+            lonely.add_worker(code=other)
+            with distributed.Client(lonely.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+                client.wait_for_workers(2, timeout=SECONDS)
 
-        heard = Heard(add)
-        with listening(heard):
-            train(plan, executor=make_executor("dask", cluster.address))
+    heard = Heard(add)
+    with listening(heard):
+        train(plan, executor=make_executor("dask", lonely.address))
     assert sum(line.endswith("it gets no work.") for line in heard.lines) == 1
     for member in members_of(plan):
         assert_same_run(member, serial)
 
 
 def test_no_scheduler_and_no_workers(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lonely: Cluster, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(workspace)
     monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(dask_executor, "WAIT_SECONDS", 0)
     with pytest.raises(PipelineError, match=r"DASK=tcp://127\.0\.0\.1:9: no scheduler answers"):
         train(plan, executor=make_executor("dask", "tcp://127.0.0.1:9"))
-    with (
-        Cluster(tmp_path / "dask") as cluster,
-        pytest.raises(PipelineError, match="has no workers") as error,
-    ):
-        train(plan, executor=make_executor("dask", cluster.address))
-    assert f"dask worker {cluster.address}" in error.value.remedy
+    with pytest.raises(PipelineError, match="has no workers") as error:
+        train(plan, executor=make_executor("dask", lonely.address))
+    assert f"dask worker {lonely.address}" in error.value.remedy
 
 
 @pytest.mark.parametrize(

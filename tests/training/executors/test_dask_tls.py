@@ -6,7 +6,9 @@ from pathlib import Path
 
 import dask
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.system.errors import PipelineError
@@ -49,11 +51,14 @@ def refusal(address: str, **settings: str) -> str:
 def test_the_command_line_says_it_in_two_lines(
     cluster: Cluster, practice_workspace: Workspace
 ) -> None:
-    done = digits(
-        *("train", "--source", "practice", "--recipe", "smoke", "--force"),
-        *("--data", practice_workspace.data, "--dask", cluster.address),
+    done = CliRunner().invoke(
+        main,
+        [
+            *("train", "--source", "practice", "--recipe", "smoke", "--force"),
+            *("--data", str(practice_workspace.data), "--dask", cluster.address),
+        ],
     )
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         f"Error: DASK={cluster.address}: dask's configuration names no certificates: "
         "DASK_DISTRIBUTED__COMM__TLS__CA_FILE is unset",
