@@ -18,6 +18,7 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.system.errors import PipelineError
 from tests.practice_case import REPOSITORY, command, copy_practice, digits, environment, plan_of
+from tests.sampling import sampled
 
 COMMANDS = list(cli.main.commands)
 SPACE = "Free some space; then the same command goes on."
@@ -205,15 +206,18 @@ BYTES = os.fsdecode(b"my\xff")
 
 @pytest.mark.parametrize(
     ("command", "option"),
-    [
-        *(("train", name) for name in ("SOURCE", "RECIPE", "SET", "DATA", "SUBMISSIONS")),
-        *(("train", name) for name in ("RUN", "SEED", "FOLDS", "TRACK", "EXECUTOR", "DASK")),
-        *(("tune", name) for name in ("STORAGE", "TRIALS")),
-        *(("compare", name) for name in ("RUNS", "DATA")),
-        ("seeds", "SEEDS"),
-        ("trace", "RUN"),
-        ("predict", "IMAGE"),
-    ],
+    sampled(
+        [
+            *(("train", name) for name in ("SOURCE", "RECIPE", "SET", "DATA", "SUBMISSIONS")),
+            *(("train", name) for name in ("RUN", "SEED", "FOLDS", "TRACK", "EXECUTOR", "DASK")),
+            *(("tune", name) for name in ("STORAGE", "TRIALS")),
+            *(("compare", name) for name in ("RUNS", "DATA")),
+            ("seeds", "SEEDS"),
+            ("trace", "RUN"),
+            ("predict", "IMAGE"),
+        ],
+        (0, 1, 2, 3, 5, 11, 13, 15, 17),
+    ),
 )
 def test_names_that_are_no_text(command: str, option: str, tmp_path: Path) -> None:
     if option == "SOURCE":

@@ -28,6 +28,9 @@ WARM = (
     "matplotlib.figure",
     "sklearn.metrics",
     "pipeline.analysis.report",
+    "pipeline.analysis.look",
+    "pipeline.analysis.trace",
+    "pipeline.tracking.session",
 )
 STAGES = ("download", "preprocess", "train", "validate", "submission", "summary")
 # Of Python's audit events, those that change something on a disk, and where they say which file.
