@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,12 +109,14 @@ class Training:
         *,
         workers: int,
         until: int | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Generator[EpochResult, None, None]:
         """Train to the last epoch, yielding at each evaluation; between two of them, save or stop.
 
         hold_out: None evaluates nothing, and yields as often; then patience must be 0.
         workers: how many share a batch; does not change the result.
         until: end after this epoch, with the learning rates of the whole schedule until then.
+        progress: told after each step how many epochs are done, the part of this one included.
         Raises FloatingPointError if the loss is no longer a finite number.
         """
         settings = self.settings
@@ -147,10 +149,10 @@ class Training:
         ):
             while self.epoch < last and not self.finished:
                 started = time.perf_counter()
-                losses = self._run_epoch(shards, train.rows)
+                losses = self._run_epoch(shards, train.rows, progress)
                 epochs = 1
                 while self.epoch % settings.evaluate_every and self.epoch < last:
-                    losses += self._run_epoch(shards, train.rows)
+                    losses += self._run_epoch(shards, train.rows, progress)
                     epochs += 1
                 trained = time.perf_counter()
                 found = math.nan, math.nan
@@ -209,7 +211,9 @@ class Training:
         self._best_loss = float(own["best_loss"])
         self.epoch, self.optimizer.steps, self._evaluations_since_best = map(int, own["counters"])
 
-    def _run_epoch(self, shards: Shards, all_rows: Array) -> list[float]:
+    def _run_epoch(
+        self, shards: Shards, all_rows: Array, progress: Callable[[float], None] | None
+    ) -> list[float]:
         settings = self.settings
         order, chance = np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(2)
         batches = list(batch_rows(all_rows, settings.batch_size, rng=np.random.default_rng(order)))
@@ -224,6 +228,8 @@ class Training:
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in epoch {self.epoch + 1}")
             losses.append(loss)
+            if progress:
+                progress(self.epoch + (number + 1) / len(batches))
         shards.merge_statistics()
         self.epoch += 1
         return losses

@@ -19,6 +19,8 @@ class TrainStart:
 
     epochs_done: of an interrupted training that is taken up again, else 0.
     refit: whether it is the second network, on all rows.
+    networks: how many the run trains in all, 2 with a second one.
+    may_stop_early: whether there may be fewer epochs.
     """
 
     run: str
@@ -30,6 +32,8 @@ class TrainStart:
     hold_out_rows: int
     workers: int
     refit: bool = False
+    networks: int = 1
+    may_stop_early: bool = False
 
 
 class Epoch(Protocol):
@@ -55,8 +59,14 @@ class Reporter:
     def line(self, text: str) -> None:
         """Something that a person should know by now: a wait, a retry, the next of several runs."""
 
+    def turn(self, number: int, of: int) -> None:
+        """It is the turn of the next of several runs, from 1."""
+
     def start(self, start: TrainStart) -> None:
         """The training of a network begins, or goes on."""
+
+    def step(self, epochs: float) -> None:
+        """A step of it was done, and so many epochs by now; called often, so answer at once."""
 
     def epoch(self, result: Epoch) -> None:
         """It was evaluated."""

@@ -80,6 +80,14 @@ class Tracking(Reporter):
         """Pass it on."""
         self._outer.line(text)
 
+    def turn(self, number: int, of: int) -> None:
+        """Pass it on."""
+        self._outer.turn(number, of)
+
+    def step(self, epochs: float) -> None:
+        """Pass it on."""
+        self._outer.step(epochs)
+
     def end(self) -> None:
         """Pass it on; more is told of the run when the next one begins, or the block ends."""
         self._outer.end()

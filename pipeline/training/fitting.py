@@ -146,13 +146,15 @@ def fit(
     until: int | None = None,
     history_csv: Path | None = None,
     watch: Callable[[EpochResult], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> None:
     """Train to the end, or to the epoch ``until``; the network then has the values to keep.
 
     history: what ``resume`` returned; each evaluation is added to it.
     checkpoint: written after each evaluation, and left there for the caller to remove; None for
     a training that is never taken up again.
-    watch: told of each evaluation; what it raises ends the training.
+    watch: told of each evaluation, and progress of each step, how many epochs are done by then;
+    what they raise ends the training.
     Raises FloatingPointError if the loss is no longer a number; then there is no checkpoint left.
     """
     if history_csv and history.rows:  # if killed after the last checkpoint, before its line here
@@ -162,7 +164,13 @@ def fit(
             single_threaded_blas(),
             # Its threads end here, rather than when an exception that holds them is dropped.
             contextlib.closing(
-                training.fit(train, hold_out, workers=workers_for(training), until=until)
+                training.fit(
+                    train,
+                    hold_out,
+                    workers=workers_for(training),
+                    until=until,
+                    progress=progress,
+                )
             ) as results,
         ):
             for result in results:

@@ -238,6 +238,8 @@ class _Work:
                 hold_out_rows=len(hold_out.rows) if hold_out else 0,
                 workers=workers_for(training),
                 refit=is_refit,
+                networks=1 + self.recipe.split.refit,
+                may_stop_early=training.settings.patience > 0,
             )
         )
         try:
@@ -251,6 +253,7 @@ class _Work:
                 until=until,
                 history_csv=None if is_refit else run.history,
                 watch=reporter().epoch,
+                progress=reporter().step,
             )
         except FloatingPointError as error:
             raise PipelineError(

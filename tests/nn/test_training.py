@@ -367,6 +367,32 @@ def test_until_ends_a_longer_schedule() -> None:
     assert list(part.fit(train, None, workers=1, until=4)) == []
 
 
+def test_progress_is_told_of_after_each_step_and_changes_nothing() -> None:
+    """Ten steps an epoch, of which the last is a smaller one."""
+    settings = Settings(epochs=3, batch_size=64, evaluate_every=2)
+    heard, alone, told = make_training(settings), make_training(settings), list[float]()
+    results = heard.fit(*make_examples(), workers=1, progress=told.append)
+    assert next(results).epoch == 2
+    assert told == pytest.approx(np.arange(1, 21) / 10)
+    next(results)
+    assert told == pytest.approx(np.arange(1, 31) / 10)
+    assert [epochs for epochs in told if epochs.is_integer()] == [1, 2, 3]
+    fit(alone)
+    np.testing.assert_array_equal(heard.result, alone.result)
+
+
+def test_progress_goes_on_where_a_training_does() -> None:
+    settings = Settings(epochs=4, batch_size=None)
+    whole, told = make_training(settings, PLAIN_LAYERS), list[float]()
+    for result in whole.fit(*make_examples(), workers=1):
+        if result.epoch == 2:
+            break
+    again = make_training(settings, PLAIN_LAYERS)
+    again.restore(whole.state())
+    list(again.fit(*make_examples(), workers=1, progress=told.append))
+    assert told == [3, 4]
+
+
 def test_patience_needs_digits_held_out() -> None:
     training = make_training(Settings(epochs=3, batch_size=64, patience=1))
     with pytest.raises(ValueError, match="patience needs digits"):

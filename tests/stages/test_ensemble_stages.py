@@ -43,7 +43,11 @@ class Watcher(Reporter):
 
     def __init__(self, *, stop: tuple[int, int] | None = None) -> None:
         self.starts: list[TrainStart] = []
+        self.turns: list[tuple[int, int]] = []
         self._stop = stop
+
+    def turn(self, number: int, of: int) -> None:
+        self.turns.append((number, of))
 
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
@@ -227,6 +231,7 @@ def test_an_interrupted_ensemble_goes_on_in_mid_member(plan: Plan) -> None:
     watcher = Watcher()
     heard_by(watcher, train, seeds)
     assert watcher.runs == [members_of(seeds)[1].run]
+    assert watcher.turns == [(1, 2), (2, 2)]
     assert watcher.starts[0].epochs_done == 2
 
 

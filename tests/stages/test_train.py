@@ -33,13 +33,18 @@ class Watcher(Reporter):
     def __init__(self, *, stop_after: int = 0) -> None:
         self.starts: list[TrainStart] = []
         self.epochs: list[Epoch] = []
+        self.steps: list[list[float]] = [[]]  # before each evaluation
         self._stop_after = stop_after
 
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
 
+    def step(self, epochs: float) -> None:
+        self.steps[-1].append(epochs)
+
     def epoch(self, result: Epoch) -> None:
         self.epochs.append(result)
+        self.steps.append([])
         if result.epoch == self._stop_after:
             raise KeyboardInterrupt
 
@@ -154,6 +159,9 @@ def test_a_watcher_is_told_of_the_start_and_of_each_epoch(workspace: Workspace) 
     )
     assert (start.training_rows, start.hold_out_rows) == (2400, 600)
     assert [epoch.epoch for epoch in watcher.epochs] == [1, 2, 3]
+    assert [steps[-1] for steps in watcher.steps[:-1]] == [1, 2, 3]
+    assert all(len(steps) == 38 for steps in watcher.steps[:-1])  # 2400 rows in batches of 64
+    assert (start.networks, start.may_stop_early) == (1, False)
     assert result.hold_out_accuracy == watcher.epochs[-1].hold_out_accuracy
     assert not result.unchanged
 

@@ -31,10 +31,15 @@ class Watcher(Reporter):
     def __init__(self, *, stop: tuple[bool, int] | None = None) -> None:
         self.starts: list[TrainStart] = []
         self.told: list[tuple[bool, int]] = []
+        self.steps: list[list[float]] = []  # of each start
         self._stop = stop
 
     def start(self, start: TrainStart) -> None:
         self.starts.append(start)
+        self.steps.append([])
+
+    def step(self, epochs: float) -> None:
+        self.steps[-1].append(epochs)
 
     def epoch(self, result: Epoch) -> None:
         self.told.append((self.starts[-1].refit, result.epoch))
@@ -128,6 +133,8 @@ def test_with_patience_it_learns_for_as_many_epochs_as_were_kept(
     assert kept < len(first) < 30
     assert [epoch for refit, epoch in watcher.told if refit] == list(range(1, kept + 1))
     assert watcher.starts[1].epochs == kept
+    assert [start.networks for start in watcher.starts] == [2, 2]
+    assert [start.may_stop_early for start in watcher.starts] == [True, False]
     np.testing.assert_array_equal(
         arrays_of(folder_of(plan).refit)["array.vector"], vector_trained_on_all_rows(plan, kept)
     )
@@ -145,6 +152,10 @@ def test_interrupted_in_mid_refit_the_first_network_is_not_trained_again(
     heard_by(watcher, train, plan)
     assert watcher.told == [(True, epoch) for epoch in range(after + 1, 4)]
     assert [start.epochs_done for start in watcher.starts] == [3, after]
+    steps = 3000 // 64 + 1
+    expected = np.arange(after * steps + 1, 3 * steps + 1) / steps
+    np.testing.assert_allclose(watcher.steps[1], expected)
+    assert watcher.steps[0] == []
     assert_same_models(folder_of(trained), folder_of(plan))
     assert not folder_of(plan).checkpoint.exists()
     assert not folder_of(plan).refit_checkpoint.exists()

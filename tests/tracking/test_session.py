@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +17,7 @@ from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from pipeline.stages.validate import validate
 from pipeline.system import files
-from pipeline.system.reporter import Epoch, Reporter, listening
+from pipeline.system.reporter import Epoch, Reporter, listening, reporter
 from pipeline.tracking import Tracked, Tracker, session
 from pipeline.tracking.facts import without_secrets
 from pipeline.tracking.session import Tracking
@@ -305,6 +306,26 @@ def test_a_package_that_is_not_installed(
     assert f"TRACK={name}: the package {name} is not installed" in result.stderr
     assert f"Run: make install TRACK={name}" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("service_name", [None, "mlflow"])
+def test_whoever_listened_before_hears_everything(
+    plan: Plan, service: Service, service_name: str | None
+) -> None:
+    heard: list[str] = []
+
+    class Everything(Reporter):
+        def __getattribute__(self, name: str) -> Any:
+            if name in vars(Reporter):
+                heard.append(name)
+            return super().__getattribute__(name)
+
+    with listening(Everything()), Tracking(service_name, plan):
+        train(plan)
+        reporter().line("and more")
+    told = {name for name in vars(Reporter) if not name.startswith("_")}
+    assert set(heard) >= told
+    assert heard.count("step") == 3 * 38
 
 
 IMPORTS = """

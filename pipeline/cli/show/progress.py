@@ -1,4 +1,4 @@
-"""Work under way: a progress bar on a terminal, elsewhere a line for each step of it."""
+"""Work under way: a line for each step of it, and on a terminal a bar below them that moves."""
 
 import math
 import time
@@ -7,27 +7,23 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from pipeline.cli.advice import advice
+from pipeline.cli.show.bar import Bar
 from pipeline.cli.show.console import show_headline, show_line
+from pipeline.cli.show.time_left import TimeLeft, clock
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 
 
 class ProgressDisplay(Reporter):
-    """Shows at most one progress bar; listens in its ``with`` block, which ends the bar."""
+    """Shows at most one training's bar; listens in its ``with`` block, which ends the bar."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: Bar | None = None
+        self._start: TrainStart | None = None
+        self._left = TimeLeft(0, 0)
+        self._done = 0.0
         self._listening = ExitStack()
 
     def __enter__(self) -> Self:
@@ -40,34 +36,64 @@ class ProgressDisplay(Reporter):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stop()
+        self.end()
         self._listening.close()
 
     def line(self, text: str) -> None:
         """Print a line from the stage in mid-work, below what it has shown so far."""
-        self._stop()
         show_line(self._console, f"  {advice(text)}")
 
-    def _begin(self, *columns: ProgressColumn, total: int | None = None, done: int = 0) -> None:
-        """Begin a bar, if somebody looks at a terminal."""
-        self._stop()
-        if self._console.is_terminal:
-            self._progress = Progress(*columns, console=self._console, transient=True)
-            self._task = self._progress.add_task("", total=total, completed=done)
-            self._progress.start()
+    def step(self, epochs: float) -> None:
+        """Move the bar, now and then."""
+        if self._bar is None:
+            return
+        now = time.perf_counter()
+        self._done = epochs
+        self._left.step(epochs, now)
+        if self._bar.is_due(now):
+            self._draw(self._bar)
+
+    def epoch(self, result: Epoch) -> None:  # noqa: ARG002  (for those who show it)
+        """Note that it is over."""
+        now = time.perf_counter()
+        self._left.epoch(now)
+        if self._bar is not None and self._bar.is_due(now):
+            self._draw(self._bar)
 
     def end(self) -> None:
         """Take the bar away."""
-        self._stop()
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
-    def _advance(self, done: int, description: str) -> None:
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, description=description)
+    def _begin(self, start: TrainStart) -> None:
+        """Begin a bar, if somebody looks at a terminal on which a line can be drawn anew."""
+        self.end()
+        self._start, self._done = start, start.epochs_done
+        self._left = TimeLeft(start.epochs, start.epochs_done)
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._bar = Bar(self._console)
+            self._bar.start()
+            self._draw(self._bar)
 
-    def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+    def _draw(self, bar: Bar) -> None:
+        """Draw the epoch under way, and how far the whole training is."""
+        epochs = self._start.epochs if self._start else 1
+        number = min(math.floor(self._done) + 1, epochs)
+        before = f"{self._name()}epoch {number:>{len(str(epochs))}}/{epochs}"
+        bar.draw(self._done / epochs, before, "  ".join(filter(None, self._facts())))
+
+    def _name(self) -> str:
+        """What stands before the epoch."""
+        return ""
+
+    def _facts(self) -> list[str]:
+        """What stands after the bar, most important first."""
+        left = self._left.seconds
+        if left is None or self._start is None:
+            return []
+        at_most = "at most " if self._start.may_stop_early else ""
+        return [f"{at_most}{clock(left)} left"]
 
 
 class TrainingDisplay(ProgressDisplay):
@@ -76,15 +102,19 @@ class TrainingDisplay(ProgressDisplay):
     def __init__(self, console: Console, *, each_epoch: bool = True) -> None:
         super().__init__(console)
         self._each_epoch = each_epoch
-        self._start: TrainStart | None = None
         self._began = 0.0
+        self._turn = (1, 1)
+
+    def turn(self, number: int, of: int) -> None:
+        """Note how many runs are still to come."""
+        self._turn = (number, of)
 
     def start(self, start: TrainStart) -> None:
         """Print what is going to be trained."""
         if not self._each_epoch:
             return
-        self._stop()
-        self._start, self._began = start, time.perf_counter()
+        self.end()
+        self._began = time.perf_counter()
         text = (
             f"again on all {start.training_rows:,} digits, for the test digits"
             if start.refit
@@ -96,54 +126,62 @@ class TrainingDisplay(ProgressDisplay):
             show_line(
                 self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
             )
-        self._begin(
-            TextColumn("  epoch {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(compact=True),
-            total=start.epochs,
-            done=start.epochs_done,
-        )
+        self._begin(start)
 
     def epoch(self, result: Epoch) -> None:
         """Show one evaluation."""
+        super().epoch(result)
+        if self._start is None:
+            return
         held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
         if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows
             held_out = ""
-        facts = (
+        width = len(str(self._start.epochs))
+        left = f"  {self._until_end(self._start, result.epoch):.0f} s left"
+        show_line(
+            self._console,
+            f"  epoch {result.epoch:>{width}}/{self._start.epochs}  "
             f"loss {result.training_loss:.4f}  {held_out}"
             f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
+            f"{'' if self._bar else left}",
         )
-        if self._progress is not None:
-            self._advance(result.epoch, facts)
-        elif self._start is not None:
-            width = len(str(self._start.epochs))
-            show_line(
-                self._console,
-                f"  epoch {result.epoch:>{width}}/{self._start.epochs}  {facts}  "
-                f"{self._left(self._start, result.epoch):.0f} s left",
-            )
 
-    def _left(self, start: TrainStart, epoch: int) -> float:
+    def _until_end(self, start: TrainStart, epoch: int) -> float:
         elapsed = time.perf_counter() - self._began
         return elapsed / (epoch - start.epochs_done) * (start.epochs - epoch)
+
+    def _facts(self) -> list[str]:
+        """What is done, and the time left; with networks to come, also that for all of them."""
+        start, (number, runs) = self._start, self._turn
+        if start is None:
+            return []
+        done, facts = f"{100 * self._done / start.epochs:5.1f} %", super()._facts()
+        left, per_epoch = self._left.seconds, self._left.per_epoch
+        to_come = (runs - number) * start.networks + (start.networks - 1 - start.refit)
+        if to_come and left is not None and per_epoch is not None:
+            facts[0] += f", {clock(left + to_come * per_epoch * start.epochs)} for all"
+        return [done, *facts]
 
 
 class TuningDisplay(ProgressDisplay):
     """Shows a search under way: a bar for the trial of the moment, a line for each that ended."""
 
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._measured = ""
+
     def start(self, start: TrainStart) -> None:
         """Show on a terminal that a trial is under way."""
-        self._begin(
-            TextColumn(f"  {start.run}  epoch {{task.completed:.0f}}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.description}"),
-            total=start.epochs,
-        )
+        self._measured = ""
+        self._begin(start)
 
     def epoch(self, result: Epoch) -> None:
         """Show how far the trial is."""
-        self._advance(
-            result.epoch,
-            f"loss {result.hold_out_loss:.4f}  accuracy {result.hold_out_accuracy:.4f}",
-        )
+        super().epoch(result)
+        self._measured = f"loss {result.hold_out_loss:.4f}  accuracy {result.hold_out_accuracy:.4f}"
+
+    def _name(self) -> str:
+        return f"{self._start.run}  " if self._start else ""
+
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), self._measured]

@@ -28,6 +28,7 @@ class Executor:
         for number, plan in enumerate(plans, start=1):
             if each:
                 reporter().line(f"{each} {number} of {len(plans)}: {plan.run}")
+            reporter().turn(number, len(plans))
             trained.append(train_network(plan, force=force))
             if trained[-1].unchanged and each:
                 reporter().line("is trained already")

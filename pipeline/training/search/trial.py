@@ -61,6 +61,7 @@ class Digits:
                 training_rows=len(self.split.training_rows),
                 hold_out_rows=len(held_out.rows),
                 workers=workers_for(training),
+                may_stop_early=training.settings.patience > 0,
             )
         )
         fit(
@@ -71,5 +72,6 @@ class Digits:
             checkpoint=None,
             inputs={},
             watch=heard,
+            progress=reporter().step,
         )
         return measure(Model(training.network, recipe.prediction.views), held_out)
