@@ -7,8 +7,8 @@ from rich.live import Live
 from rich.text import Text
 
 # Drawing takes about half a millisecond of the time of training, and much more where a terminal
-# is slow: it waits so many times as long as it took, so that it costs less than 0.4 %.
-REST = 250
+# is slow: it waits so many times as long as it took, so that it costs less than 0.35 %.
+REST = 300
 LEAST_PAUSE_SECONDS = 0.2
 # One that took long by chance, while the machine did something else, is not to stop it.
 MOST_PAUSE_SECONDS = 1.0
