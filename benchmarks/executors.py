@@ -1,4 +1,4 @@
-"""What it costs to train as tasks of a dask cluster on this machine, beside training in turn.
+"""What it costs to train as tasks of a dask cluster on this machine, beside training without it.
 
     python -m benchmarks.executors            four seeds of the recipe quick, on practice digits
     python -m benchmarks.executors --write    and put the table into docs/several-machines.md
@@ -78,7 +78,7 @@ def table(found: list[dict[str, float]], recipe: str, seeds: int) -> str:
             "",
             "| executor | seconds | beside local (range of the rounds) |",
             "| --- | --- | --- |",
-            f"| `local`, one after another | {local:.1f} | 1 |",
+            f"| `local` | {local:.1f} | 1 |",
             f"| `dask`, a cluster of its own | {dask:.1f} | "
             f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) |",
         ]

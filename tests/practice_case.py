@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.digits import dataset
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.workspace import ProcessedFolder, RawFolder, RunFolder, Workspace
+from pipeline.system import files
 
 REPOSITORY = Path(__file__).parents[1]
 _LARGE = 1_000_000
@@ -72,6 +73,25 @@ def assert_same_model(first: RunFolder, second: RunFolder) -> None:
     assert expected.keys() == found.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
+
+
+def assert_same_run(plan: Plan, serial: Workspace) -> None:
+    """All files are there and no others; models are the same bytes, and records say the same."""
+    ours, theirs = plan.workspace.run(plan.run), serial.run(plan.run)
+    assert {path.name for path in ours.folder.iterdir()} == {
+        path.name for path in theirs.folder.iterdir()
+    }
+    for path in (theirs.model, theirs.refit, theirs.recipe, theirs.request):
+        if path.exists():
+            assert (ours.folder / path.name).read_bytes() == path.read_bytes(), path.name
+    # Among the outputs is history.csv, with its times.
+    of_a_machine = ["environment", "finished_at", "seconds", "images_per_second", "refit"]
+    of_a_machine.append("outputs")
+    records = [files.read_json(run.training) for run in (ours, theirs)]
+    for record in records:
+        for name in of_a_machine:
+            record.pop(name)
+    assert records[0] == records[1]
 
 
 def blank_half(path: Path) -> None:

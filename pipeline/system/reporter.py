@@ -56,6 +56,10 @@ class Epoch(Protocol):
 class Reporter:
     """Hears of work, and does nothing about it; listeners override what they want to hear."""
 
+    def of(self, run: str) -> "Reporter":  # noqa: ARG002
+        """Return who hears of this one of several runs that are trained at once."""
+        return self
+
     def line(self, text: str) -> None:
         """Something that a person should know by now: a wait, a retry, the next of several runs."""
 

@@ -76,6 +76,13 @@ class Tracking(Reporter):
             how = f" To tell it the rest, when it is there again: {rest}" if kind is None else ""
             self._outer.line(f"Tracking is incomplete: {SERVICES[self._service]} failed.{how}")
 
+    def of(self, run: str) -> Reporter:
+        """Leave it to who listened before: of runs trained at once, it tells when all have ended.
+
+        A service has one run open at a time.
+        """
+        return self._outer.of(run)
+
     def line(self, text: str) -> None:
         """Pass it on."""
         self._outer.line(text)

@@ -21,6 +21,8 @@ from pipeline.system.reporter import reporter
 from pipeline.training.checkpoint import Array, load_checkpoint, save_checkpoint
 
 IMAGE_SHAPE = (28, 28, 1)
+# What Python, NumPy and a network's buffers take in a process, as benchmarks/scale.py sees it.
+PROCESS_BYTES = 100_000_000
 COLUMNS = tuple(field.name for field in fields(EpochResult))
 
 
@@ -128,6 +130,27 @@ def make_training(recipe: Recipe, rows: int, *, holds_out: bool = True) -> Train
         recipe.seed,
         nn.make_schedule(recipe.schedule.model_dump()),
     )
+
+
+def memory_of(recipe: Recipe, rows: int, *, workers: int) -> int:
+    """Return about how many bytes a training on this many rows takes, rather more than fewer.
+
+    What depends on the number of digits lies in mapped files, and is not counted.
+    Raises ValueError if the layers do not fit one another.
+    """
+    # Its arrays take memory only once they are written.
+    network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
+    values = recipe.training
+    # Values, averages, the best ones and the optimizer's; gradients of replicas, and their sums.
+    arrays = 4 * network.parameter_count * (8 + 2 * max(2, values.shards))
+    together = network.rows_at_once
+    if values.batch_size == "all":
+        arrays += 4 * rows * math.prod(IMAGE_SHAPE)
+    else:
+        together = min(together, values.batch_size)
+    # Image layers work on a few images at a time; the others on all that go through at once.
+    outputs = sum(math.prod(layer.output_shape) for layer in network.layers if not layer.by_image)
+    return arrays + PROCESS_BYTES + workers * (PROCESS_BYTES + 2 * 4 * together * outputs)
 
 
 def workers_for(training: Training) -> int:

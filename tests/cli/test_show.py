@@ -245,6 +245,45 @@ def test_training_shows_both_networks_and_the_end() -> None:
     assert "after as many epochs on all 100 digits" in lines[-1]
 
 
+def show_two_at_once(console: Console) -> None:
+    """Two networks under way together, and the second one's epoch comes first."""
+    start = TrainStart("a", "mlp", 5, 3, 0, 80, 20, 2)
+    epoch = EpochResult(1, 0.5, 0.4, 0.9, 0.01, 100.0, 1.0)
+    with TrainingDisplay(console) as display:
+        display.line("member 1 of 2: a")
+        first, second = display.of("a"), display.of("b")
+        first.start(start)
+        second.start(replace(start, run="b", recipe="quick", epochs_done=1, workers=1))
+        second.epoch(replace(epoch, epoch=2, hold_out_accuracy=0.8))
+        first.line("goes on with 4 cores")
+        first.epoch(epoch)
+        display.line("member 2 of 2: b")
+        second.end()
+        first.end()
+        first.start(replace(start, refit=True, training_rows=100, hold_out_rows=0))
+        first.epoch(replace(epoch, hold_out_loss=math.nan, hold_out_accuracy=math.nan))
+        first.end()
+
+
+def test_of_several_at_once_each_line_has_its_name() -> None:
+    lines = [
+        re.sub(r"\d+ s left", "N s left", line) for line in plain(show_two_at_once).split("\n")
+    ]
+    assert lines == [
+        "  member 1 of 2: a",
+        "  a: mlp, 5 parameters, 80 digits to learn from, 20 held out, on 2 cores",
+        "  b: quick, 5 parameters, 80 digits to learn from, 20 held out, on 1 core",
+        "  b: going on after epoch 1 of 3",
+        "  b: epoch 2/3  loss 0.5000  hold-out 0.8000  rate 0.01  100 images/s  N s left",
+        "  a: goes on with 4 cores",
+        "  a: epoch 1/3  loss 0.5000  hold-out 0.9000  rate 0.01  100 images/s  N s left",
+        "  member 2 of 2: b",
+        "  a: mlp, again on all 100 digits, for the test digits, on 2 cores",
+        "  a: epoch 1/3  loss 0.5000  rate 0.01  100 images/s  N s left",
+        "",
+    ]
+
+
 def test_an_ensemble_s_training_tells_of_its_networks() -> None:
     result = TrainResult(False, "r", Path("f"), None, None, 20, 9.0, None, networks=7)
     assert plain(lambda console: show_train(console, result)) == (

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.plan.members import members_of
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
@@ -21,6 +22,7 @@ from pipeline.system.reporter import Epoch, Reporter, listening, reporter
 from pipeline.tracking import Tracked, Tracker, session
 from pipeline.tracking.facts import without_secrets
 from pipeline.tracking.session import Tracking
+from pipeline.training.executors import executor
 from tests.practice_case import (
     REPOSITORY,
     assert_same_model,
@@ -356,3 +358,16 @@ def test_secrets_are_cut_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "abc123")
     text = "http://me:p@ss@host:5000/x?token=1 said abc123; sqlite:///mlflow.db is well"
     assert without_secrets(text) == "http://host:5000/x said ***; sqlite:///mlflow.db is well"
+
+
+def test_of_runs_trained_at_once_it_knows_in_the_end(
+    plan: Plan, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "available_cores", lambda: 4)
+    folds = plan_of(plan.workspace, folds=2)
+    told = tracked_train(folds)
+    names = [*(member.run for member in members_of(folds)), folds.run]
+    assert [entry.run for entry in service.entries] == names
+    assert [entry.steps for entry in service.entries] == [[1, 2, 3], [1, 2, 3], []]
+    assert {entry.status for entry in service.entries} == {"finished"}
+    assert sum(line.startswith("Tracked by MLflow") for line in told) == 3

@@ -105,6 +105,10 @@ class TrainingDisplay(ProgressDisplay):
         self._began = 0.0
         self._turn = (1, 1)
 
+    def of(self, run: str) -> Reporter:
+        """Show one of several that are trained at once: its lines, with its name."""
+        return _OneOfSeveral(self._console, run)
+
     def turn(self, number: int, of: int) -> None:
         """Note how many runs are still to come."""
         self._turn = (number, of)
@@ -115,17 +119,9 @@ class TrainingDisplay(ProgressDisplay):
             return
         self.end()
         self._began = time.perf_counter()
-        text = (
-            f"again on all {start.training_rows:,} digits, for the test digits"
-            if start.refit
-            else f"{start.parameters:,} parameters, {start.training_rows:,} digits to "
-            f"learn from, {start.hold_out_rows:,} held out"
-        )
-        show_headline(self._console, "train", f"{start.recipe}: {text}")
+        show_headline(self._console, "train", f"{start.recipe}: {_what(start)}")
         if start.epochs_done:
-            show_line(
-                self._console, f"  going on after epoch {start.epochs_done} of {start.epochs}"
-            )
+            show_line(self._console, f"  {_going_on(start)}")
         self._begin(start)
 
     def epoch(self, result: Epoch) -> None:
@@ -133,22 +129,8 @@ class TrainingDisplay(ProgressDisplay):
         super().epoch(result)
         if self._start is None:
             return
-        held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
-        if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows
-            held_out = ""
-        width = len(str(self._start.epochs))
-        left = f"  {self._until_end(self._start, result.epoch):.0f} s left"
-        show_line(
-            self._console,
-            f"  epoch {result.epoch:>{width}}/{self._start.epochs}  "
-            f"loss {result.training_loss:.4f}  {held_out}"
-            f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
-            f"{'' if self._bar else left}",
-        )
-
-    def _until_end(self, start: TrainStart, epoch: int) -> float:
-        elapsed = time.perf_counter() - self._began
-        return elapsed / (epoch - start.epochs_done) * (start.epochs - epoch)
+        left = "" if self._bar else _time_left(self._start, result, self._began)
+        show_line(self._console, f"  {_figures(self._start, result)}{left}")
 
     def _facts(self) -> list[str]:
         """What is done, and the time left; with networks to come, also that for all of them."""
@@ -161,6 +143,63 @@ class TrainingDisplay(ProgressDisplay):
         if to_come and left is not None and per_epoch is not None:
             facts[0] += f", {clock(left + to_come * per_epoch * start.epochs)} for all"
         return [done, *facts]
+
+
+class _OneOfSeveral(Reporter):
+    """Shows one of several trainings at once, by lines among those of the others."""
+
+    def __init__(self, console: Console, run: str) -> None:
+        self._console = console
+        self._run = run
+        self._start: TrainStart | None = None
+        self._began = 0.0
+
+    def line(self, text: str) -> None:
+        show_line(self._console, f"  {self._run}: {advice(text)}")
+
+    def start(self, start: TrainStart) -> None:
+        self._start, self._began = start, time.perf_counter()
+        cores = f"{start.workers} {'core' if start.workers == 1 else 'cores'}"
+        self.line(f"{start.recipe}, {_what(start)}, on {cores}")
+        if start.epochs_done:
+            self.line(_going_on(start))
+
+    def epoch(self, result: Epoch) -> None:
+        if self._start is not None:
+            left = _time_left(self._start, result, self._began)
+            self.line(f"{_figures(self._start, result)}{left}")
+
+
+def _what(start: TrainStart) -> str:
+    if start.refit:
+        return f"again on all {start.training_rows:,} digits, for the test digits"
+    return (
+        f"{start.parameters:,} parameters, {start.training_rows:,} digits to "
+        f"learn from, {start.hold_out_rows:,} held out"
+    )
+
+
+def _going_on(start: TrainStart) -> str:
+    return f"going on after epoch {start.epochs_done} of {start.epochs}"
+
+
+def _figures(start: TrainStart, result: Epoch) -> str:
+    held_out = f"hold-out {result.hold_out_accuracy:.4f}  "
+    if math.isnan(result.hold_out_accuracy):  # of a network trained on all rows
+        held_out = ""
+    width = len(str(start.epochs))
+    return (
+        f"epoch {result.epoch:>{width}}/{start.epochs}  "
+        f"loss {result.training_loss:.4f}  {held_out}"
+        f"rate {result.learning_rate:.2g}  {result.images_per_second:,.0f} images/s"
+    )
+
+
+def _time_left(start: TrainStart, result: Epoch, began: float) -> str:
+    """began: when the training did."""
+    elapsed = time.perf_counter() - began
+    left = elapsed / (result.epoch - start.epochs_done) * (start.epochs - result.epoch)
+    return f"  {left:.0f} s left"
 
 
 class TuningDisplay(ProgressDisplay):

@@ -1,4 +1,4 @@
-"""Where networks are trained: here one after another, or as tasks of a dask cluster."""
+"""Where networks are trained: here, as many at once as cores allow, or on a dask cluster."""
 
 import importlib.util
 import re

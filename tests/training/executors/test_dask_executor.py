@@ -14,17 +14,21 @@ import pytest
 
 import pipeline
 from pipeline.plan.members import members_of
-from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
-from pipeline.system import files
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening
 from pipeline.training.executors import Executor, dask_executor, make_executor
 from pipeline.training.executors.dask_executor import _Round, layout
 from pipeline.training.executors.dask_job import Job
 from pipeline.training.executors.dask_worker import Pace
-from tests.practice_case import blank_half, copy_practice, plan_of, temporaries
+from tests.practice_case import (
+    assert_same_run,
+    blank_half,
+    copy_practice,
+    plan_of,
+    temporaries,
+)
 from tests.training.executors.dask_case import SECONDS, Cluster
 
 # Few digits to learn from, and two networks of so many epochs.
@@ -76,25 +80,6 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def executor(cluster: Cluster) -> Executor:
     return make_executor(None, cluster.address)
-
-
-def assert_same_run(plan: Plan, serial: Workspace) -> None:
-    """All files are there and no others; models are the same bytes, and records say the same."""
-    ours, theirs = plan.workspace.run(plan.run), serial.run(plan.run)
-    assert {path.name for path in ours.folder.iterdir()} == {
-        path.name for path in theirs.folder.iterdir()
-    }
-    for path in (theirs.model, theirs.refit, theirs.recipe, theirs.request):
-        if path.exists():
-            assert (ours.folder / path.name).read_bytes() == path.read_bytes(), path.name
-    # Among the outputs is history.csv, with its times.
-    of_a_machine = ["environment", "finished_at", "seconds", "images_per_second", "refit"]
-    of_a_machine.append("outputs")
-    records = [files.read_json(run.training) for run in (ours, theirs)]
-    for record in records:
-        for name in of_a_machine:
-            record.pop(name)
-    assert records[0] == records[1]
 
 
 class Heard(Reporter):
