@@ -9,7 +9,7 @@ from pipeline.recipes.file import RECIPE_FOLDER, RecipeFile
 from pipeline.recipes.recipe import read_recipe
 from pipeline.system.errors import PipelineError
 from pipeline.training.checkpoint import save_checkpoint
-from pipeline.training.fitting import COLUMNS, History, make_training, resume
+from pipeline.training.fitting import COLUMNS, History, make_training, memory_of, resume
 from tests.listeners import heard_by
 
 HEADER = f"{','.join(COLUMNS)}\n"
@@ -90,3 +90,27 @@ def test_a_training_begins_anew_and_clean_after_a_damaged_checkpoint(
     assert told == [f"{path} is damaged: training starts anew."]
     for key, array in clean.state().items():
         np.testing.assert_array_equal(found.state()[key], array, err_msg=key)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "measured"), [("mlp", 189), ("quick", 330), ("strong", 384), ("pooled", 346)]
+)
+def test_the_memory_of_a_training_is_guessed_from_above(recipe: str, measured: int) -> None:
+    """measured: MB that its processes have written at most, with two workers."""
+    read = read_recipe(RecipeFile(RECIPE_FOLDER / f"{recipe}.toml"))
+    guessed = memory_of(read, 42_000, workers=2)
+    assert measured <= guessed / 1_000_000 <= 3 * measured
+    assert memory_of(read, 42_000, workers=1) < guessed < memory_of(read, 42_000, workers=3)
+
+
+def test_gradient_descent_keeps_all_digits_in_memory() -> None:
+    file = RecipeFile(RECIPE_FOLDER / "smoke.toml")
+    few, many = (
+        [memory_of(recipe, rows, workers=1) for rows in (1_000, 101_000)]
+        for recipe in (
+            read_recipe(file, overrides=("training.batch_size=64",)),
+            read_recipe(file, overrides=("training.batch_size=all",)),
+        )
+    )
+    assert few[0] == few[1]
+    assert many[1] - many[0] == 4 * 784 * 100_000
