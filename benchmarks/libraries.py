@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
-from pipeline.nn import AdamW, Predictor, Shards
+from pipeline.nn import AdamW, Predictor, Shards, plan_cut
 from pipeline.nn.arrays import Array
 from pipeline.nn.layers import Dense
+from pipeline.nn.shards import Step
 from pipeline.system.cores import single_threaded_blas
 
 IMAGES_TO_PREDICT = 28_000
@@ -102,10 +103,11 @@ class Ours(Library):
         network = initial_network(work)
         self.optimizer = AdamW(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self.optimizer.prepare(network.parameters)
+        cut = plan_cut(network, work.batch_size, None)
         self._context = ExitStack()
         self._context.enter_context(single_threaded_blas())
         self.shards = self._context.enter_context(
-            Shards(network, self.optimizer, images, labels, groups=2, workers=cores)
+            Shards(network, self.optimizer, images, labels, cut=cut, workers=cores)
         )
         self.shards.begin_epoch(np.random.SeedSequence(1))
         self.predictor = self._context.enter_context(
@@ -117,11 +119,7 @@ class Ours(Library):
         self._context.close()
 
     def train(self, rows: list[Array]) -> float:
-        losses = []
-        for batch in rows:
-            self.optimizer.begin_step(1.0)
-            losses.append(self.shards.step(batch))
-        return float(np.mean(losses))
+        return float(np.mean(self.shards.run([Step(batch) for batch in rows])))
 
     def predict(self, images: Array) -> Array:
         return self.predictor.predict(np.arange(len(images)))

@@ -82,10 +82,10 @@ class Pass:
 
 def pass_through(network: Network, image: Array, label: int) -> Pass:
     """Send one image (28, 28) uint8 through the network and back, layer by layer."""
-    flatten, first, rectifier, second = network.layers
+    _, first, rectifier, second = network.layers
     assert isinstance(first, Dense)
     assert isinstance(rectifier, ReLU)
-    pixels = flatten.forward(to_inputs(image[np.newaxis]))
+    pixels = to_inputs(image[np.newaxis]).reshape(1, -1)
     hidden = rectifier.forward(first.forward(pixels))
     logits = second.forward(hidden)
     _, grad_logits = softmax_cross_entropy(logits, np.array([label]))

@@ -44,10 +44,13 @@ class Augmentation:
     elastic_pixels: float = 0.0
     elastic_smoothness: float = 4.0
 
-    def distort(self, inputs: Array, *, rng: np.random.Generator) -> Array:
-        """Return inputs (N, H, W, 1) float32 of the same shape, each distorted in its own way."""
+    def distort(self, inputs: Array, *, rng: np.random.Generator, margin: int = 0) -> Array:
+        """Return inputs (N, H, W, 1) float32, each distorted in its own way.
+
+        margin: so many pixels are left off at each side of what is returned.
+        """
         _, height, width, _ = inputs.shape
-        return self.apply(inputs, self.choose(len(inputs), (height, width), rng=rng))
+        return self.apply(inputs, self.choose(len(inputs), (height, width), rng=rng), margin)
 
     def choose(self, count: int, shape: tuple[int, int], *, rng: np.random.Generator) -> Array:
         """Return coefficients (count, 2, F) float32 for images of this shape, drawn at random."""
@@ -63,15 +66,14 @@ class Augmentation:
         elastic *= np.float32(self.elastic_pixels)
         return np.concatenate([coefficients, elastic], axis=2)
 
-    def apply(self, inputs: Array, coefficients: Array) -> Array:
+    def apply(self, inputs: Array, coefficients: Array, margin: int = 0) -> Array:
         """Return inputs (N, H, W, 1) float32, distorted as the coefficients (N, 2, F) say."""
         _, height, width, _ = inputs.shape
-        basis = affine_basis((height, width))
-        if coefficients.shape[2] > AFFINE_FIELDS:
-            elastic = elastic_basis((height, width), self.elastic_smoothness)
-            basis = np.concatenate([basis, elastic])
-        displacements = np.matmul(coefficients, basis)
-        return resample(inputs[..., 0], displacements)[..., np.newaxis]
+        smoothness = self.elastic_smoothness if coefficients.shape[2] > AFFINE_FIELDS else None
+        basis = _basis((height, width), smoothness, margin)
+        displacements = coefficients.reshape(-1, len(basis)) @ basis
+        displacements = displacements.reshape(len(inputs), 2, -1)
+        return resample(inputs[..., 0], displacements, margin)[..., np.newaxis]
 
 
 def affine(angles: Array, heights: Array, widths: Array, shears: Array, shifts: Array) -> Array:
@@ -83,16 +85,26 @@ def affine(angles: Array, heights: Array, widths: Array, shears: Array, shifts: 
     The pixel at p (from the centre) of the new image is the old one's at M p - shift, so
     the displacement is (M - 1) p - shift, with M the inverse of what happens to the digit.
     """
+    # M = (cos -sin; sin cos) (1 0; shear 1) (1/height 0; 0 1/width)
     cosines, sines = np.cos(angles), np.sin(angles)
-    turn = np.stack([np.stack([cosines, -sines], 1), np.stack([sines, cosines], 1)], 1)
-    slant = np.zeros_like(turn)
-    slant[:, 0, 0] = slant[:, 1, 1] = 1.0
-    slant[:, 1, 0] = shears
-    inverse = turn @ slant / np.stack([heights, widths], 1)[:, np.newaxis]
     coefficients = np.empty((len(angles), 2, AFFINE_FIELDS), np.float32)
     coefficients[:, :, 0] = -shifts
-    coefficients[:, :, 1:] = inverse - np.eye(2)
+    coefficients[:, 0, 1] = (cosines - sines * shears) / heights - 1.0
+    coefficients[:, 0, 2] = -sines / widths
+    coefficients[:, 1, 1] = (sines + cosines * shears) / heights
+    coefficients[:, 1, 2] = cosines / widths - 1.0
     return coefficients
+
+
+@functools.cache
+def _basis(shape: tuple[int, int], smoothness: float | None, margin: int) -> Array:
+    """Return the fields that coefficients belong to, (F, pixels within the margin)."""
+    fields = affine_basis(shape)
+    if smoothness is not None:
+        fields = np.concatenate([fields, elastic_basis(shape, smoothness)])
+    height, width = shape
+    inside = fields.reshape(-1, *shape)[:, margin : height - margin, margin : width - margin]
+    return inside.reshape(len(fields), -1)
 
 
 @functools.cache

@@ -2,6 +2,11 @@
 
 In plain.py each result is a new array. Here a layer fills the same arrays at every step, and says
 which of them ``backward`` still needs; the others are shared, and stay in the cache.
+
+Within a network, features are (N, F), and maps (H, W, N, C): the images come third. So all images'
+values of one pixel lie side by side, some hundreds of numbers that NumPy goes over without a stop,
+where the channels alone would be a few dozen. What is done to pixels, to pool them or to transform
+them for a convolution, is done to such lines. A shape without N is (H, W, C) all the same.
 """
 
 import copy
@@ -11,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import Array, aligned_zeros
 from pipeline.nn.initializers import Initializer
 
 Shape = tuple[int, ...]
@@ -87,8 +92,8 @@ class Layer:
         self.values = values
         self.gradients = gradients
 
-    def begin_forward(self) -> None:
-        """Do what the blocks of one forward pass have in common (see ``blocks``)."""
+    def prepare(self) -> None:
+        """Take the parameters as they are now, for all passes until they change."""
 
     def begin_backward(self) -> None:
         """Do what the blocks of one backward pass have in common."""
@@ -99,7 +104,7 @@ class Layer:
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        """Return the outputs for a batch; the first dimension is N.
+        """Return the outputs for features (N, F) or maps (H, W, N, C).
 
         They are a buffer or the inputs themselves, valid until the next call: copy what is to stay.
         """
@@ -120,6 +125,10 @@ class Layer:
         twin._kept = {}
         return twin
 
+    def share_scratch(self, other: "Layer") -> None:
+        """Use the scratch memory of the same layer of another replica, in the same thread."""
+        self._scratch = other._scratch
+
     def keep(self, name: str, shape: Shape, dtype: Any) -> Array:
         """Return a reused array for what ``backward`` needs."""
         return _reused(self._kept, name, shape, dtype)
@@ -135,8 +144,12 @@ class Layer:
 
 
 def _reused(buffers: dict[str, Array], name: str, shape: Shape, dtype: Any) -> Array:
-    """A smaller batch gets the front of a larger one's array."""
+    """A smaller batch gets the front of a larger one's memory."""
     held = buffers.get(name)
-    if held is None or held.shape[0] < shape[0] or held.shape[1:] != shape[1:]:
-        held = buffers[name] = np.zeros(shape, dtype)
-    return held[: shape[0]]
+    if held is not None and held.shape == shape:
+        return held
+    memory, size = buffers.get(f"{name} memory"), math.prod(shape)
+    if memory is None or len(memory) < size:
+        memory = buffers[f"{name} memory"] = aligned_zeros(size, dtype)
+    held = buffers[name] = memory[:size].reshape(shape)
+    return held

@@ -4,11 +4,11 @@ An operation on a whole batch of feature maps streams them from memory and back,
 next one. A few images' maps stay in a core's own cache from the first of these layers to the last.
 """
 
-from collections.abc import Iterator
+import itertools
 
 import numpy as np
 
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import Array, part_of
 from pipeline.nn.base import Layer, Shape
 
 # Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
@@ -35,8 +35,8 @@ class Blocks(Layer):
     def build(self, input_shape: Shape) -> Shape:
         """Take the shapes from the layers, which are built already."""
         most = max(layer.values_at_once for layer in self.layers)
-        self.images_at_once = max(1, BLOCK_VALUES // most)
-        read_later = False
+        self._images_at_once = max(1, BLOCK_VALUES // most)
+        read_later = True  # the outputs of a single block are handed on as they are
         for layer in reversed(self.layers):
             layer.keeps_outputs = layer.reads_outputs or read_later
             read_later = layer.reads_inputs or (layer.passes_inputs_on and read_later)
@@ -49,41 +49,60 @@ class Blocks(Layer):
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        self._inputs = inputs
-        outputs = self.outputs((len(inputs), *self.output_shape), inputs.dtype)
-        for layer in self.layers:
-            layer.begin_forward()
-        for number, block in enumerate(self._blocks(len(inputs))):
-            values = inputs[block]
+        self._input_shape = inputs.shape
+        blocks = self._blocks(inputs.shape[2])
+        for number, block in enumerate(blocks):
+            values = part_of(inputs, block)
             # Without a backward pass to come, nothing is kept, and the first twins do it all.
             for layer in self._twins_of(number if training else 0):
                 values = layer.forward(values, training=training, rng=rng)
-            outputs[block] = values
+            if len(blocks) == 1:
+                return values
+            if not number:
+                outputs = self.outputs(self._whole(values, inputs.shape[2]), inputs.dtype)
+            part_of(outputs, block)[...] = values
         return outputs
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
         """The chain rule, block by block; ``forward`` must have been in training."""
         grad_input = None
-        if need_input:
-            grad_input = self.scratch("grad_input", self._inputs.shape, grad_output.dtype)
+        blocks = self._blocks(self._input_shape[2])
+        if need_input and len(blocks) > 1:
+            grad_input = self.scratch("grad_input", self._input_shape, grad_output.dtype)
         last = 0 if need_input else self._first_trained
         for layer in self.layers:
             layer.begin_backward()
-        for number, block in enumerate(self._blocks(len(grad_output))):
-            gradient: Array | None = grad_output[block]
+        for number, block in enumerate(blocks):
+            gradient: Array | None = part_of(grad_output, block)
             twins = self._twins_of(number)
             for place in range(len(twins) - 1, last - 1, -1):
                 assert gradient is not None
                 gradient = twins[place].backward(gradient, need_input=need_input or place > last)
             if grad_input is not None:
-                grad_input[block] = gradient
+                part_of(grad_input, block)[...] = gradient
         for layer in self.layers:
             layer.end_backward()
-        return grad_input
+        return gradient if len(blocks) == 1 else grad_input
 
-    def _blocks(self, images: int) -> Iterator[slice]:
-        for start in range(0, images, self.images_at_once):
-            yield slice(start, start + self.images_at_once)
+    def share_scratch(self, other: Layer) -> None:
+        super().share_scratch(other)
+        assert isinstance(other, Blocks)
+        for own, others in zip(self.layers, other.layers, strict=True):
+            own.share_scratch(others)
+
+    def prepare(self) -> None:
+        for layer in self.layers:
+            layer.prepare()
+
+    def _blocks(self, images: int) -> list[slice]:
+        """Cut so many images into blocks, as even as can be."""
+        count = -(-images // self._images_at_once)
+        ends = [images * number // count for number in range(count + 1)]
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+    def _whole(self, part: Array, images: int) -> Shape:
+        """The shape of so many images' values, of which a part is given."""
+        return (*part.shape[:-2], images, part.shape[-1])
 
     def _twins_of(self, block: int) -> list[Layer]:
         while len(self._twins) <= block:

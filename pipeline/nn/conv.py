@@ -1,6 +1,5 @@
 """The convolutional layer: the same few weights at every place of the image."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,27 +7,22 @@ import numpy as np
 from pipeline.nn.arrays import Array
 from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.initializers import Constant, He, make_initializer
-from pipeline.nn.kernels.bands import BandConvolution
 from pipeline.nn.kernels.columns import ColumnConvolution, Pair
-from pipeline.nn.kernels.winograd import KERNEL_ROWS, RowWinograd
+from pipeline.nn.kernels.winograd import KERNEL, TileConvolution
 
 # Below so many channels Winograd's products have rows too short to be worth it.
 WINOGRAD_CHANNELS = 8
-# With fewer values in a row of the kernel, neighbouring outputs are computed together: so many at
-# most, since each one more adds zeros to the weights. Other numbers were not measured.
-BAND_VALUES = 16
-BAND_OUTPUTS = 4
 
 
 class Conv2D(Layer):
     """y[i, j] = b + the sum over the kernel's taps of x[i s + k - p, j s + l - p] W[k, l]
 
-    with stride s, padding p, x (N, H, W, C), W (kernel rows, kernel columns, C, filters),
-    b (filters), and zeros beyond the border. What is called convolution in this field is a
-    correlation in mathematics: the kernel is not turned round.
+    for each image, with stride s, padding p, x (H, W, N, C), W (kernel rows, kernel columns, C,
+    filters), b (filters), and zeros beyond the border. What is called convolution in this field is
+    a correlation in mathematics: the kernel is not turned round.
 
     kernel, stride, padding: a number, or one each for rows and columns.
-    Gradients add up over blocks of images: ``blocks`` calls the begin and end of each pass.
+    Gradients add up over blocks of images: ``blocks`` begins and ends each backward pass.
     """
 
     by_image = True
@@ -53,28 +47,17 @@ class Conv2D(Layer):
     def build(self, input_shape: Shape) -> Shape:
         height, width, self.channels = image_shape(input_shape, "a convolution")
         shape = (height, width, self.channels)
-        self._method: RowWinograd | ColumnConvolution | BandConvolution
+        self._method: TileConvolution | ColumnConvolution
         if (
-            self.kernel[0] == KERNEL_ROWS
+            self.kernel == (KERNEL, KERNEL)
             and self.stride == (1, 1)
             and self.channels >= WINOGRAD_CHANNELS
         ):
-            self._method = RowWinograd(
-                shape, kernel_columns=self.kernel[1], filters=self.filters, padding=self.padding
-            )
+            self._method = TileConvolution(shape, filters=self.filters, padding=self.padding)
         else:
             self._method = ColumnConvolution(
                 shape, kernel=self.kernel, stride=self.stride, padding=self.padding
             )
-            together = math.gcd(self._method.columns, BAND_OUTPUTS)
-            if self.kernel[1] * self.channels < BAND_VALUES and together > 1:
-                self._method = BandConvolution(
-                    shape,
-                    kernel=self.kernel,
-                    stride=self.stride,
-                    padding=self.padding,
-                    together=together,
-                )
         if min(self._method.rows, self._method.columns) < 1:
             raise ValueError(
                 f"a kernel of {self.kernel[0]}x{self.kernel[1]} does not fit into "
@@ -93,15 +76,24 @@ class Conv2D(Layer):
     def values_at_once(self) -> int:
         return super().values_at_once + self._method.scratch_values
 
-    def begin_forward(self) -> None:
-        self._method.begin_forward(self.values["weight"], self.values["bias"])
+    def share_scratch(self, other: Layer) -> None:
+        super().share_scratch(other)
+        assert isinstance(other, Conv2D)
+        self._method = other._method
+
+    def prepare(self) -> None:
+        self._method.prepare(self.values["weight"], self.values["bias"])
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._inputs = inputs
-        outputs = self.outputs((len(inputs), *self.output_shape), inputs.dtype)
-        self._method.forward(inputs, outputs)
+        images = inputs.shape[2]
+        rows, columns, filters = self.output_shape
+        outputs = self.outputs((rows, columns, images, filters), inputs.dtype)
+        memory = self.keep if training else self.scratch
+        self._for_backward = memory("for backward", self._method.kept(images), inputs.dtype)
+        self._method.forward(inputs, outputs, self._for_backward)
         return outputs
 
     def begin_backward(self) -> None:
@@ -112,7 +104,7 @@ class Conv2D(Layer):
         grad_input = None
         if need_input:
             grad_input = self.scratch("grad_input", self._inputs.shape, grad_output.dtype)
-        self._method.backward(self._inputs, grad_output, grad_input)
+        self._method.backward(self._inputs, grad_output, grad_input, self._for_backward)
         return grad_input
 
     def end_backward(self) -> None:
@@ -130,6 +122,6 @@ def as_pair(value: int | list[int]) -> Pair:
 def image_shape(input_shape: Shape, who: str) -> tuple[int, int, int]:
     """Return (H, W, C), or raise ValueError naming the layer that got something else."""
     if len(input_shape) != 3:
-        raise ValueError(f"{who} takes (N, H, W, C), got (N, *{input_shape})")
+        raise ValueError(f"{who} takes (H, W, C), got {input_shape}")
     height, width, channels = input_shape
     return height, width, channels

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import MAPS, Array
 from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.initializers import Constant, He, make_initializer
 
@@ -81,9 +81,16 @@ class ReLU(Layer):
         if not need_input:
             return None
         grad_input = self.scratch("grad_input", grad_output.shape, grad_output.dtype)
-        positive = self.scratch("positive", grad_output.shape, np.bool_)
-        np.greater(self._outputs, 0, out=positive)
-        return np.multiply(grad_output, positive, out=grad_input)
+        # Read as an integer, an output is 0 or positive as well, and the lesser of it and 1 is its
+        # slope. A gradient's bits times that are the gradient or 0: half the time of a comparison
+        # and a product with truth values, which NumPy would have to convert.
+        integer = np.dtype(f"i{grad_output.itemsize}")
+        ones = self.scratch("ones", grad_output.shape, integer)
+        ones[...] = 1
+        slope = self.scratch("slope", grad_output.shape, integer)
+        np.minimum(self._outputs.view(integer), ones, out=slope)
+        np.multiply(grad_output.view(integer), slope, out=grad_input.view(integer))
+        return grad_input
 
 
 class LeakyReLU(Layer):
@@ -154,7 +161,7 @@ class Dropout(Layer):
             raise ValueError("dropout needs rng=numpy.random.Generator in training")
         shape = inputs.shape
         if self.channels:
-            shape = (len(inputs), *(1,) * (inputs.ndim - 2), inputs.shape[-1])
+            shape = (*(1,) * (inputs.ndim - 2), *inputs.shape[-2:])
         # Sixteen random bits a value are enough for a rate in steps of 1/65536; drawn as whole
         # words of the generator they cost less than half of what float32 draws do.
         size = math.prod(shape)
@@ -178,7 +185,7 @@ class Dropout(Layer):
 
 
 class Flatten(Layer):
-    """(N, ...) to (N, features); the same numbers in the same order."""
+    """Maps (H, W, N, C) to features (N, H * W * C): image by image, pixel by pixel."""
 
     by_image = True
     reads_inputs = reads_outputs = False
@@ -189,8 +196,21 @@ class Flatten(Layer):
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        self._input_shape = inputs.shape
-        return inputs.reshape(len(inputs), -1)
+        if inputs.ndim != MAPS:
+            return inputs
+        height, width, images, channels = inputs.shape
+        outputs = self.outputs((images, *self.output_shape), inputs.dtype)
+        outputs.reshape(images, height, width, channels)[...] = inputs.transpose(2, 0, 1, 3)
+        return outputs
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
-        return grad_output.reshape(self._input_shape) if need_input else None
+        """The same numbers back in their places."""
+        if not need_input or len(self.input_shape) != MAPS - 1:
+            return grad_output if need_input else None
+        height, width, channels = self.input_shape
+        images = len(grad_output)
+        grad_input = self.scratch(
+            "grad_input", (height, width, images, channels), grad_output.dtype
+        )
+        grad_input[...] = grad_output.reshape(images, height, width, channels).transpose(1, 2, 0, 3)
+        return grad_input

@@ -2,12 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import numpy as np
 
-from pipeline.nn.arrays import Array, shared_zeros
+from pipeline.nn.arrays import MAPS, Array, images_of, maps_of, shared_zeros
 from pipeline.nn.base import Layer, Parameter, Shape
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
@@ -34,9 +34,14 @@ LAYERS: dict[str, type[Layer]] = {
 # More rows than these, or more values of one layer, are no faster, and take memory.
 MOST_ROWS_AT_ONCE = 1024
 MOST_VALUES_AT_ONCE = 8_000_000
+# So many images' maps stay in the cache from one step to the next.
+MAPS_PREDICTED_AT_ONCE = 32
 
 # The order in the vector: what is decayed, what is trained but not decayed, what is not trained.
 ROLES = ("weight", "offset", "statistic")
+
+# A pass through the network that pauses wherever something is measured of a whole group.
+Pass = Generator[None, None, Array]
 
 
 class Network:
@@ -50,6 +55,7 @@ class Network:
     parameters: its trained part, (P,).  gradients: the same layout, (P,).
     weight_count: how many of the parameters, from the front, are weights that may be decayed.
     rows_at_once: how many inputs best go through it at once.
+    margin: so many pixels at each side of the inputs it does not look at; they may be left off.
     """
 
     def __init__(
@@ -75,12 +81,21 @@ class Network:
         }
         self.weight_count = sizes["weight"]
         self.parameter_count = sizes["weight"] + sizes["offset"]
-        self._steps = _arrange(self.layers)
+        # What crops or flattens the inputs themselves only says how they are looked at.
+        layers = list(self.layers)
+        self.margin = 0
+        while layers and isinstance(layers[0], Crop2D):
+            self.margin += layers[0].pixels
+            del layers[0]
+        self._begins_flat = bool(layers) and isinstance(layers[0], Flatten)
+        self._steps = _arrange(layers[1:] if self._begins_flat else layers)
         self._first_trained = next(
             (n for n, step in enumerate(self._steps) if step.is_trained), len(self._steps)
         )
         largest = max([math.prod(self.input_shape), *(math.prod(s) for s in shapes)])
         self.rows_at_once = min(MOST_ROWS_AT_ONCE, max(1, MOST_VALUES_AT_ONCE // largest))
+        self.has_maps = any(isinstance(step, Blocks) for step in self._steps)
+        self._predicted_at_once = MAPS_PREDICTED_AT_ONCE if self.has_maps else MOST_ROWS_AT_ONCE
         self._awaited: Shape | None = None
         vector = shared_zeros(sum(sizes.values()), self.dtype)
         self._bind(vector[: self.parameter_count], vector[self.parameter_count :])
@@ -92,20 +107,37 @@ class Network:
             for parameter in layer.parameters():
                 parameter.initializer.fill(layer.values[parameter.name], rng=rng)
 
-    def replicate(self, *, own_statistics: bool = True) -> "Network":
+    def replicate(
+        self,
+        *,
+        own_statistics: bool = True,
+        gradients: Array | None = None,
+        beside: "Network | None" = None,
+    ) -> "Network":
         """Return a network on the same parameters, with its own gradients, statistics, buffers.
 
         Replicas can run forward and backward at the same time. A replica has no ``vector``: its
         values are not in one place.
+
+        gradients: (P,) where to leave them.  beside: a replica that serves the same worker; they
+        share the memory that nobody needs after the next layer, and ``prepare`` of one is for both.
         """
         replica = Network(self.config, self.input_shape, dtype=self.dtype)
         statistics = self.statistics
         if own_statistics:
             statistics = shared_zeros(len(statistics), self.dtype)
             statistics[...] = self.statistics
-        replica._bind(self.parameters, statistics)
+        replica._bind(self.parameters, statistics, gradients)
         del replica.vector
+        if beside is not None:
+            for own, other in zip(replica._steps, beside._steps, strict=True):
+                own.share_scratch(other)
         return replica
+
+    def prepare(self) -> None:
+        """Take the parameters as they are now, for all passes until they change."""
+        for step in self._steps:
+            step.prepare()
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -114,14 +146,45 @@ class Network:
 
         They are a buffer, valid until the next call: copy what is to stay.
         """
+        self.prepare()
+        return finish(self.forward_pass(inputs, training=training, rng=rng))
+
+    def forward_pass(
+        self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Pass:
+        """Do the same after ``prepare``, pausing where replicas that share a group must meet."""
         self._awaited = None
-        if inputs.shape[1:] != self.input_shape:
-            raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
-        outputs = inputs
+        outputs = self._look_at(inputs)
         for step in self._steps:
-            outputs = step.forward(outputs, training=training, rng=rng)
+            if training and isinstance(step, BatchNorm):
+                step.measure(outputs)
+                yield
+                outputs = step.normalize(outputs)
+            else:
+                outputs = step.forward(outputs, training=training, rng=rng)
+        if outputs.ndim == MAPS:
+            outputs = images_of(outputs)
         self._awaited = outputs.shape if training else None
         return outputs
+
+    def _look_at(self, inputs: Array) -> Array:
+        """Return inputs as the first step takes them."""
+        within = slice(self.margin, -self.margin or None)
+        if inputs.shape[1:] == self.input_shape and self.margin:
+            inputs = inputs[:, within, within]
+        elif inputs.shape[1:] != self.inside_shape:
+            raise ValueError(f"expected inputs (N, *{self.input_shape}), got {inputs.shape}")
+        if self._begins_flat:
+            return inputs.reshape(len(inputs), -1)
+        return maps_of(inputs) if inputs.ndim == MAPS else inputs
+
+    @property
+    def inside_shape(self) -> Shape:
+        """The shape of what is looked at of an input: all but its margin."""
+        if not self.margin:
+            return self.input_shape
+        height, width, channels = self.input_shape
+        return (height - 2 * self.margin, width - 2 * self.margin, channels)
 
     def backward(self, grad_logits: Array) -> None:
         """Overwrite ``gradients``, given the loss's gradient at the logits.
@@ -130,6 +193,10 @@ class Network:
         before that one, and its own input, needs no gradient.
         Raises ValueError unless it follows a forward pass in training, each one once.
         """
+        finish(self.backward_pass(grad_logits))
+
+    def backward_pass(self, grad_logits: Array) -> Pass:
+        """Do the same, pausing where replicas that share a group must meet."""
         if self._awaited is None:
             raise ValueError("a backward pass follows a forward pass in training, each one once")
         if grad_logits.shape != self._awaited:
@@ -137,35 +204,63 @@ class Network:
                 f"expected the gradient of logits {self._awaited}, got {grad_logits.shape}"
             )
         self._awaited = None
-        gradient: Array | None = grad_logits
+        gradient: Array | None = maps_of(grad_logits) if grad_logits.ndim == MAPS else grad_logits
         for number in range(len(self._steps) - 1, self._first_trained - 1, -1):
             assert gradient is not None
-            gradient = self._steps[number].backward(
-                gradient, need_input=number > self._first_trained
-            )
+            step, need_input = self._steps[number], number > self._first_trained
+            if isinstance(step, BatchNorm):
+                step.measure_gradient(gradient)
+                yield
+                gradient = step.finish_backward() if need_input else None
+            else:
+                gradient = step.backward(gradient, need_input=need_input)
+        return grad_logits
+
+    @property
+    def normalizations(self) -> list[BatchNorm]:
+        """The layers at which a pass pauses, from the input on."""
+        return [layer for layer in self.layers if isinstance(layer, BatchNorm)]
 
     def predict(self, inputs: Array) -> Array:
-        """Return probabilities (N, K) for one block of inputs (N, *input_shape)."""
-        return softmax(self.forward(inputs))
+        """Return probabilities (N, K) for inputs (N, *input_shape)."""
+        self.prepare()
+        return np.concatenate(
+            [
+                softmax(finish(self.forward_pass(inputs[start : start + self._predicted_at_once])))
+                for start in range(0, len(inputs), self._predicted_at_once)
+            ]
+        )
 
-    def _bind(self, parameters: Array, statistics: Array) -> None:
+    def _bind(self, parameters: Array, statistics: Array, gradients: Array | None = None) -> None:
         self.parameters = parameters
         self.statistics = statistics
-        self.gradients = shared_zeros(len(parameters), self.dtype)
-        values: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
-        gradients: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
+        if gradients is None:
+            gradients = shared_zeros(len(parameters), self.dtype)
+        self.gradients = gradients
+        own_values: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
+        own_gradients: dict[Layer, dict[str, Array]] = {layer: {} for layer in self.layers}
         start = 0
         for layer, parameter in self._layout:
             if parameter.role == "statistic":
-                values[layer][parameter.name] = _view(
+                own_values[layer][parameter.name] = _view(
                     statistics, start - self.parameter_count, parameter
                 )
             else:
-                values[layer][parameter.name] = _view(parameters, start, parameter)
-                gradients[layer][parameter.name] = _view(self.gradients, start, parameter)
+                own_values[layer][parameter.name] = _view(parameters, start, parameter)
+                own_gradients[layer][parameter.name] = _view(self.gradients, start, parameter)
             start += math.prod(parameter.shape)
         for layer in self.layers:
-            layer.bind(values[layer], gradients[layer])
+            layer.bind(own_values[layer], own_gradients[layer])
+
+
+def finish(going: Pass) -> Array:
+    """Go through a pass that waits for nobody; return its result."""
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            result: Array = end.value
+            return result
 
 
 def _arrange(layers: list[Layer]) -> list[Layer]:

@@ -34,12 +34,12 @@ class Pooling(Layer):
                 f"a window of {self.size[0]}x{self.size[1]} does not fit into "
                 f"{height}x{width} pixels"
             )
-        self._between = (rows, width, channels)
+        self._rows, self._width = rows, width
         return (rows, columns, channels)
 
     def _taps(self, images: Array, axis: int) -> list[Array]:
-        """The first pixel of each window along this axis (1 down, 2 across), the second, ..."""
-        taps, step = self.size[axis - 1], self.stride[axis - 1]
+        """The first pixel of each window along this axis (0 down, 1 across), the second, ..."""
+        taps, step = self.size[axis], self.stride[axis]
         count = (images.shape[axis] - taps) // step + 1
         before = (slice(None),) * axis
         return [
@@ -55,11 +55,11 @@ class MaxPool2D(Pooling):
     ) -> Array:
         self._input_shape = inputs.shape
         self._later_wins: dict[int, list[Array]] = {}
-        return self._largest(self._largest(inputs, axis=1), axis=2)
+        return self._largest(self._largest(inputs, axis=0), axis=1)
 
     def _largest(self, images: Array, axis: int) -> Array:
         first, *others = self._taps(images, axis)
-        if axis == 1:
+        if axis == 0:
             largest = self.scratch("largest of rows", first.shape, images.dtype)
         else:
             largest = self.outputs(first.shape, images.dtype)
@@ -77,15 +77,17 @@ class MaxPool2D(Pooling):
         """The largest value of a window takes its gradient; of equal ones, the first."""
         if not need_input:
             return None
-        between = (len(grad_output), *self._between)
-        return self._spread(self._spread(grad_output, between, axis=2), self._input_shape, axis=1)
+        between = (self._rows, self._width, *grad_output.shape[2:])
+        return self._spread(self._spread(grad_output, between, axis=1), self._input_shape, axis=0)
 
     def _spread(self, gradient: Array, shape: Shape, axis: int) -> Array:
         """Give each window's gradient to the one of its values that has won."""
         grad_images = self.scratch(f"grad_images {axis}", shape, gradient.dtype)
-        size, stride = self.size[axis - 1], self.stride[axis - 1]
+        size, stride = self.size[axis], self.stride[axis]
         taps, later_wins = self._taps(grad_images, axis), self._later_wins[axis]
-        if stride < size or size == 1:
+        # Windows that lie side by side and leave no border write to every pixel.
+        tiled = stride == size > 1 and shape[axis] == size * gradient.shape[axis]
+        if not tiled:
             grad_images[...] = 0.0
         # From the last value to the first: each takes what no later one has won.
         for tap in range(size - 1, 0, -1):
@@ -93,7 +95,10 @@ class MaxPool2D(Pooling):
             won = left = None
             if stride >= size:
                 won, left = taps[tap], taps[0] if tap == 1 else None
-            won = np.multiply(gradient, later_wins[tap - 1], out=won)
+            # Turned into numbers first, since a product with truth values takes twice as long.
+            share = self.scratch(f"share {axis}", gradient.shape, gradient.dtype)
+            np.copyto(share, later_wins[tap - 1])
+            won = np.multiply(gradient, share, out=won)
             if stride < size:
                 taps[tap] += won
             gradient = np.subtract(gradient, won, out=left)
@@ -109,13 +114,13 @@ class AvgPool2D(Pooling):
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._input_shape = inputs.shape
-        means = self._sum(self._sum(inputs, axis=1), axis=2)
+        means = self._sum(self._sum(inputs, axis=0), axis=1)
         means *= inputs.dtype.type(1.0 / (self.size[0] * self.size[1]))
         return means
 
     def _sum(self, images: Array, axis: int) -> Array:
         first, *others = self._taps(images, axis)
-        if axis == 1:
+        if axis == 0:
             total = self.scratch("sum of rows", first.shape, images.dtype)
         else:
             total = self.outputs(first.shape, images.dtype)
@@ -128,20 +133,21 @@ class AvgPool2D(Pooling):
         """Each of a window's m values has dy/dx = 1 / m; windows that overlap add up."""
         if not need_input:
             return None
-        across = self.scratch("across", (len(grad_output), *self._between), grad_output.dtype)
+        between = (self._rows, self._width, *grad_output.shape[2:])
+        across = self.scratch("across", between, grad_output.dtype)
         across[...] = 0.0
         share = grad_output.dtype.type(1.0 / (self.size[0] * self.size[1]))
-        for tap in self._taps(across, 2):
+        for tap in self._taps(across, 1):
             np.add(tap, grad_output * share, out=tap)
         grad_input = self.scratch("grad_input", self._input_shape, grad_output.dtype)
         grad_input[...] = 0.0
-        for tap in self._taps(grad_input, 1):
+        for tap in self._taps(grad_input, 0):
             np.add(tap, across, out=tap)
         return grad_input
 
 
 class GlobalAvgPool(Layer):
-    """(N, H, W, C) to (N, C): the mean of each channel over the whole image."""
+    """(H, W, N, C) to (N, C): the mean of each channel over the whole image."""
 
     by_image = True
     reads_inputs = reads_outputs = passes_inputs_on = False
@@ -153,23 +159,21 @@ class GlobalAvgPool(Layer):
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
-        outputs = self.outputs((len(inputs), inputs.shape[-1]), inputs.dtype)
-        return np.mean(inputs, axis=(1, 2), out=outputs)
+        outputs = self.outputs(inputs.shape[2:], inputs.dtype)
+        return np.mean(inputs, axis=(0, 1), out=outputs)
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
         """Each of an image's m pixels has dy/dx = 1 / m."""
         if not need_input:
             return None
-        rows, channels = grad_output.shape
-        shape = (rows, self._height, self._width, channels)
+        shape = (self._height, self._width, *grad_output.shape)
         grad_input = self.scratch("grad_input", shape, grad_output.dtype)
-        share = grad_output * grad_output.dtype.type(1.0 / (self._height * self._width))
-        grad_input[...] = share[:, np.newaxis, np.newaxis]
+        grad_input[...] = grad_output * grad_output.dtype.type(1.0 / (self._height * self._width))
         return grad_input
 
 
 class Crop2D(Layer):
-    """(N, H, W, C) to (N, H - 2 pixels, W - 2 pixels, C): the same number off every side.
+    """(H, W, N, C) to (H - 2 pixels, W - 2 pixels, N, C): the same number off every side.
 
     The digits lie in the middle, and the border, mostly empty, costs as much as they do.
     """
@@ -194,8 +198,9 @@ class Crop2D(Layer):
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Array:
         self._input_shape = inputs.shape
-        outputs = self.outputs((len(inputs), *self.output_shape), inputs.dtype)
-        outputs[...] = self._inside(inputs)
+        inside = self._inside(inputs)
+        outputs = self.outputs(inside.shape, inputs.dtype)
+        outputs[...] = inside
         return outputs
 
     def backward(self, grad_output: Array, *, need_input: bool = True) -> Array | None:
@@ -209,4 +214,4 @@ class Crop2D(Layer):
 
     def _inside(self, images: Array) -> Array:
         inside = slice(self.pixels, -self.pixels)
-        return images[:, inside, inside]
+        return images[inside, inside]

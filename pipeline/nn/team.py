@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -20,10 +22,21 @@ from typing import Any, Self
 
 import numpy as np
 
+from pipeline.nn.arrays import shared_zeros
+
 # Elsewhere a process that is to inherit arrays as they are can't be had, or not safely; there
 # the workers are threads.
 PROCESSES = sys.platform == "linux"
 _REQUESTS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if PROCESSES else set()
+
+
+# So often a worker that waits looks before it asks whether the others are still there.
+LOOKS = 2_000
+_let_others_run = getattr(os, "sched_yield", lambda: time.sleep(0))
+
+
+class _Left(RuntimeError):  # noqa: N818
+    """That a worker stopped waiting for one that had failed, whose error tells more."""
 
 
 class Team:
@@ -35,6 +48,11 @@ class Team:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._arrivals = shared_zeros(size, np.int64)
+        self._failed = shared_zeros(1, np.bool_)
+        self._fence = threading.Lock()
+        self._caller = os.getpid()
+        self.waited = 0.0
         self._pool: ThreadPoolExecutor | None = None
         self._connections: list[Connection] = []
         self._processes: list[Any] = []
@@ -85,6 +103,7 @@ class Team:
         What a worker raises is raised here, after all have ended; MemoryError if one was killed,
         be it now or since the last request.
         """
+        self._arrivals[...], self._failed[...] = 0, False
         if self._pool:
             futures = [
                 self._pool.submit(_call, self, method, number, arguments)
@@ -99,10 +118,46 @@ class Team:
             first = _call(self, method, 0, arguments)
             answers = [_receive(connection) for connection in self._connections]
         results = [first, *answers]
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, _Left)), errors[0])
         return results
+
+    def meet(self, number: int, others: Sequence[int] | None = None) -> None:
+        """Wait, in the midst of a method, until the other workers (None: all) are as far as this.
+
+        Each worker calls it equally often. It looks at shared memory, which takes a microsecond
+        where a message takes fifty; whoever waits lets others have the core.
+        """
+        if others is None:
+            others = range(self.size)
+        if len(others) == 1:
+            self._arrivals[number] += 1
+            return
+        # Processors that may swap what they write, or read, do not do so across a lock.
+        with self._fence:
+            pass
+        self._arrivals[number] += 1
+        meeting = self._arrivals[number]
+        started = time.perf_counter()
+        looks = 0
+        while any(self._arrivals[other] < meeting for other in others):
+            looks += 1
+            if not looks % LOOKS:
+                self._check_the_others()
+            _let_others_run()
+        self.waited += time.perf_counter() - started
+        with self._fence:
+            pass
+
+    def _check_the_others(self) -> None:
+        """Do not wait for workers that have ended."""
+        if os.getpid() != self._caller and os.getppid() != self._caller:
+            os._exit(0)
+        if self._failed[0]:
+            raise _Left("another worker has failed")
+        if os.getpid() == self._caller and any(not each.is_alive() for each in self._processes):
+            raise _gone()
 
     def _serve(self, requests: Connection, inherited: list[Connection], number: int) -> None:
         """Answer requests until the caller says that there are no more, or ends in whatever way."""
@@ -140,6 +195,7 @@ def _call(team: Team, method: str, number: int, arguments: tuple[Any, ...]) -> A
         with np.errstate(over="ignore", invalid="ignore"):
             return getattr(team, method)(number, *arguments)
     except Exception as error:
+        team._failed[0] = True
         return error
 
 
@@ -147,4 +203,8 @@ def _receive(connection: Connection) -> Any:
     try:
         return connection.recv()
     except (EOFError, ConnectionError):
-        return MemoryError("a worker process was ended, most likely for want of memory")
+        return _gone()
+
+
+def _gone() -> MemoryError:
+    return MemoryError("a worker process was ended, most likely for want of memory")

@@ -16,7 +16,7 @@ from pipeline.nn.network import Network
 from pipeline.nn.optimizers import Optimizer
 from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import ConstantRate, Schedule
-from pipeline.nn.shards import Shards, count_groups
+from pipeline.nn.shards import Shards, Step, plan_cut
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Settings:
     patience: stop after so many evaluations without a lower hold-out loss, and go back to the
     best weights (0: never).
     evaluate_every: evaluate after so many epochs, and after the last.
-    shards: among how many workers, at most, a batch can be shared; what batch normalization
-    measures, and the result with it, does not depend on it (``shards.count_groups``).
+    shards: into how many parts a batch is cut, and so among how many workers it can be shared;
+    None is as many as are quick (``shards.plan_cut``). What batch normalization measures does not
+    depend on it.
     augmentation: how the training images are distorted; each in a new way in each epoch.
     """
 
@@ -54,7 +55,7 @@ class Settings:
     average_decay: float = 0.0
     patience: int = 0
     evaluate_every: int = 1
-    shards: int = 2
+    shards: int | None = None
     augmentation: Augmentation | None = None
 
 
@@ -93,7 +94,7 @@ class Training:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self._groups = count_groups(self.network, settings.batch_size, settings.shards)
+        self._cut = plan_cut(self.network, settings.batch_size, settings.shards)
         self.network.initialize(rng=np.random.default_rng((self.seed, 0)))
         self.optimizer.prepare(self.network.parameters)
         self._average = shared_zeros(self.network.parameter_count, self.network.dtype)
@@ -128,14 +129,14 @@ class Training:
             # a pixel of memory, and a network of ten hidden units trains 5 to 10 % faster.
             inputs, labels = to_inputs(train.images[train.rows]), train.labels[train.rows]
             train = Examples(inputs, labels, np.arange(len(inputs)))
-        workers = min(workers, settings.shards)
+        workers = min(workers, self.most_workers)
         with (
             Shards(
                 self.network,
                 self.optimizer,
                 train.images,
                 train.labels,
-                groups=self._groups,
+                cut=self._cut,
                 workers=workers,
                 smoothing=settings.smoothing,
                 average=self._average if settings.average_decay else None,
@@ -168,6 +169,11 @@ class Training:
                     images_per_second=epochs * len(train.rows) / (trained - started),
                     seconds=time.perf_counter() - started,
                 )
+
+    @property
+    def most_workers(self) -> int:
+        """How many workers can share a batch."""
+        return min(self._cut.parts, self.settings.shards or self._cut.parts)
 
     @property
     def finished(self) -> bool:
@@ -218,21 +224,22 @@ class Training:
         order, chance = np.random.SeedSequence((self.seed, 1 + self.epoch)).spawn(2)
         batches = list(batch_rows(all_rows, settings.batch_size, rng=np.random.default_rng(order)))
         shards.begin_epoch(chance)
-        losses = []
+        steps = []
         for number, rows in enumerate(batches):
-            time_in_epochs = self.epoch + number / len(batches)
-            self.optimizer.begin_step(self.schedule.factor(time_in_epochs, settings.epochs))
-            step = self.optimizer.steps
-            decay = min(settings.average_decay, (1 + step) / (10 + step))
-            loss = shards.step(rows, average_decay=decay)
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"the loss became {loss} in epoch {self.epoch + 1}")
-            losses.append(loss)
+            factor = self.schedule.factor(self.epoch + number / len(batches), settings.epochs)
+            done = self.optimizer.steps + number + 1
+            steps.append(Step(rows, factor, min(settings.average_decay, (1 + done) / (10 + done))))
+
+        def after(done: int) -> None:
             if progress:
-                progress(self.epoch + (number + 1) / len(batches))
+                progress(self.epoch + done / len(batches))
+
+        losses = shards.run(steps, after=after)
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"the loss became {losses[-1]} in epoch {self.epoch + 1}")
         shards.merge_statistics()
         self.epoch += 1
-        return losses
+        return [float(loss) for loss in losses]
 
     def _evaluate(self, predictor: Predictor, hold_out: Examples) -> tuple[float, float]:
         """Return mean cross-entropy and accuracy of the candidate on the held-out rows."""

@@ -88,7 +88,7 @@ class TrainingSection(Section):
     average_decay: Share = 0.0
     patience: Annotated[int, Field(ge=0)] = 0
     evaluate_every: Count = 1
-    shards: Annotated[int, Field(ge=1, le=64)] = 2
+    shards: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
 class PredictionSection(Section):

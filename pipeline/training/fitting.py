@@ -132,6 +132,18 @@ def make_training(recipe: Recipe, rows: int, *, holds_out: bool = True) -> Train
     )
 
 
+def most_cores(recipe: Recipe) -> int:
+    """Return how many cores a training can use; 1 if the layers do not fit one another."""
+    values = recipe.training
+    batch = None if values.batch_size == "all" else values.batch_size
+    try:
+        network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
+        parts = nn.plan_cut(network, batch, values.shards).parts
+        return min(parts, values.shards or parts)
+    except (ValueError, MemoryError):
+        return 1  # its training says what is wrong with it
+
+
 def memory_of(recipe: Recipe, rows: int, *, workers: int) -> int:
     """Return about how many bytes a training on this many rows takes, rather more than fewer.
 
@@ -142,7 +154,7 @@ def memory_of(recipe: Recipe, rows: int, *, workers: int) -> int:
     network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
     values = recipe.training
     # Values, averages, the best ones and the optimizer's; gradients of replicas, and their sums.
-    arrays = 4 * network.parameter_count * (8 + 2 * max(2, values.shards))
+    arrays = 4 * network.parameter_count * (8 + 2 * most_cores(recipe))
     together = network.rows_at_once
     if values.batch_size == "all":
         arrays += 4 * rows * math.prod(IMAGE_SHAPE)
@@ -154,7 +166,7 @@ def memory_of(recipe: Recipe, rows: int, *, workers: int) -> int:
 
 def workers_for(training: Training) -> int:
     """Return how many cores a training uses here."""
-    return min(available_cores(), training.settings.shards)
+    return min(available_cores(), training.most_workers)
 
 
 def fit(

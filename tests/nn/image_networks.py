@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn import Network, check_gradient
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import MAPS, Array, images_of, maps_of
 from pipeline.nn.blocks import Blocks
 
 
@@ -25,7 +25,7 @@ def make_image_network(
     network.parameters[...] += rng.uniform(-0.2, 0.2, network.parameters.shape)
     for step in network._steps:
         if isinstance(step, Blocks):
-            step.images_at_once = images_at_once
+            step._images_at_once = images_at_once
     return network
 
 
@@ -40,12 +40,17 @@ def backward(network: Network, grad_outputs: Array) -> tuple[Array, Array]:
 
     A network asks no gradient of its first layer's inputs; its layers can tell it all the same.
     """
-    gradient: Array | None = grad_outputs
+    gradient: Array | None = maps_of(grad_outputs) if grad_outputs.ndim == MAPS else grad_outputs
     for step in reversed(network._steps):
         assert gradient is not None
         gradient = step.backward(gradient)
     assert gradient is not None
-    return np.array(gradient), network.gradients.copy()
+    inside = images_of(gradient) if gradient.ndim == MAPS else gradient
+    grad_inputs = np.zeros((len(inside), *network.input_shape), network.dtype)
+    within = slice(network.margin, -network.margin or None)
+    part = grad_inputs[:, within, within] if network.margin else grad_inputs
+    part[...] = inside.reshape(part.shape)
+    return grad_inputs, network.gradients.copy()
 
 
 def check_all_gradients(network: Network, inputs: Array) -> None:

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 
 from pipeline.nn import Network, plain
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import Array, images_of, maps_of
 from pipeline.nn.conv import Conv2D, as_pair
-from pipeline.nn.kernels.bands import BandConvolution
 from pipeline.nn.kernels.columns import ColumnConvolution, Pair
-from pipeline.nn.kernels.winograd import KERNEL_ROWS, RowWinograd
+from pipeline.nn.kernels.winograd import KERNEL, TileConvolution
 from tests.nn.image_networks import backward, forward, make_image_network
 from tests.nn.plain_twin import check_against_plain
 
 Shape = tuple[int, int, int]
 Case = tuple[Shape, dict[str, Any]]
-Method = ColumnConvolution | BandConvolution | RowWinograd
+Method = ColumnConvolution | TileConvolution
 
 # The methods divide the work by kernel, stride and channels: the tables have cases for each.
 CASES: list[Case] = [
@@ -33,24 +32,22 @@ CASES: list[Case] = [
     ((8, 7, 9), {"kernel": 3, "stride": [2, 1]}),
     ((6, 9, 2), {"kernel": [2, 3], "stride": [1, 3], "padding": [0, 2]}),
 ]
-# Few channels, and rows of 2 or 4 outputs and more: neighbours are computed together.
-CASES_FOR_BANDS: list[Case] = [
-    ((5, 6, 1), {"kernel": 3}),
+# One channel, of which the columns are laid out the other way round.
+CASES_OF_ONE_CHANNEL: list[Case] = [
     ((6, 10, 1), {"kernel": 3}),
-    ((7, 8, 2), {"kernel": 5, "padding": 2}),
+    ((7, 8, 1), {"kernel": 5, "padding": 2}),
     ((5, 12, 1), {"kernel": [2, 3], "stride": [1, 3]}),
-    ((7, 9, 3), {"kernel": 3, "stride": 2, "padding": [1, 0]}),
-    ((4, 6, 2), {"kernel": [3, 1], "stride": [2, 1]}),
+    ((7, 9, 1), {"kernel": 3, "stride": 2, "padding": [1, 0]}),
 ]
-# Kernels of three rows at stride 1 over many channels: both methods can do these.
+# Kernels of three by three at stride 1 over many channels: both methods can do these.
 CASES_FOR_BOTH: list[Case] = [
     ((3, 3, 8), {"kernel": 3}),
     ((6, 7, 8), {"kernel": 3}),
     ((7, 9, 8), {"kernel": 3, "padding": 1}),
-    ((5, 6, 10), {"kernel": [3, 2], "padding": 2}),
-    ((8, 5, 9), {"kernel": [3, 1]}),
-    ((9, 7, 8), {"kernel": [3, 1], "padding": [1, 0]}),
-    ((4, 6, 8), {"kernel": [3, 5], "padding": [0, 1]}),
+    ((5, 6, 10), {"kernel": 3, "padding": 2}),
+    ((8, 5, 9), {"kernel": 3, "padding": [0, 1]}),
+    ((12, 15, 8), {"kernel": 3}),
+    ((13, 11, 8), {"kernel": 3, "padding": [2, 1]}),
     ((1, 4, 8), {"kernel": 3, "padding": 1}),
 ]
 
@@ -68,7 +65,9 @@ def random_images(count: int, shape: Shape, seed: int = 3) -> Array:
 # ---- what it computes --------------------------------------------------------------------------
 @pytest.mark.parametrize("images_at_once", [2, 3], ids=["blocks of 2", "blocks of 3"])
 @pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-12), (np.float32, 1e-5)])
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "settings"), CASES + CASES_OF_ONE_CHANNEL + CASES_FOR_BOTH, ids=str
+)
 def test_it_computes_what_the_plain_one_computes(
     shape: Shape, settings: dict[str, Any], dtype: Any, error: float, images_at_once: int
 ) -> None:
@@ -88,17 +87,20 @@ def run_method(
     filters = weight.shape[-1]
     rng = np.random.default_rng(seed)
     shape = (method.rows, method.columns, filters)
-    outputs = [np.empty((len(block), *shape)) for block in blocks]
-    grad_images = [np.empty_like(block) for block in blocks]
+    maps = [maps_of(block) for block in blocks]
+    outputs = [np.empty((*shape[:2], len(block), filters)) for block in blocks]
+    kept = [np.empty(method.kept(len(block))) for block in blocks]
+    grad_images = [np.empty_like(block) for block in maps]
     grad_weight, grad_bias = np.empty_like(weight), np.empty(filters)
-    method.begin_forward(weight, rng.normal(size=filters))
-    for block, output in zip(blocks, outputs, strict=True):
-        method.forward(block, output)
+    method.prepare(weight, rng.normal(size=filters))
+    for block, output, own in zip(maps, outputs, kept, strict=True):
+        method.forward(block, output, own)
     method.begin_backward()
-    for block, grad in zip(blocks, grad_images, strict=True):
-        method.backward(block, rng.normal(size=(len(block), *shape)), grad)
+    for block, grad, own in zip(maps, grad_images, kept, strict=True):
+        weights = rng.normal(size=(block.shape[2], *shape))
+        method.backward(block, maps_of(weights), grad, own)
     method.end_backward(grad_weight, grad_bias)
-    return [*outputs, *grad_images, grad_weight, grad_bias]
+    return [*map(images_of, outputs), *map(images_of, grad_images), grad_weight, grad_bias]
 
 
 def run_plain(layer: plain.Conv2D, blocks: list[Array], seed: int) -> list[Array]:
@@ -115,18 +117,14 @@ def run_plain(layer: plain.Conv2D, blocks: list[Array], seed: int) -> list[Array
 
 def methods_for(shape: Shape, kernel: Pair, stride: Pair, padding: Pair) -> Iterator[Method]:
     """Every method that is able to do this, whether or not a layer would choose it."""
-    columns = ColumnConvolution(shape, kernel=kernel, stride=stride, padding=padding)
-    yield columns
-    for together in (2, 4):
-        if columns.columns % together == 0:
-            yield BandConvolution(
-                shape, kernel=kernel, stride=stride, padding=padding, together=together
-            )
-    if kernel[0] == KERNEL_ROWS and stride == (1, 1):
-        yield RowWinograd(shape, kernel_columns=kernel[1], filters=4, padding=padding)
+    yield ColumnConvolution(shape, kernel=kernel, stride=stride, padding=padding)
+    if kernel == (KERNEL, KERNEL) and stride == (1, 1):
+        yield TileConvolution(shape, filters=4, padding=padding)
 
 
-@pytest.mark.parametrize(("shape", "settings"), CASES + CASES_FOR_BANDS + CASES_FOR_BOTH, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "settings"), CASES + CASES_OF_ONE_CHANNEL + CASES_FOR_BOTH, ids=str
+)
 def test_every_method_computes_what_the_plain_one_computes(
     shape: Shape, settings: dict[str, Any]
 ) -> None:
@@ -157,10 +155,9 @@ def test_a_channel_that_was_added_is_one_like_any_other() -> None:
 @pytest.mark.parametrize(
     ("shape", "settings", "method"),
     [
-        ((28, 28, 1), {"kernel": 5}, BandConvolution),
-        ((28, 28, 1), {"kernel": 3}, BandConvolution),
-        ((27, 27, 1), {"kernel": 3}, ColumnConvolution),
-        ((12, 12, 16), {"kernel": 3}, RowWinograd),
+        ((28, 28, 1), {"kernel": 3}, ColumnConvolution),
+        ((12, 12, 16), {"kernel": 3}, TileConvolution),
+        ((12, 12, 16), {"kernel": [3, 2]}, ColumnConvolution),
         ((12, 12, 16), {"kernel": 3, "stride": 2}, ColumnConvolution),
         ((12, 12, 16), {"kernel": 5}, ColumnConvolution),
     ],
@@ -177,20 +174,22 @@ def test_each_convolution_gets_its_fastest_method(
 @pytest.mark.parametrize("name", ["columns", "winograd"])
 def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name: str) -> None:
     shape, padding = (5, 4, 8), (1, 1)
-    method: ColumnConvolution | RowWinograd
+    method: Method
     if name == "columns":
         method = ColumnConvolution(shape, kernel=(3, 3), stride=(1, 1), padding=padding)
     else:
-        method = RowWinograd(shape, kernel_columns=3, filters=2, padding=padding)
+        method = TileConvolution(shape, filters=2, padding=padding)
     rng = np.random.default_rng(7)
-    images, weight = random_images(3, shape), rng.normal(size=(3, 3, 8, 2))
-    grad_outputs = rng.normal(size=(3, 5, 4, 2))
-    method.begin_forward(weight, np.zeros(2))
+    images, weight = maps_of(random_images(3, shape)), rng.normal(size=(3, 3, 8, 2))
+    grad_outputs = rng.normal(size=(5, 4, 3, 2))
+    method.prepare(weight, np.zeros(2))
+    kept = np.empty(method.kept(3))
+    method.forward(images, np.empty_like(grad_outputs), kept)
     gradients = []
     for grad_images in (np.empty_like(images), None):
         grad_weight, grad_bias = np.empty_like(weight), np.empty(2)
         method.begin_backward()
-        method.backward(images, grad_outputs, grad_images)
+        method.backward(images, grad_outputs, grad_images, kept)
         method.end_backward(grad_weight, grad_bias)
         gradients.append((grad_weight, grad_bias))
     for with_images, without in zip(*gradients, strict=True):
@@ -243,5 +242,5 @@ def test_padding_makes_room_for_a_kernel_that_is_larger_than_the_image() -> None
 
 def test_rows_instead_of_images() -> None:
     layers: list[dict[str, Any]] = [{"kind": "flatten"}, {"kind": "conv2d", "filters": 2}]
-    with pytest.raises(ValueError, match=r"^layer 2 \(conv2d\): .*\(N, H, W, C\), got \(N, \*\(9"):
+    with pytest.raises(ValueError, match=r"^layer 2 \(conv2d\): .*\(H, W, C\), got \(9"):
         Network(layers, (3, 3, 1))

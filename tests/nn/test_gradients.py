@@ -42,7 +42,8 @@ def test_a_layers_gradients_are_its_derivatives(kind: str, training: bool) -> No
         network.parameters[...] = rng.uniform(0.5, 1.5, network.parameters.shape)
         network.statistics[...] = rng.uniform(0.5, 1.5, network.statistics.shape)
     (layer,) = network.layers
-    inputs = away_from_zero(rng, (7, *shape))
+    # Maps have the images third.
+    inputs = away_from_zero(rng, (*shape[:-1], 7, shape[-1]))
     # Of a loss that sees every output, each in its own proportion.
     weights: Array = np.asarray(rng.normal(size=layer.forward(inputs).shape))
     statistics = network.statistics.copy()

@@ -8,7 +8,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from pipeline.nn import Network
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import Array, images_of, maps_of
 from tests.nn.networks import LAYERS, make_network
 
 
@@ -70,8 +70,9 @@ def test_the_gradient_passes_where_dropout_let_the_values_pass(channels: bool) -
     (layer,) = network.layers
     ones = np.ones((10, 4, 3, 20), np.float32)
     mask = network.forward(ones, training=True, rng=np.random.default_rng(0)).copy()
-    gradient = layer.backward(3.0 * ones)
+    gradient = layer.backward(3.0 * maps_of(ones))
     assert gradient is not None
+    gradient = images_of(gradient)
     np.testing.assert_array_equal(gradient, 3.0 * mask)
 
 

@@ -34,6 +34,29 @@ class Counter(Team):
             raise ValueError("worker 1 does not like this")
         return number
 
+    def follow(self, number: int, meetings: int) -> bool:
+        """Meet so often; between two meetings all have counted equally far."""
+        for meeting in range(1, meetings + 1):
+            self.shared[number] = meeting
+            self.meet(number)
+            if (self.shared != meeting).any():
+                return False
+            self.meet(number)
+        return True
+
+    def leave_the_others(self, number: int, killed: bool) -> None:
+        if number == 1 and killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == 1:
+            raise ValueError("worker 1 will not come")
+        self.meet(number)
+
+    def meet_a_neighbour(self, number: int) -> int:
+        """The first and second wait for each other alone."""
+        if number < 2:
+            self.meet(number, [0, 1])
+        return number
+
     def end(self, number: int) -> None:
         if number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -86,6 +109,35 @@ def test_an_error_of_a_worker_is_raised_and_the_team_goes_on() -> None:
             workers.ask("fail")
         workers.ask("add", 1)
     np.testing.assert_array_equal(counter.shared, [1, 2, 3])
+
+
+@pytest.mark.usefixtures("_kind")
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_workers_that_meet_are_equally_far(size: int) -> None:
+    with Counter(size) as workers:
+        assert workers.ask("follow", 50) == [True] * size
+        assert workers.ask("follow", 3) == [True] * size
+
+
+@pytest.mark.usefixtures("_kind")
+def test_some_may_meet_without_the_others() -> None:
+    with Counter(3) as workers:
+        assert workers.ask("meet_a_neighbour") == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("_kind")
+def test_nobody_waits_for_a_worker_that_has_failed() -> None:
+    """What it raised is told, and the team goes on."""
+    with Counter(3) as workers:
+        with pytest.raises(ValueError, match="worker 1 will not come"):
+            workers.ask("leave_the_others", False)
+        assert workers.ask("follow", 3) == [True] * 3
+
+
+@pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")
+def test_nobody_waits_for_a_worker_that_was_killed() -> None:
+    with pytest.raises(MemoryError, match="a worker process was ended"), Counter(3) as workers:
+        workers.ask("leave_the_others", True)
 
 
 @pytest.mark.skipif(not team.PROCESSES, reason="the workers are threads on this system")

@@ -23,6 +23,7 @@ from pipeline.nn.arrays import Array
 from pipeline.nn.batches import batch_rows, to_inputs
 from pipeline.nn.losses import softmax_cross_entropy
 from pipeline.nn.network import MOST_ROWS_AT_ONCE
+from pipeline.nn.shards import Cut, Step
 from tests.nn.networks import LAYERS, PLAIN_LAYERS, make_digits, make_network
 
 ROWS = 700
@@ -106,39 +107,28 @@ def test_gradient_descent_takes_one_step_an_epoch_and_learns() -> None:
     assert results[-1].hold_out_accuracy > 0.8
 
 
-@pytest.mark.parametrize(
-    ("kind", "workers"), [("dense", 2), ("dense", 3), ("dense", 8), ("conv", 2), ("conv", 3)]
-)
-def test_any_number_of_workers_gives_the_same_bits(kind: str, workers: int) -> None:
-    one, many = (make_training(layers=NETWORKS[kind]) for _ in range(2))
-    fit(one)
-    fit(many, workers=workers)
-    np.testing.assert_array_equal(one.result, many.result)
-
-
 # 600 rows in batches of 64: the last one has 24, and in batches of 599 a single one, which leaves
 # groups of one image and groups of none.
 @pytest.mark.parametrize(
-    ("kind", "group", "batch", "shards"),
+    ("kind", "group", "batch", "workers"),
     [
-        ("dense", 16, 64, [1, 2, 4]),
-        ("conv", 16, 64, [1, 2, 4]),
-        ("dense", 64, 64, [1]),
-        ("dense", None, 64, [1, 2]),
-        ("conv", None, 599, [1, 2]),
-        ("dense", None, None, [1, 2]),
-        ("plain", None, 64, [1, 2]),
-        ("plain", None, None, [1, 2]),
+        ("dense", 16, 64, [2, 3, 8]),
+        ("conv", 16, 64, [2, 4]),
+        ("conv", 128, 128, [2, 3, 8, 16]),
+        ("conv", None, 599, [2, 5]),
+        ("dense", None, None, [2, 8]),
+        ("plain", None, 64, [2]),
+        ("plain", None, None, [2, 16]),
     ],
 )
-def test_any_number_of_shards_that_the_groups_allow_gives_the_same_bits(
-    kind: str, group: int | None, batch: int | None, shards: list[int]
+def test_any_number_of_workers_gives_the_same_bits(
+    kind: str, group: int | None, batch: int | None, workers: list[int]
 ) -> None:
     """With all that has chance or statistics of its own: distortions, dropout, normalization."""
     layers = {**NETWORKS, "plain": [*PLAIN_LAYERS[:2], {"kind": "dropout", "rate": 0.2}]}[kind]
     results = []
-    for number in shards:
-        settings = dataclasses.replace(SETTINGS, batch_size=batch, epochs=2, shards=number)
+    for number in [1, *workers]:
+        settings = dataclasses.replace(SETTINGS, batch_size=batch, epochs=2, shards=8)
         training = make_training(settings, [*measuring(group, layers), *LAYERS[-1:]])
         evaluations = fit(training, workers=number)
         results.append([*training.result, *(result.training_loss for result in evaluations)])
@@ -147,9 +137,15 @@ def test_any_number_of_shards_that_the_groups_allow_gives_the_same_bits(
         np.testing.assert_array_equal(result, results[0])
 
 
-@pytest.mark.parametrize(("shards", "group", "count"), [(1, 8, 4), (2, 16, 2), (1, None, 2)])
-def test_batch_normalization_measures_a_group(shards: int, group: int | None, count: int) -> None:
+# Two shards to a group of 32 images, one of 16 alone to a shard.
+@pytest.mark.parametrize(
+    ("shards", "group", "count"), [(1, 8, 4), (2, 16, 2), (1, None, 2), (8, 32, 1)]
+)
+def test_batch_normalization_measures_a_group(
+    shards: int, group: int | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the statistics that are kept are the running averages of the groups'."""
+    monkeypatch.setattr("pipeline.nn.shards.LEAST_FEATURES", 16)
     layers: list[dict[str, Any]] = [
         {"kind": "flatten"},
         {"kind": "batch_norm", "group": group},
@@ -174,17 +170,13 @@ def test_batch_normalization_measures_a_group(shards: int, group: int | None, co
 @pytest.mark.parametrize(
     ("group", "batch", "shards", "message"),
     [
-        (64, 128, 4, "groups of 64, 2 to a batch, which 4 shards cannot"),
-        (32, 128, 3, "groups of 32, 4 to a batch, which 3 shards cannot"),
-        (128, 128, 2, "groups of 128, 1 to a batch, which 2 shards cannot"),
-        (None, 128, 4, "groups of half a batch, 2 to a batch, which 4 shards cannot"),
         (48, 128, 1, "a batch of 128 images cannot be cut into groups of 48"),
         (256, 128, 1, "a batch of 128 images cannot be cut into groups of 256"),
         (64, None, 1, "a batch of all images cannot be cut into groups of 64"),
         (2048, 4096, 2, "a group of 2048 images is more than the 1024 "),
     ],
 )
-def test_groups_that_do_not_fit_batch_or_shards_are_refused(
+def test_groups_that_do_not_fit_the_batch_are_refused(
     group: int | None, batch: int | None, shards: int, message: str
 ) -> None:
     settings = Settings(epochs=1, batch_size=batch, shards=shards)
@@ -270,14 +262,30 @@ def test_groups_sum_to_the_gradient_of_the_whole_batch(kind: str, batch: int) ->
     whole.backward(grad_logits)
     optimizer = SGD(learning_rate=1.0)
     optimizer.prepare(cut.parameters)
-    optimizer.begin_step(1.0)
-    with Shards(cut, optimizer, images, labels, groups=3, workers=2) as shards:
+    parts = Cut(groups=3, shards=2)
+    with Shards(cut, optimizer, images, labels, cut=parts, workers=2) as shards:
         shards.begin_epoch(np.random.SeedSequence(0))
-        cut_loss = shards.step(np.arange(batch))
+        (cut_loss,) = shards.run([Step(np.arange(batch))])
     assert cut_loss == pytest.approx(loss, rel=1e-5)
     np.testing.assert_allclose(
         whole.parameters - cut.parameters, whole.gradients, rtol=1e-4, atol=1e-7
     )
+
+
+def test_shards_of_a_group_go_the_way_of_the_group_in_one() -> None:
+    """What they measure of it, on both ways, they measure together."""
+    images, labels = make_digits(96)
+    layers = [layer for layer in NETWORKS["conv"] if layer["kind"] != "dropout"]
+    vectors = []
+    for parts in (Cut(groups=2, shards=1), Cut(groups=2, shards=3)):
+        network, optimizer = make_network(layers, dtype=np.float64), SGD(learning_rate=0.1)
+        optimizer.prepare(network.parameters)
+        with Shards(network, optimizer, images, labels, cut=parts, workers=2) as shards:
+            shards.begin_epoch(np.random.SeedSequence(0))
+            shards.run([Step(np.arange(96)), Step(np.arange(50))])
+            shards.merge_statistics()
+        vectors.append(network.vector)
+    np.testing.assert_allclose(vectors[0], vectors[1], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -22,13 +22,13 @@ from pipeline.nn import (
 from pipeline.nn import batches as nn_batches
 from pipeline.nn.arrays import Array
 from pipeline.nn.batches import gather, shift, to_inputs
-from pipeline.nn.kernels.bands import BandConvolution
 from pipeline.nn.kernels.columns import ColumnConvolution
-from pipeline.nn.kernels.winograd import RowWinograd
+from pipeline.nn.kernels.winograd import TileConvolution
 from pipeline.nn.network import LAYERS
 from pipeline.nn.optimizers import Optimizer
 from pipeline.nn.resampling import resample
-from tests.nn.image_networks import make_image_network
+from pipeline.nn.shards import Cut, Step
+from tests.nn.image_networks import backward, make_image_network
 from tests.nn.networks import make_digits, make_network
 
 
@@ -159,11 +159,7 @@ def test_a_layer(case: dict[str, Any], count: int, view: View) -> None:
     def run(of: View) -> list[Array]:
         network = make_image_network([case], shape)
         outputs = network.forward(of(inputs), training=True, rng=np.random.default_rng(1)).copy()
-        (step,) = network._steps
-        grad_inputs = step.backward(of(numbers(*outputs.shape, seed=2)))
-        assert grad_inputs is not None
-        grad_inputs = grad_inputs.copy()
-        gradients = network.gradients.copy()
+        grad_inputs, gradients = backward(network, of(numbers(*outputs.shape, seed=2)))
         predicted = network.forward(of(inputs)).copy()
         return [outputs, grad_inputs, gradients, network.statistics.copy(), predicted]
 
@@ -204,12 +200,7 @@ KERNELS: dict[str, Callable[[tuple[int, int]], Any]] = {
     "columns": lambda padding: ColumnConvolution(
         (6, 8, 3), kernel=(3, 3), stride=(1, 1), padding=padding
     ),
-    "bands": lambda padding: BandConvolution(
-        (6, 8, 3), kernel=(3, 3), stride=(1, 1), padding=padding, together=2
-    ),
-    "winograd": lambda padding: RowWinograd(
-        (6, 8, 3), kernel_columns=3, filters=4, padding=padding
-    ),
+    "winograd": lambda padding: TileConvolution((6, 8, 3), filters=4, padding=padding),
 }
 
 
@@ -217,17 +208,18 @@ KERNELS: dict[str, Callable[[tuple[int, int]], Any]] = {
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 1)], ids=str)
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_kernel(name: str, padding: tuple[int, int], count: int, view: View) -> None:
-    images, weight, bias = numbers(count, 6, 8, 3), numbers(3, 3, 3, 4), numbers(4)
+    images, weight, bias = numbers(6, 8, count, 3), numbers(3, 3, 3, 4), numbers(4)
 
     def run(of: View) -> list[Array]:
         method = KERNELS[name](padding)
-        shape = (count, method.rows, method.columns, 4)
+        shape = (method.rows, method.columns, count, 4)
         outputs, grad_images = np.empty(shape), np.empty_like(images)
+        kept = np.empty(method.kept(count))
         grad_weight, grad_bias = np.empty_like(weight), np.empty_like(bias)
-        method.begin_forward(of(weight), of(bias))
-        method.forward(of(images), outputs)
+        method.prepare(of(weight), of(bias))
+        method.forward(of(images), outputs, kept)
         method.begin_backward()
-        method.backward(of(images), of(numbers(*shape, seed=2)), grad_images)
+        method.backward(of(images), of(numbers(*shape, seed=2)), grad_images, kept)
         method.end_backward(grad_weight, grad_bias)
         return [outputs, grad_images, grad_weight, grad_bias]
 
@@ -356,10 +348,10 @@ def test_a_step_of_training(view: View) -> None:
     def run(of: View) -> Array:
         network, optimizer = make_network(), SGD(learning_rate=0.1)
         optimizer.prepare(network.parameters)
-        optimizer.begin_step(1.0)
-        with Shards(network, optimizer, of(images), of(labels), groups=2, workers=2) as shards:
+        cut = Cut(groups=2, shards=1)
+        with Shards(network, optimizer, of(images), of(labels), cut=cut, workers=2) as shards:
             shards.begin_epoch(np.random.SeedSequence(0))
-            loss = shards.step(of(np.arange(50)))
+            (loss,) = shards.run([Step(of(np.arange(50)))])
         return np.array([loss, *network.parameters])
 
     np.testing.assert_allclose(run(view), run(_copied(view)), rtol=1e-4, atol=1e-6)

@@ -351,7 +351,6 @@ def test_without_arrays_the_stage_before_is_named(tmp_path: Path) -> None:
     ("overrides", "message"),
     [
         ("network.layers.10.units=7", "10 logits"),
-        ("training.shards=4", "half a batch, 2 to a batch, which 4 shards cannot share"),
         ("network.layers.5.group=24", "64 images cannot be cut into groups of 24"),
         ("network.layers=[{kind='relu'}]", "10 logits"),
         ("network.layers.2.kernel=15", "layer 3 (conv2d): a kernel of 15x15 does not fit"),

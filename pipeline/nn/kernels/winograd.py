@@ -1,8 +1,8 @@
-"""Convolution with kernels of three rows in half the multiplications.
+"""Convolution with kernels of three by three in a quarter of the multiplications.
 
-Four outputs, one below the other, see six rows of the input through three rows of weights: twelve
-products. Winograd's minimal filtering F(4, 3) needs six. With inputs d0..d5, weights g0..g2 and
-outputs y0..y3, where y_i = d_i g0 + d_i+1 g1 + d_i+2 g2, and the matrices below:
+Four outputs in a row see six inputs through three weights: twelve products. Winograd's minimal
+filtering F(4, 3) needs six. With inputs d0..d5, weights g0..g2 and outputs y0..y3, where
+y_i = d_i g0 + d_i+1 g1 + d_i+2 g2, and the matrices below:
 
     t = INPUT d    u = WEIGHT g    m = t * u, each of the six by itself    y = OUTPUT m
 
@@ -12,29 +12,28 @@ infinity (the leading coefficient). WEIGHT holds the powers of each point, divid
 interpolation would divide by, and a correlation is the transpose of such a product. In float32 the
 results are off by some millionths.
 
-Here each d and t is a row of pixels, each u the weights of one row of the kernel, and each product
-a convolution along the row. To multiply by one of the small matrices reads all rows once and
-writes nothing in between: a quarter of the time of adding up arrays in NumPy.
+Down the image and across it, the same twice: a tile of 4 x 4 outputs sees 6 x 6 pixels, which
+become 36 values, each with weights of its own: 36 products instead of 144. One of the 36 is, over
+all tiles, images and channels, a matrix, and its weights are another one.
 
-Along the row no copies are needed either. Three neighbouring pixels of C channels lie side by side
-in memory: they are a row of a matrix. The windows that begin at pixels 0, 3, 6, ... do not
-overlap and together are a matrix over the pixels as they are; those that begin at 1, 4, 7, ... and
-at 2, 5, 8, ... are two more. The windows that reach over the end of a row of pixels give values
-that nobody reads.
+Maps are (H, W, N, C), so that a transform is a product of one small matrix with lines of N x C
+values, or of W x N x C: no pixel is copied to where a product needs it. A pixel beyond the border
+is zero, and the column that it would meet is left out.
 
 Source: Lavin and Gray 2016, arXiv:1509.09308, section 4.
 """
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from pipeline.nn.arrays import Array
+from pipeline.nn.arrays import Array, aligned_zeros
 
-KERNEL_ROWS = 3
-GROUP = 4  # rows of outputs that are computed together
-SEEN = GROUP + KERNEL_ROWS - 1  # rows of inputs that they see
+KERNEL = 3
+OUTPUTS = 4  # of a tile, along one axis
+SEEN = OUTPUTS + KERNEL - 1  # pixels that they see
 INPUT = np.array(
     [
         [4, 0, -5, 0, 1, 0],
@@ -65,12 +64,67 @@ OUTPUT = np.array(
     ],
     np.float64,
 )
-# A seventh row holds the bias, which each output contains once.
-OUTPUT_WITH_BIAS = np.column_stack([OUTPUT, np.ones(GROUP)])
+# The column of OUTPUT that is all ones: what is added to this product is added to each output.
+EVERY = 1
 
 
-class RowWinograd:
-    """Convolution of stride 1 with kernels of 3 rows and any number of columns.
+@dataclass(frozen=True)
+class _Tile:
+    """Where a tile lies along one axis, and the parts of the matrices that are not cut off."""
+
+    seen: slice
+    written: slice
+    input: Array  # (6, pixels seen)
+    output: Array  # (outputs written, 6)
+
+
+class _Line:
+    """The tiles along one axis: what lies between pixels, or outputs, and tiles.
+
+    Arrays are (..., pixels or outputs, values) and (..., 6, tiles, values).
+    """
+
+    def __init__(self, size: int, padding: int, dtype: Any) -> None:
+        self.outputs = size + 2 * padding - KERNEL + 1
+        self.tiles = []
+        for first in range(0, self.outputs, OUTPUTS):
+            start = first - padding
+            low, high = max(start, 0), min(start + SEEN, size)
+            last = min(first + OUTPUTS, self.outputs)
+            matrix = np.ascontiguousarray(INPUT[:, low - start : high - start], dtype)
+            outputs = np.ascontiguousarray(OUTPUT[: last - first], dtype)
+            self.tiles.append(_Tile(slice(low, high), slice(first, last), matrix, outputs))
+
+    def take_in(self, pixels: Array, tiles: Array) -> None:
+        """t = INPUT d."""
+        for number, tile in enumerate(self.tiles):
+            np.matmul(tile.input, pixels[..., tile.seen, :], out=tiles[..., number, :])
+
+    def put_out(self, tiles: Array, outputs: Array) -> None:
+        """y = OUTPUT m."""
+        for number, tile in enumerate(self.tiles):
+            np.matmul(tile.output, tiles[..., number, :], out=outputs[..., tile.written, :])
+
+    def put_out_back(self, grad_outputs: Array, grad_tiles: Array) -> None:
+        """dL/dm = OUTPUT^T dL/dy."""
+        for number, tile in enumerate(self.tiles):
+            grad = grad_outputs[..., tile.written, :]
+            np.matmul(tile.output.T, grad, out=grad_tiles[..., number, :])
+
+    def take_in_back(self, grad_tiles: Array, grad_pixels: Array) -> None:
+        """dL/dd = INPUT^T dL/dt, where tiles that see the same pixel add up."""
+        done = 0
+        for number, tile in enumerate(self.tiles):
+            shared = grad_pixels[..., tile.seen.start : done, :]
+            before = shared.copy()
+            grad = grad_pixels[..., tile.seen, :]
+            np.matmul(tile.input.T, grad_tiles[..., number, :], out=grad)
+            shared += before
+            done = tile.seen.stop
+
+
+class TileConvolution:
+    """Convolution of stride 1 with kernels of 3 x 3.
 
     input_shape: (H, W, C).  padding: (rows, columns).
     """
@@ -79,197 +133,128 @@ class RowWinograd:
         self,
         input_shape: tuple[int, int, int],
         *,
-        kernel_columns: int,
         filters: int,
         padding: tuple[int, int],
     ) -> None:
         self.height, self.width, self.channels = input_shape
-        self.taps = kernel_columns
         self.filters = filters
         self.padding = padding
-        self.rows = self.height + 2 * padding[0] - KERNEL_ROWS + 1
-        self.columns = self.width + 2 * padding[1] - kernel_columns + 1
-        self.groups = -(-self.rows // GROUP)
-        self.padded_width = self.width + 2 * padding[1]
-        # Of one image: what is transformed, and the products.
-        self.scratch_values = SEEN * self.groups * self.padded_width * (self.channels + filters)
+        self.rows = self.height + 2 * padding[0] - KERNEL + 1
+        self.columns = self.width + 2 * padding[1] - KERNEL + 1
+        self.tiles = (-(-self.rows // OUTPUTS), -(-self.columns // OUTPUTS))
+        # Of one image: the tiles and their products.
+        self.scratch_values = SEEN * SEEN * math.prod(self.tiles) * (self.channels + filters)
         self._workspaces: dict[tuple[int, Any], _Workspace] = {}
+        self._allocate(np.float32)
 
-    def begin_forward(self, weight: Array, bias: Array) -> None:
-        """Transform the weights (3, kernel columns, C, filters), once for all blocks of images."""
-        dtype = weight.dtype
-        self._weights = np.tensordot(WEIGHT.astype(dtype), weight, 1).reshape(
-            SEEN, -1, self.filters
-        )
+    def kept(self, images: int) -> tuple[int, ...]:
+        """Return the shape of what the backward pass needs of so many images: their tiles."""
+        return (SEEN, SEEN, *self.tiles, images, self.channels)
+
+    def prepare(self, weight: Array, bias: Array) -> None:
+        """Transform the weights (3, 3, C, filters), once for all passes until they change."""
+        if self._weights.dtype != weight.dtype:
+            self._allocate(weight.dtype)
+        taps = weight.reshape(KERNEL * KERNEL, self.channels, self.filters)
+        turned = np.ascontiguousarray(taps.transpose(0, 2, 1))
+        half = self._half_weights
+        for given, transformed in ((taps, self._weights), (turned, self._turned_weights)):
+            np.matmul(self._matrix, given.reshape(KERNEL, -1), out=half.reshape(SEEN, -1))
+            np.matmul(self._matrix, half, out=transformed.reshape(SEEN, SEEN, -1))
         self._bias = bias
-        self._input, self._output = INPUT.astype(dtype), OUTPUT.astype(dtype)
-        self._output_with_bias = OUTPUT_WITH_BIAS.astype(dtype)
-        for work in self._workspaces.values():
-            work.products[SEEN] = bias
 
-    def forward(self, images: Array, outputs: Array) -> None:
-        """Fill outputs (n, rows, columns, filters) for images (n, H, W, C)."""
+    def _allocate(self, dtype: Any) -> None:
+        """Make the arrays that have the weights' size, once: new ones are slow to write to."""
+        shape = (SEEN * SEEN, self.channels, self.filters)
+        self._matrix = WEIGHT.astype(dtype)
+        self._half_weights = aligned_zeros((SEEN, KERNEL, self.channels * self.filters), dtype)
+        self._weights = aligned_zeros(shape, dtype)
+        self._turned_weights = aligned_zeros((shape[0], *shape[:0:-1]), dtype)
+        self._grad_weights = aligned_zeros(shape, dtype)
+        self._product = aligned_zeros(shape, dtype)
+
+    def forward(self, images: Array, outputs: Array, tiles: Array) -> None:
+        """Fill outputs (rows, columns, n, filters), and tiles, for images (H, W, n, C)."""
         work = self._workspace(images)
-        np.matmul(self._input, self._seen_rows(images, work), out=work.image_groups)
-        for windows, products in zip(work.image_windows, work.product_residues, strict=True):
-            np.matmul(windows, self._weights, out=products)
-        grouped = self._in_groups(outputs, work)
-        np.matmul(self._output_with_bias, work.product_groups, out=grouped)
-        if self.rows % GROUP:
-            outputs[...] = work.whole_groups[:, : self.rows]
+        work.down.take_in(images.reshape(self.height, -1), work.half_tiles)
+        work.across.take_in(work.lines_of_tiles, _by_line(tiles))
+        np.matmul(_by_value(tiles), self._weights, out=_by_value(work.products))
+        work.products[EVERY, EVERY] += self._bias
+        work.across.put_out(_by_line(work.products), work.lines_of_products)
+        work.down.put_out(work.half_products, outputs.reshape(self.rows, -1))
 
     def begin_backward(self) -> None:
-        """Turn the weights round, and begin new sums of gradients."""
-        weights = self._weights.reshape(SEEN, self.taps, self.channels, self.filters)
-        turned = np.ascontiguousarray(weights[:, ::-1].transpose(0, 1, 3, 2))
-        self._turned_weights = turned.reshape(SEEN, -1, self.channels)
-        self._grad_weights = np.zeros_like(self._weights)
-        self._product = np.empty_like(self._weights)
+        """Begin new sums of gradients."""
+        self._is_first = True
         self._grad_bias = np.zeros(self.filters, self._weights.dtype)
 
-    def backward(self, images: Array, grad_outputs: Array, grad_images: Array | None) -> None:
+    def backward(
+        self, images: Array, grad_outputs: Array, grad_images: Array | None, tiles: Array
+    ) -> None:
         """Add to the sums of the parameters' gradients; fill grad_images unless it is None.
 
         Every step of the forward pass is linear in images and in weights, so each one's
         derivative is its transpose. With G = dL/dy, from y = OUTPUT m:  dL/dm = OUTPUT^T G.
-        From m = t u over all windows:  dL/du = t^T dL/dm, and dL/dt = dL/dm u^T, where the pixel
-        p is tap k of the window that begins at p - k, so that its gradient is again a product of
-        windows, those that end at p, with the taps turned round. From t = INPUT d and
-        u = WEIGHT g:  dL/dd = INPUT^T dL/dt, and dL/dg = WEIGHT^T dL/du. The bias is in each
-        output, and dL/dm1 is the sum of a group's G (OUTPUT has ones there): so its sum is dL/db.
+        From m = t u, a product of matrices for each of the 36:  dL/du = t^T dL/dm, and
+        dL/dt = dL/dm u^T. From t = INPUT d and u = WEIGHT g:  dL/dd = INPUT^T dL/dt, and
+        dL/dg = WEIGHT^T dL/du. The bias is added to one of the 36, so the sum of that one's
+        dL/dm is dL/db.
         """
         work = self._workspace(images)
-        np.matmul(self._input, self._seen_rows(images, work), out=work.image_groups)
-        grouped = self._in_groups(grad_outputs, work)
-        if self.rows % GROUP:
-            work.whole_groups[:, : self.rows] = grad_outputs
-            work.whole_groups[:, self.rows :] = 0.0
-        np.matmul(self._output.T, grouped, out=work.grad_groups)
-        for windows, residues in zip(work.image_windows, work.grad_residues, strict=True):
-            np.matmul(windows.transpose(0, 2, 1), residues, out=self._product)
+        gradient = np.ascontiguousarray(grad_outputs).reshape(self.rows, -1)
+        work.down.put_out_back(gradient, work.half_products)
+        work.across.put_out_back(work.lines_of_products, _by_line(work.products))
+        grad_products = _by_value(work.products)
+        sums = self._grad_weights if self._is_first else self._product
+        np.matmul(_by_value(tiles).transpose(0, 2, 1), grad_products, out=sums)
+        if not self._is_first:
             self._grad_weights += self._product
-        self._grad_bias += work.ones @ work.grad_products[1]
+        self._is_first = False
+        self._grad_bias += work.products[EVERY, EVERY].sum(axis=(0, 1, 2))
         if grad_images is None:
             return
-        for windows, residues in zip(work.grad_windows, work.grad_image_residues, strict=True):
-            np.matmul(windows, self._turned_weights, out=residues)
-        # Of the six rows that a group sees, the last two are the first two of the next group.
-        padded = work.grad_padded if work.pads else grad_images
-        rows = self._rows_of_groups(padded)
-        np.matmul(self._input.T[:GROUP], work.grad_image_groups, out=rows[:, :, :GROUP])
-        padded[:, GROUP * self.groups :] = 0.0
-        np.matmul(self._input.T[GROUP:], work.grad_image_groups, out=work.last_rows)
-        last_rows = rows[:, :, GROUP:]
-        last_rows += work.last_rows
-        if work.pads:
-            grad_images[...] = self._inside(padded)
+        np.matmul(grad_products, self._turned_weights, out=_by_value(work.grad_tiles))
+        work.across.take_in_back(_by_line(work.grad_tiles), work.lines_of_tiles)
+        work.down.take_in_back(work.half_tiles, grad_images.reshape(self.height, -1))
 
     def end_backward(self, grad_weight: Array, grad_bias: Array) -> None:
         """Fill the gradients of the weights g and the bias from the sums."""
-        grad_weights = self._grad_weights.reshape(SEEN, *grad_weight.shape[1:])
-        grad_weight[...] = np.tensordot(WEIGHT.T.astype(grad_weights.dtype), grad_weights, 1)
+        half = self._half_weights
+        np.matmul(self._matrix.T, self._grad_weights.reshape(SEEN, SEEN, -1), out=half)
+        np.matmul(self._matrix.T, half.reshape(SEEN, -1), out=grad_weight.reshape(KERNEL, -1))
         grad_bias[...] = self._grad_bias
 
-    def _seen_rows(self, images: Array, work: "_Workspace") -> Array:
-        """For each group of outputs the rows that it sees: (n, groups, 6, width * C)."""
-        if work.pads:
-            self._inside(work.padded)[...] = images
-            images = work.padded
-        return self._rows_of_groups(np.ascontiguousarray(images))
-
-    def _rows_of_groups(self, images: Array) -> Array:
-        """The rows of contiguous images; their strides may be of any value at a length of 1."""
-        value = images.itemsize
-        row = value * self.padded_width * self.channels
-        image = row * images.shape[1]
-        return as_strided(
-            images,
-            (len(images), self.groups, SEEN, self.padded_width * self.channels),
-            (image, GROUP * row, row, value),
-        )
-
-    def _in_groups(self, outputs: Array, work: "_Workspace") -> Array:
-        """Outputs or their gradients as (n, groups, 4, columns * filters); if the last group is
-        not whole, scratch memory of that shape."""
-        if self.rows % GROUP:
-            outputs = work.whole_groups
-        return outputs.reshape(len(outputs), self.groups, GROUP, -1)
-
-    def _inside(self, padded: Array) -> Array:
-        down, across = self.padding
-        return padded[:, down : down + self.height, across : across + self.width]
-
     def _workspace(self, images: Array) -> "_Workspace":
-        key = (len(images), images.dtype)
+        key = (images.shape[2], images.dtype)
         if key not in self._workspaces:
             self._workspaces[key] = _Workspace(self, *key)
-            self._workspaces[key].products[SEEN] = self._bias
         return self._workspaces[key]
 
 
 class _Workspace:
-    """The scratch arrays for so many images, and the views of them that are multiplied.
+    """The scratch arrays for so many images, and the views of them that the lines go over."""
 
-    As one line of pixels, the rows of all groups are (6, pixels, values). A line is longer than
-    that, by what makes it a whole number of windows, and by what these reach over its end. The
-    same six rows group by group, as ``_groups``, are (n, groups, 6, width * values).
-    """
+    def __init__(self, method: TileConvolution, count: int, dtype: Any) -> None:
+        self.down = _Line(method.height, method.padding[0], dtype)
+        self.across = _Line(method.width, method.padding[1], dtype)
+        rows, columns = method.tiles
+        channels, filters = count * method.channels, count * method.filters
 
-    def __init__(self, method: RowWinograd, count: int, dtype: Any) -> None:
-        taps, channels, filters = method.taps, method.channels, method.filters
-        grid = (count, method.groups, method.padded_width)
-        pixels = count * method.groups * method.padded_width
-        windows = -(-pixels // taps)
-        length = windows * taps
-        reach = taps - 1
-        outputs = method.columns * filters  # of one row, without what reaches over its end
+        # Transformed down the image alone, as lines down and as lines across.
+        self.half_tiles = aligned_zeros((SEEN, rows, method.width * channels), dtype)
+        self.lines_of_tiles = self.half_tiles.reshape(SEEN, rows, method.width, channels)
+        self.half_products = aligned_zeros((SEEN, rows, method.columns * filters), dtype)
+        self.lines_of_products = self.half_products.reshape(SEEN, rows, method.columns, filters)
 
-        line = np.zeros((SEEN, length + reach, channels), dtype)
-        self.image_groups = _groups(line[:, :pixels], grid)
-        self.image_windows = _windows(line, windows, taps)
-
-        self.products = np.zeros((SEEN + 1, length, filters), dtype)
-        self.product_groups = _groups(self.products[:, :pixels], grid)[..., :outputs]
-        self.product_residues = _residues(self.products[:SEEN], taps)
-
-        # Zero where no output is: at the ends of the rows, and before the first one, where the
-        # windows begin that end at the first pixels.
-        line = np.zeros((SEEN, reach + length, filters), dtype)
-        self.grad_products = line[:, reach:]
-        self.grad_groups = _groups(self.grad_products[:, :pixels], grid)[..., :outputs]
-        self.grad_residues = _residues(self.grad_products, taps)
-        self.grad_windows = _windows(line, windows, taps)
-        self.ones = np.ones(length, dtype)
-
-        line = np.empty((SEEN, length, channels), dtype)
-        self.grad_image_groups = _groups(line[:, :pixels], grid)
-        self.grad_image_residues = _residues(line, taps)
-        last_rows = (*grid[:2], SEEN - GROUP, method.padded_width * channels)
-        self.last_rows = np.empty(last_rows, dtype)
-
-        needed = (GROUP * (method.groups - 1) + SEEN, method.padded_width)
-        self.pads = needed != (method.height, method.width)
-        self.padded = np.zeros((count if self.pads else 0, *needed, channels), dtype)
-        self.grad_padded = np.empty_like(self.padded)
-        partial = count if method.rows % GROUP else 0
-        whole = (partial, GROUP * method.groups, method.columns, filters)
-        self.whole_groups = np.zeros(whole, dtype)
+        self.products = aligned_zeros((SEEN, SEEN, rows, columns, count, method.filters), dtype)
+        self.grad_tiles = aligned_zeros((SEEN, SEEN, rows, columns, count, method.channels), dtype)
 
 
-def _groups(line: Array, grid: tuple[int, int, int]) -> Array:
-    """(6, pixels, values) as (n, groups, 6, width * values)."""
-    images, groups, width = grid
-    return line.reshape(len(line), images, groups, width * line.shape[-1]).transpose(1, 2, 0, 3)
+def _by_value(tiles: Array) -> Array:
+    """(6, 6, down, across, n, C) as 36 matrices of rows of C."""
+    return tiles.reshape(SEEN * SEEN, -1, tiles.shape[-1])
 
 
-def _windows(line: Array, windows: int, taps: int) -> list[Array]:
-    """For each residue r: the windows that begin at r, r + taps, ... as (6, windows, taps * C)."""
-    return [
-        line[:, first : first + windows * taps].reshape(SEEN, windows, -1) for first in range(taps)
-    ]
-
-
-def _residues(line: Array, taps: int) -> list[Array]:
-    """For each residue r: the pixels r, r + taps, ... as (6, windows, values)."""
-    by_window = line.reshape(SEEN, -1, taps, line.shape[-1])
-    return [by_window[:, :, residue] for residue in range(taps)]
+def _by_line(tiles: Array) -> Array:
+    """(6, 6, down, across, n, C) as lines across the image: (6, down, 6, across, n * C)."""
+    return tiles.reshape(*tiles.shape[:4], -1).transpose(0, 2, 1, 3, 4)

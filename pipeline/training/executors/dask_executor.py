@@ -29,6 +29,7 @@ from pipeline.training.executors.dask_job import Job, find_jobs
 from pipeline.training.executors.dask_tls import client_security, flags_for
 from pipeline.training.executors.dask_worker import Answer, Call, Pace
 from pipeline.training.executors.executor import Executor
+from pipeline.training.fitting import most_cores
 from pipeline.training.network_run import Trained
 
 PACE = Pace()
@@ -61,7 +62,7 @@ class DaskExecutor(Executor):
         with ExitStack() as held:
             trained, jobs = find_jobs(plans, force=force, held=held)
             if jobs:
-                shards = max(job.recipe.training.shards for job in jobs)
+                shards = max(most_cores(job.recipe) for job in jobs)
                 workers, cores = layout(len(jobs), available_cores(), shards)
                 with _connected(self._scheduler, workers=workers, cores=cores) as client:
                     _Round(jobs, client, self._scheduler).train()

@@ -17,6 +17,7 @@ from pipeline.system import files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import Epoch, TrainStart, reporter
 from pipeline.training.executors.dask_worker import Answer, Order, Pace, under_way
+from pipeline.training.fitting import most_cores
 from pipeline.training.network_run import (
     Trained,
     current_training,
@@ -57,7 +58,7 @@ class Job:
     ) -> Order:
         """Return what a worker needs to go on from the newest checkpoints that there are."""
         if worker != self.worker:
-            cores = min(cores, self.recipe.training.shards)
+            cores = min(cores, most_cores(self.recipe))
             reporter().line(
                 f"{self.plan.run}: on {worker} ({cores} {'core' if cores == 1 else 'cores'})"
             )

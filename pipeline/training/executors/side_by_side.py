@@ -10,6 +10,7 @@ Which cores a training has changes no bit of it.
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import wait
 
 from pipeline.digits import dataset
@@ -19,7 +20,7 @@ from pipeline.system import due
 from pipeline.system.cores import share_cores
 from pipeline.system.reporter import Epoch, Reporter, TrainStart, listening, reporter
 from pipeline.training.executors.own_process import Caller, OwnProcess
-from pipeline.training.fitting import memory_of
+from pipeline.training.fitting import memory_of, most_cores
 from pipeline.training.network_run import Trained, inputs_of, resolve_recipe, train_network
 from pipeline.training.records import NetworkTrainingRecord
 
@@ -29,19 +30,17 @@ FEW_CORES = 2
 
 @dataclass(frozen=True)
 class DueRun:
-    """A run that is to be trained, and its place among the plans.
-
-    most_cores: how many it can use.
-    """
+    """A run that is to be trained, and its place among the plans."""
 
     plan: Plan
     place: int
     recipe: Recipe
     rows: int
 
-    @property
+    @cached_property
     def most_cores(self) -> int:
-        return self.recipe.training.shards
+        """How many it can use."""
+        return most_cores(self.recipe)
 
     def memory(self, cores: int) -> int:
         """Return about how many bytes it takes on so many cores."""
