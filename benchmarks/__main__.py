@@ -14,6 +14,7 @@ rounds, on products of matrices.
 import argparse
 import json
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,13 +31,16 @@ from docs.sections import write_section
 from pipeline.system.cores import available_cores
 
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
-# The dense network with PyTorch's AdamW as it comes and in its fastest form; the convolutional one
-# with the fastest form only, in both of PyTorch's memory layouts.
+# The dense network with PyTorch's AdamW as it comes and in its fastest form; the others with the
+# fastest form only, in both of PyTorch's memory layouts, and compiled where there is a compiler.
 DENSE = ["PyTorch", "PyTorch, fused AdamW", "scikit-learn"]
 TORCH = ["PyTorch NCHW", "PyTorch NHWC"]
-BFLOAT16 = ["PyTorch NCHW, bfloat16", "PyTorch NHWC, bfloat16"]
+COMPILED = [f"{name}, compiled" for name in TORCH] if shutil.which("g++") else []
+BFLOAT16 = [f"{name}, bfloat16" for name in TORCH]
 # Beside whom each work is done, and whether on one core as well.
 PLAN: list[tuple[Work, list[str], bool]] = [
+    (Work("quick", 128), [*TORCH, *COMPILED, *BFLOAT16], True),
+    (Work("strong", 128), [*TORCH, *COMPILED, *BFLOAT16], True),
     (Work("dense", 128), DENSE, False),
     (Work("dense", 512), DENSE, True),
     (Work("convolutional", 64), [*TORCH, *BFLOAT16], False),

@@ -13,7 +13,11 @@ import numpy as np
 from benchmarks.work import LEARNING_RATE, WEIGHT_DECAY, Work, batches, digits, initial_network
 from pipeline.nn import AdamW, Predictor, Shards, plan_cut
 from pipeline.nn.arrays import Array
-from pipeline.nn.layers import Dense
+from pipeline.nn.base import Layer, Shape
+from pipeline.nn.conv import Conv2D
+from pipeline.nn.layers import Dense, Dropout, Flatten, ReLU
+from pipeline.nn.normalization import BatchNorm
+from pipeline.nn.pooling import Crop2D, MaxPool2D
 from pipeline.nn.shards import Step
 from pipeline.system.cores import single_threaded_blas
 
@@ -131,6 +135,7 @@ class Torch(Library):
     layout: "NCHW", its default, or "NHWC" ("channels last").
     fused: its AdamW in one pass over memory, the fastest of its forms, instead of the default.
     bfloat16: products in bfloat16 by autocast, weights and optimizer in float32.
+    compiled: by torch.compile, which needs a C++ compiler; the time that it takes is not counted.
     """
 
     def __init__(
@@ -141,6 +146,7 @@ class Torch(Library):
         layout: str = "NCHW",
         fused: bool = True,
         bfloat16: bool = False,
+        compiled: bool = False,
     ) -> None:
         super().__init__(work, cores)
         import torch
@@ -151,6 +157,8 @@ class Torch(Library):
         self.bfloat16 = bfloat16
         self.memory_format = torch.channels_last if layout == "NHWC" else torch.contiguous_format
         self.model = torch_model(work).to(memory_format=self.memory_format)
+        if compiled:
+            self.model.compile()
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=fused
         )
@@ -229,43 +237,56 @@ def torch_model(work: Work) -> Any:
 
     modules: list[Any] = []
     network = initial_network(work)
+    flattened: Shape | None = None  # what a dense layer's inputs were, if they were maps
     for layer, config in zip(network.layers, network.config, strict=True):
-        kind = config["kind"]
-        if kind == "dense":
-            assert isinstance(layer, Dense)
-            weight = _dense_weight(layer, modules)
-            module = torch.nn.Linear(weight.shape[0], weight.shape[1])
-            module.weight.data = torch.from_numpy(weight.T.copy())
-        elif kind == "conv2d":
-            weight = layer.values["weight"]
-            module = torch.nn.Conv2d(weight.shape[2], weight.shape[3], weight.shape[0])
-            module.weight.data = torch.from_numpy(weight.transpose(3, 2, 0, 1).copy())
-        else:
-            modules.append(_torch_module(config))
-            if kind == "flatten":
-                modules[-1].input_shape = layer.input_shape
-            continue
-        module.bias.data = torch.from_numpy(layer.values["bias"].copy())
+        module = _torch_module(config, layer)
         modules.append(module)
+        if isinstance(layer, Flatten):
+            flattened = layer.input_shape
+        if isinstance(layer, Dense):
+            weight = layer.values["weight"]
+            if flattened:
+                # PyTorch flattens channels before pixels.
+                by_place = weight.reshape(*flattened, -1)
+                weight = by_place.transpose(2, 0, 1, 3).reshape(weight.shape)
+            module.weight.data = torch.from_numpy(weight.T.copy())
+            flattened = None
+        elif isinstance(layer, Conv2D):
+            weight = layer.values["weight"].transpose(3, 2, 0, 1)
+            module.weight.data = torch.from_numpy(weight.copy())
+        if isinstance(layer, Dense | Conv2D):
+            module.bias.data = torch.from_numpy(layer.values["bias"].copy())
     return torch.nn.Sequential(*modules)
 
 
-def _torch_module(config: dict[str, Any]) -> Any:
-    """Return the module of a layer without weights."""
-    import torch.nn
+def _torch_module(config: dict[str, Any], layer: Layer) -> Any:  # noqa: PLR0911
+    """Return a layer's counterpart, with weights of its own."""
+    from torch import nn
 
-    values = {"dropout": [config.get("rate")], "max_pool2d": [config.get("size")]}
-    names = {"flatten": "Flatten", "relu": "ReLU", "max_pool2d": "MaxPool2d", "dropout": "Dropout"}
-    return getattr(torch.nn, names[config["kind"]])(*values.get(config["kind"], []))
-
-
-def _dense_weight(layer: Dense, modules: list[Any]) -> Array:
-    """The layer's weights in the order in which PyTorch flattens: channels before pixels."""
-    weight = layer.values["weight"]
-    shape = getattr(modules[-1], "input_shape", None)
-    if shape is None:
-        return weight
-    return weight.reshape(*shape, -1).transpose(2, 0, 1, 3).reshape(weight.shape)
+    match layer:
+        case Dense():
+            return nn.Linear(layer.inputs, layer.units)
+        case Conv2D():
+            return nn.Conv2d(
+                layer.channels,
+                layer.filters,
+                layer.kernel,
+                stride=layer.stride,
+                padding=layer.padding,
+            )
+        case BatchNorm():
+            return nn.BatchNorm2d(layer.features)
+        case Crop2D():
+            return nn.ZeroPad2d(-layer.pixels)
+        case MaxPool2D():
+            return nn.MaxPool2d(layer.size)
+        case Dropout():
+            return nn.Dropout(layer.rate)
+        case Flatten():
+            return nn.Flatten()
+        case ReLU():
+            return nn.ReLU()
+    raise NotImplementedError(config["kind"])
 
 
 LIBRARIES: dict[str, Callable[[Work, int], Library]] = {
@@ -276,6 +297,8 @@ LIBRARIES: dict[str, Callable[[Work, int], Library]] = {
     "PyTorch, fused AdamW": Torch,
     "PyTorch NCHW": Torch,
     "PyTorch NHWC": partial(Torch, layout="NHWC"),
+    "PyTorch NCHW, compiled": partial(Torch, compiled=True),
+    "PyTorch NHWC, compiled": partial(Torch, layout="NHWC", compiled=True),
     "PyTorch NCHW, bfloat16": partial(Torch, bfloat16=True),
     "PyTorch NHWC, bfloat16": partial(Torch, layout="NHWC", bfloat16=True),
 }

@@ -71,7 +71,7 @@ def test_a_layer_agrees(config: dict[str, Any], module: Any) -> None:
         _agree(_to_torch(ours), parameter.grad)
 
 
-@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_a_whole_networks_loss_and_gradient_agree(kind: str) -> None:
     """From the same weights, on real digits; without dropout, whose chance differs."""
     work = Work(kind, 16)

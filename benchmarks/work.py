@@ -12,6 +12,8 @@ from pipeline.nn import Network
 from pipeline.nn.arrays import Array
 from pipeline.nn.conv import Conv2D
 from pipeline.nn.layers import Dense
+from pipeline.recipes.file import find_recipe
+from pipeline.recipes.recipe import read_recipe
 
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
@@ -40,7 +42,20 @@ CONVOLUTIONAL_LAYERS: list[dict[str, Any]] = [
     {"kind": "dropout", "rate": 0.5},
     {"kind": "dense", "units": 10},
 ]
-NETWORKS = {"dense": DENSE_LAYERS, "convolutional": CONVOLUTIONAL_LAYERS}
+# What people train: the networks of recipes, without their distortions and averages.
+RECIPES = ("quick", "strong")
+
+
+def _layers_of(recipe: str) -> list[dict[str, Any]]:
+    layers = read_recipe(find_recipe(recipe)).network.layers
+    return [layer.model_dump(exclude_none=True) for layer in layers]
+
+
+NETWORKS = {
+    "dense": DENSE_LAYERS,
+    "convolutional": CONVOLUTIONAL_LAYERS,
+    **{recipe: _layers_of(recipe) for recipe in RECIPES},
+}
 
 
 @dataclass(frozen=True)

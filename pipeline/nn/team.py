@@ -150,6 +150,10 @@ class Team:
         with self._fence:
             pass
 
+    def time_waited(self, number: int) -> float:
+        """Return for how many seconds a worker has waited in meetings since the team began."""
+        return self.waited
+
     def _check_the_others(self) -> None:
         """Do not wait for workers that have ended."""
         if os.getpid() != self._caller and os.getppid() != self._caller:
