@@ -92,8 +92,14 @@ class Layer:
         self.values = values
         self.gradients = gradients
 
-    def prepare(self) -> None:
-        """Take the parameters as they are now, for all passes until they change."""
+    def prepare(self, part: int = 0, parts: int = 1) -> None:
+        """Take the parameters as they are now, for all passes until they change.
+
+        part, parts: of what is made of them for all replicas, to make one of so many parts.
+        """
+
+    def share_prepared(self, other: "Layer") -> None:
+        """Use what ``prepare`` makes in the same layer of another replica, and it of this one's."""
 
     def begin_backward(self) -> None:
         """Do what the blocks of one backward pass have in common."""

@@ -90,9 +90,14 @@ class Blocks(Layer):
         for own, others in zip(self.layers, other.layers, strict=True):
             own.share_scratch(others)
 
-    def prepare(self) -> None:
+    def share_prepared(self, other: Layer) -> None:
+        assert isinstance(other, Blocks)
+        for own, others in zip(self.layers, other.layers, strict=True):
+            own.share_prepared(others)
+
+    def prepare(self, part: int = 0, parts: int = 1) -> None:
         for layer in self.layers:
-            layer.prepare()
+            layer.prepare(part, parts)
 
     def _blocks(self, images: int) -> list[slice]:
         """Cut so many images into blocks, as even as can be."""

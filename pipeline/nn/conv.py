@@ -81,8 +81,18 @@ class Conv2D(Layer):
         assert isinstance(other, Conv2D)
         self._method = other._method
 
-    def prepare(self) -> None:
-        self._method.prepare(self.values["weight"], self.values["bias"])
+    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        super().bind(values, gradients)
+        self._method.allocate(values["weight"].dtype)
+
+    def share_prepared(self, other: Layer) -> None:
+        assert isinstance(other, Conv2D)
+        if isinstance(self._method, TileConvolution):
+            assert isinstance(other._method, TileConvolution)
+            self._method.share_weights(other._method)
+
+    def prepare(self, part: int = 0, parts: int = 1) -> None:
+        self._method.prepare(self.values["weight"], self.values["bias"], part, parts)
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None

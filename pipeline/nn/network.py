@@ -134,10 +134,18 @@ class Network:
                 own.share_scratch(other)
         return replica
 
-    def prepare(self) -> None:
-        """Take the parameters as they are now, for all passes until they change."""
+    def prepare(self, part: int = 0, parts: int = 1) -> None:
+        """Take the parameters as they are now, for all passes until they change.
+
+        part, parts: what replicas that ``share_prepared`` have in common, each makes a part of.
+        """
         for step in self._steps:
-            step.prepare()
+            step.prepare(part, parts)
+
+    def share_prepared(self, other: "Network") -> None:
+        """Have in common with another replica what ``prepare`` makes of the parameters."""
+        for own, others in zip(self._steps, other._steps, strict=True):
+            own.share_prepared(others)
 
     def forward(
         self, inputs: Array, *, training: bool = False, rng: np.random.Generator | None = None

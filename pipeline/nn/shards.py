@@ -145,11 +145,14 @@ class Shards(Team):
     def _replicate(self) -> list[Network]:
         """Return a replica for each shard; those of a worker share scratch, those of a group
         measure together."""
-        network, replicas = self.network, []
+        network = self.network
+        replicas: list[Network] = []
         for own in self._mine:
             first: Network | None = None
             for shard in own:
                 replica = network.replicate(gradients=self._gradients[shard], beside=first)
+                if first is None and replicas:
+                    replica.share_prepared(replicas[0])
                 first = first or replica
                 replicas.append(replica)
         for place, layer in enumerate(network.normalizations):
@@ -215,7 +218,8 @@ class Shards(Team):
         """Leave the gradients of this worker's shards, and their share of the loss, in place."""
         own = self._mine[number]
         self._losses[own] = 0.0
-        self.replicas[own[0]].prepare()
+        self.replicas[own[0]].prepare(number, self.size)
+        self.meet(number)
         at_once = self.network.rows_at_once * self.cut.groups
         for start in range(0, len(rows), at_once):
             self._go_through(number, rows[start : start + at_once], len(rows))

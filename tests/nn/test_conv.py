@@ -92,6 +92,7 @@ def run_method(
     kept = [np.empty(method.kept(len(block))) for block in blocks]
     grad_images = [np.empty_like(block) for block in maps]
     grad_weight, grad_bias = np.empty_like(weight), np.empty(filters)
+    method.allocate(weight.dtype)
     method.prepare(weight, rng.normal(size=filters))
     for block, output, own in zip(maps, outputs, kept, strict=True):
         method.forward(block, output, own)
@@ -182,6 +183,7 @@ def test_the_parameters_gradients_are_the_same_without_those_of_the_images(name:
     rng = np.random.default_rng(7)
     images, weight = maps_of(random_images(3, shape)), rng.normal(size=(3, 3, 8, 2))
     grad_outputs = rng.normal(size=(5, 4, 3, 2))
+    method.allocate(weight.dtype)
     method.prepare(weight, np.zeros(2))
     kept = np.empty(method.kept(3))
     method.forward(images, np.empty_like(grad_outputs), kept)

@@ -216,6 +216,7 @@ def test_a_kernel(name: str, padding: tuple[int, int], count: int, view: View) -
         outputs, grad_images = np.empty(shape), np.empty_like(images)
         kept = np.empty(method.kept(count))
         grad_weight, grad_bias = np.empty_like(weight), np.empty_like(bias)
+        method.allocate(weight.dtype)
         method.prepare(of(weight), of(bias))
         method.forward(of(images), outputs, kept)
         method.begin_backward()

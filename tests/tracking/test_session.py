@@ -325,7 +325,8 @@ def test_whoever_listened_before_hears_everything(
     with listening(Everything()), Tracking(service_name, plan):
         train(plan)
         reporter().line("and more")
-    told = {name for name in vars(Reporter) if not name.startswith("_")}
+    # Of several that are trained at once, each is asked for; here one is trained.
+    told = {name for name in vars(Reporter) if not name.startswith("_")} - {"of"}
     assert set(heard) >= told
     assert heard.count("step") == 3 * 38
 

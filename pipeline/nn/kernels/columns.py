@@ -40,7 +40,10 @@ class ColumnConvolution:
         places, values = self.columns * images, self.taps + 1
         return (self.rows, values, places) if self.channels == 1 else (self.rows, places, values)
 
-    def prepare(self, weight: Array, bias: Array) -> None:
+    def allocate(self, dtype: Any) -> None:
+        """Nothing here lasts from step to step."""
+
+    def prepare(self, weight: Array, bias: Array, part: int = 0, parts: int = 1) -> None:
         """Take the weights (kernel rows, kernel columns, C, filters) of the coming passes."""
         self._weights = np.concatenate([weight.reshape(self.taps, -1), bias[np.newaxis]])
 

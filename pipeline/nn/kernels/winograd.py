@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.nn.arrays import Array, aligned_zeros
+from pipeline.nn.arrays import Array, aligned_zeros, shared_zeros
 
 KERNEL = 3
 OUTPUTS = 4  # of a tile, along one axis
@@ -145,33 +145,48 @@ class TileConvolution:
         # Of one image: the tiles and their products.
         self.scratch_values = SEEN * SEEN * math.prod(self.tiles) * (self.channels + filters)
         self._workspaces: dict[tuple[int, Any], _Workspace] = {}
-        self._allocate(np.float32)
 
     def kept(self, images: int) -> tuple[int, ...]:
         """Return the shape of what the backward pass needs of so many images: their tiles."""
         return (SEEN, SEEN, *self.tiles, images, self.channels)
 
-    def prepare(self, weight: Array, bias: Array) -> None:
-        """Transform the weights (3, 3, C, filters), once for all passes until they change."""
-        if self._weights.dtype != weight.dtype:
-            self._allocate(weight.dtype)
-        taps = weight.reshape(KERNEL * KERNEL, self.channels, self.filters)
-        turned = np.ascontiguousarray(taps.transpose(0, 2, 1))
-        half = self._half_weights
-        for given, transformed in ((taps, self._weights), (turned, self._turned_weights)):
-            np.matmul(self._matrix, given.reshape(KERNEL, -1), out=half.reshape(SEEN, -1))
-            np.matmul(self._matrix, half, out=transformed.reshape(SEEN, SEEN, -1))
-        self._bias = bias
-
-    def _allocate(self, dtype: Any) -> None:
+    def allocate(self, dtype: Any) -> None:
         """Make the arrays that have the weights' size, once: new ones are slow to write to."""
         shape = (SEEN * SEEN, self.channels, self.filters)
         self._matrix = WEIGHT.astype(dtype)
-        self._half_weights = aligned_zeros((SEEN, KERNEL, self.channels * self.filters), dtype)
-        self._weights = aligned_zeros(shape, dtype)
-        self._turned_weights = aligned_zeros((shape[0], *shape[:0:-1]), dtype)
+        self._half_weights = aligned_zeros((KERNEL, SEEN, self.channels * self.filters), dtype)
+        self._weights = shared_zeros(shape, dtype)
+        self._turned_weights = shared_zeros((shape[0], *shape[:0:-1]), dtype)
         self._grad_weights = aligned_zeros(shape, dtype)
         self._product = aligned_zeros(shape, dtype)
+
+    def share_weights(self, other: "TileConvolution") -> None:
+        """Use what the other one has made of the weights, which another process may do."""
+        self._weights, self._turned_weights = other._weights, other._turned_weights
+
+    def prepare(self, weight: Array, bias: Array, part: int = 0, parts: int = 1) -> None:
+        """Transform the weights (3, 3, C, filters), once for all passes until they change.
+
+        part, parts: of the input channels, only one of so many parts.
+        """
+        own = slice(self.channels * part // parts, self.channels * (part + 1) // parts)
+        taps = weight[:, :, own]
+        self._transform(taps, self._weights[:, own])
+        self._transform(taps.transpose(0, 1, 3, 2), self._turned_weights[:, :, own])
+        self._bias = bias
+
+    def _transform(self, taps: Array, transformed: Array) -> None:
+        """u = WEIGHT g, across the kernel and then down it; of (3, 3, ...) values, 36."""
+        values = np.ascontiguousarray(taps).reshape(KERNEL, KERNEL, -1)
+        half = self._half_weights.reshape(-1)[: KERNEL * SEEN * values.shape[2]]
+        half = half.reshape(KERNEL, SEEN, -1)
+        np.matmul(self._matrix, values, out=half)
+        whole = transformed
+        if not transformed.flags.c_contiguous:
+            whole = self._product.reshape(-1)[: transformed.size].reshape(transformed.shape)
+        np.matmul(self._matrix, half.reshape(KERNEL, -1), out=whole.reshape(SEEN, -1))
+        if whole is not transformed:
+            transformed[...] = whole
 
     def forward(self, images: Array, outputs: Array, tiles: Array) -> None:
         """Fill outputs (rows, columns, n, filters), and tiles, for images (H, W, n, C)."""
@@ -219,7 +234,7 @@ class TileConvolution:
 
     def end_backward(self, grad_weight: Array, grad_bias: Array) -> None:
         """Fill the gradients of the weights g and the bias from the sums."""
-        half = self._half_weights
+        half = self._half_weights.reshape(SEEN, KERNEL, -1)
         np.matmul(self._matrix.T, self._grad_weights.reshape(SEEN, SEEN, -1), out=half)
         np.matmul(self._matrix.T, half.reshape(SEEN, -1), out=grad_weight.reshape(KERNEL, -1))
         grad_bias[...] = self._grad_bias

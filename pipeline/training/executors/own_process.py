@@ -6,7 +6,6 @@ It is a fork: it has what the caller has, digits that are mapped included, and n
 import contextlib
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -142,7 +141,7 @@ def _serve(
         answer = _do(work, caller)
         try:
             connection.send(answer)
-        except (AttributeError, TypeError, pickle.PicklingError):
+        except Exception:  # it cannot be sent, for whatever reason: its text can
             connection.send(("failed", RuntimeError(repr(answer[1]))))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself
 
