@@ -11,10 +11,10 @@ import numpy as np
 from pipeline.nn.arrays import Array, part_of
 from pipeline.nn.base import Layer, Shape
 
-# Values that a layer handles at once, its scratch memory included: one or two MiB. Of much more,
+# Values that a layer handles at once, its scratch memory included: about three MiB. Of much more,
 # little is still in the cache when the next layer comes; much less makes many small operations,
-# each with its fixed cost. At half or twice of this, training takes a tenth or two longer.
-BLOCK_VALUES = 400_000
+# each with its fixed cost. At a quarter of this, training takes a tenth longer.
+BLOCK_VALUES = 800_000
 
 
 class Blocks(Layer):
