@@ -52,7 +52,7 @@ class BatchNorm(Layer):
 
     Several replicas may share a group. Then each one's images are measured first, on the way
     forward as on the way back, and when all of them are, each goes on with the sums of all:
-    ``share_group`` gives it these, and ``network.passes`` waits in between.
+    ``share_group`` gives it these, and ``Network.forward_pass`` pauses in between.
     """
 
     def __init__(
