@@ -218,8 +218,9 @@ class Shards(Team):
         """Leave the gradients of this worker's shards, and their share of the loss, in place."""
         own = self._mine[number]
         self._losses[own] = 0.0
-        self.replicas[own[0]].prepare(number, self.size)
-        self.meet(number)
+        if self.network.has_maps:  # dense layers take their weights as they are
+            self.replicas[own[0]].prepare(number, self.size)
+            self.meet(number)
         at_once = self.network.rows_at_once * self.cut.groups
         for start in range(0, len(rows), at_once):
             self._go_through(number, rows[start : start + at_once], len(rows))
@@ -275,11 +276,11 @@ class Shards(Team):
         """Sum the shards' gradients and step, on this worker's spans of the parameters."""
         network, gradients = self.network, self._gradients
         parameters, total = network.parameters, gradients[0]
-        all_parts = np.ones(len(gradients), gradients.dtype)
         every = self.size * SPAN_VALUES
         for start in range(number * SPAN_VALUES, len(parameters), every):
             span = slice(start, min(start + SPAN_VALUES, len(parameters)))
-            total[span] = all_parts @ gradients[:, span]
+            for others in gradients[1:]:
+                total[span] += others[span]
             self.optimizer.update(parameters, total, span, network.weight_count)
             if self.average is not None:
                 move = parameters[span] - self.average[span]
