@@ -229,14 +229,16 @@ class Network:
         """The layers at which a pass pauses, from the input on."""
         return [layer for layer in self.layers if isinstance(layer, BatchNorm)]
 
-    def predict(self, inputs: Array) -> Array:
-        """Return probabilities (N, K) for inputs (N, *input_shape)."""
+    def predict(self, inputs: Array, *, temperature: float = 1.0) -> Array:
+        """Return probabilities (N, K) for inputs (N, *input_shape): softmax(logits / temperature).
+
+        Above 1, a temperature makes them more even; below 1, more sure.
+        """
         self.prepare()
+        size = self._predicted_at_once
+        blocks = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         return np.concatenate(
-            [
-                softmax(finish(self.forward_pass(inputs[start : start + self._predicted_at_once])))
-                for start in range(0, len(inputs), self._predicted_at_once)
-            ]
+            [softmax(finish(self.forward_pass(block)) / temperature) for block in blocks]
         )
 
     def _bind(self, parameters: Array, statistics: Array, gradients: Array | None = None) -> None:

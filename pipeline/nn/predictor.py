@@ -13,14 +13,18 @@ AS_IT_IS = ((0, 0),)
 # Blocks of rows that go to the workers at a time: enough for them all to be busy, and few enough
 # for the probabilities of many digits never to be in memory together.
 BLOCKS_AT_ONCE = 32
+# A digit whose first view gets this probability for one class is not looked at again. Of held-out
+# digits that is 24 in 25, and not one of them was read otherwise by the mean of all views.
+SURE = 0.99
 
 
 class Predictor(Team):
     """A network and the images that it may be asked about; used in a ``with`` block.
 
     images: (N, 28, 28) uint8.  workers: how many cores; any number gives the same bits.
-    shifts: by how many pixels (down, right) an image is moved in each view of it; its probabilities
-    are the mean of its views'.
+    shifts: by how many pixels (down, right) an image is moved in each view of it. Its probabilities
+    are those of the first view if they leave little doubt, else the mean of all views'.
+    temperature: by which logits are divided (``Network.predict``).
     """
 
     def __init__(
@@ -30,11 +34,13 @@ class Predictor(Team):
         *,
         workers: int,
         shifts: Sequence[tuple[int, int]] = AS_IT_IS,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(workers)
         self.network = network
         self.images = images
         self.shifts = shifts
+        self.temperature = temperature
         self._replicas = [network.replicate(own_statistics=False) for _ in range(workers)]
 
     def predict(self, rows: Array) -> Array:
@@ -70,11 +76,15 @@ class Predictor(Team):
 
     def _predict_block(self, replica: Network, rows: Array) -> Array:
         inputs = gather(self.images, rows)
-        total = np.zeros((len(rows), *self.network.output_shape), self.network.dtype)
-        for down, right in self.shifts:
-            total += replica.predict(shift(inputs, down, right))
-        total /= len(self.shifts)
-        return total
+        first, *others = self.shifts
+        found = replica.predict(shift(inputs, *first), temperature=self.temperature)
+        unsure = np.flatnonzero(found.max(axis=1) < SURE)
+        if others and len(unsure):
+            views = np.concatenate([shift(inputs[unsure], *each) for each in others])
+            of_views = replica.predict(views, temperature=self.temperature)
+            found[unsure] += of_views.reshape(len(others), len(unsure), -1).sum(axis=0)
+            found[unsure] /= len(self.shifts)
+        return found
 
     def _blocks(self, number: int, rows: int) -> list[slice]:
         """Every so manieth block of rows is this worker's."""

@@ -22,6 +22,7 @@ def save_model(path: Path, model: Model) -> None:
         "layers": network.config,
         "input_shape": network.input_shape,
         "views": model.views,
+        "temperature": model.temperature,
     }
     _save(path, config, {"vector": network.vector})
 
@@ -37,7 +38,8 @@ def load_model(path: Path) -> Model:
         if vector.dtype != network.dtype or not np.isfinite(vector).all():
             raise ValueError("its vector does not hold finite single-precision numbers")
         network.vector[...] = vector
-        return Model(network, config.get("views", 1))  # older files do not say, and meant one
+        # Older files do not say, and meant 1.
+        return Model(network, config.get("views", 1), config.get("temperature", 1.0))
     except (ArithmeticError, AttributeError, LookupError, MemoryError) as error:
         raise _damaged(path, error) from None
     except (RecursionError, TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from pipeline import nn
 from pipeline.digits import dataset
 from pipeline.digits.dataset import Labelled
 from pipeline.digits.folds import Split, find_split
-from pipeline.nn import Examples, Score, Training
+from pipeline.nn import Examples, Network, Score, Training
 from pipeline.plan.plan import Plan
 from pipeline.plan.requests import record_request
 from pipeline.plan.workspace import RunFolder
@@ -19,6 +19,7 @@ from pipeline.system import due, files, locks, provenance
 from pipeline.system.errors import PipelineError
 from pipeline.system.reporter import TrainStart, reporter
 from pipeline.training import prediction
+from pipeline.training.calibration import fit_temperature
 from pipeline.training.checkpoint import save_model
 from pipeline.training.fitting import (
     History,
@@ -104,6 +105,13 @@ def examples(digits: Labelled, rows: prediction.Array) -> Examples:
     return Examples(digits.images, np.asarray(digits.labels), rows)
 
 
+def calibrate(network: Network, views: int, held_out: Examples) -> Model:
+    """Return the model of a trained network, with the temperature that fits the held-out digits."""
+    labels = held_out.labels[held_out.rows]
+    probabilities = prediction.predict(Model(network), held_out.images, held_out.rows)
+    return Model(network, views, fit_temperature(labels, probabilities))
+
+
 def measure(model: Model, held_out: Examples) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy of a trained network, with all of its views."""
     score = Score(held_out.labels[held_out.rows])
@@ -145,11 +153,11 @@ class _Work:
         files.write_json(run.recipe, recipe.model_dump(mode="json"))
         train, held_out = self._examples(split.training_rows), self._examples(split.hold_out_rows)
         self._fit(training, train, held_out, history)
-        model = Model(training.network, recipe.prediction.views)
+        model = calibrate(training.network, recipe.prediction.views, held_out)
         save_model(run.model, model)
         loss, accuracy = measure(model, held_out)
         epochs = history.kept_epoch(patience=recipe.training.patience)
-        refit = self._refit(epochs)
+        refit = self._refit(epochs, model.temperature)
         record = {
             "stage": "train",
             "inputs": self.inputs,
@@ -172,6 +180,7 @@ class _Work:
             "epochs": epochs,
             "hold_out_accuracy": accuracy,
             "hold_out_loss": loss,
+            "temperature": round(model.temperature, 4),
             "seconds": round(history.seconds + (refit["seconds"] if refit else 0), 3),
             "images_per_second": history.images_per_second,
             "data": raw_manifest,
@@ -186,8 +195,11 @@ class _Work:
     def folder(self) -> RunFolder:
         return self.plan.workspace.run(self.plan.run)
 
-    def _refit(self, epochs: int) -> dict[str, Any] | None:
-        """Train the second network, if the recipe asks for one; return what the record says."""
+    def _refit(self, epochs: int, temperature: float) -> dict[str, Any] | None:
+        """Train the second network, if the recipe asks for one; return what the record says.
+
+        temperature: of the first one, since nothing is left to fit another on.
+        """
         run, split = self.folder, self.split
         if not self.recipe.split.refit:
             run.refit.unlink(missing_ok=True)
@@ -197,7 +209,8 @@ class _Work:
         inputs = self.inputs | {"refit_epochs": epochs}
         history = resume(training, run.refit_checkpoint, inputs)
         self._fit(training, everything, None, history, inputs=inputs, until=epochs)
-        save_model(run.refit, Model(training.network, self.recipe.prediction.views))
+        model = Model(training.network, self.recipe.prediction.views, temperature)
+        save_model(run.refit, model)
         return {
             "model_sha256": files.sha256(run.refit),
             "seconds": round(history.seconds, 3),

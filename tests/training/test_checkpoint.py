@@ -65,9 +65,10 @@ def test_a_network_comes_back_with_the_same_bits(model: Path, network: Network) 
 
 
 @pytest.mark.parametrize("views", [1, 9])
-def test_a_model_knows_its_views(tmp_path: Path, network: Network, views: int) -> None:
-    save_model(tmp_path / "model.npz", Model(network, views))
-    assert load_model(tmp_path / "model.npz").views == views
+def test_a_model_knows_how_it_reads(tmp_path: Path, network: Network, views: int) -> None:
+    save_model(tmp_path / "model.npz", Model(network, views, 0.7))
+    loaded = load_model(tmp_path / "model.npz")
+    assert (loaded.views, loaded.temperature) == (views, 0.7)
 
 
 def test_a_model_of_before_there_were_views_has_one(model: Path, network: Network) -> None:

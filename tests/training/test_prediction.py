@@ -100,6 +100,31 @@ def test_views_are_averaged(network: Network, views: int) -> None:
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
 
 
+def test_a_digit_that_leaves_no_doubt_is_not_looked_at_again(network: Network) -> None:
+    images = make_images(300)
+    first, all_views = (predict(Model(network, views, 0.03), images) for views in (1, 5))
+    sure = first.max(axis=1) >= predictor.SURE
+    assert 20 < np.count_nonzero(sure) < 280
+    np.testing.assert_array_equal(all_views[sure], first[sure])
+    assert (all_views[~sure] != first[~sure]).any(axis=1).all()
+
+
+def test_a_temperature_divides_the_logits(network: Network) -> None:
+    images = make_images(30)
+    plain = predict(Model(network), images).astype(np.float64)
+    expected = plain ** (1 / 0.7)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        predict(Model(network, temperature=0.7), images), expected, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_other_temperatures_are_refused(network: Network, temperature: float) -> None:
+    with pytest.raises(ValueError, match="a temperature is above 0"):
+        Model(network, temperature=temperature)
+
+
 @pytest.mark.parametrize("views", [1, 5])
 def test_rows_in_turn_are_the_same_bits(
     network: Network, views: int, monkeypatch: pytest.MonkeyPatch

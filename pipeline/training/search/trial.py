@@ -11,8 +11,7 @@ from pipeline.digits.folds import Split
 from pipeline.recipes.recipe import Recipe
 from pipeline.system.reporter import TrainStart, reporter
 from pipeline.training.fitting import History, fit, make_training, workers_for
-from pipeline.training.network_run import examples, measure
-from pipeline.training.prediction import Model
+from pipeline.training.network_run import calibrate, examples, measure
 
 # Types only: few modules know the network.
 if TYPE_CHECKING:
@@ -74,4 +73,4 @@ class Digits:
             watch=heard,
             progress=reporter().step,
         )
-        return measure(Model(training.network, recipe.prediction.views), held_out)
+        return measure(calibrate(training.network, recipe.prediction.views, held_out), held_out)
