@@ -2,16 +2,16 @@
 
 Read ``plain`` first: all of it on one page, by the book. (It can also be run, and then reads digits
 and prints.) The rest is the same, made fast, and is tested against it. In reading order: layers,
-normalization, conv (with kernels/), pooling, losses, network, optimizers, schedules, resampling,
-augmentation, batches, training. Beneath them: arrays, kinds, initializers, base (what a layer is),
-blocks, team, shards, predictor. gradcheck shows that derivatives are right.
+normalization, conv (with kernels/), pooling, losses, network, optimizers (with newton_schulz),
+schedules, resampling, augmentation, batches, training. Beneath them: arrays, kinds, initializers,
+base (what a layer is), blocks, team, shards, predictor. gradcheck shows that derivatives are right.
 """
 
 from pipeline.nn.augmentation import Augmentation
 from pipeline.nn.gradcheck import check_gradient
 from pipeline.nn.losses import Score, softmax, softmax_cross_entropy
 from pipeline.nn.network import Network
-from pipeline.nn.optimizers import SGD, AdamW, make_optimizer
+from pipeline.nn.optimizers import SGD, AdamW, Muon, make_optimizer
 from pipeline.nn.predictor import Predictor
 from pipeline.nn.schedules import make_schedule
 from pipeline.nn.shards import Shards, plan_cut
@@ -29,6 +29,7 @@ __all__ = [
     "Augmentation",
     "EpochResult",
     "Examples",
+    "Muon",
     "Network",
     "Predictor",
     "Score",

@@ -12,7 +12,7 @@ them for a convolution, is done to such lines. A shape without N is (H, W, C) al
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,24 @@ class Parameter:
     shape: Shape
     initializer: Initializer
     role: Literal["weight", "offset", "statistic"]
+
+
+class Matrix(NamedTuple):
+    """Where a layer's weights lie in the network's vector, as a matrix: a row for each input (of a
+    convolution, for each place in the kernel and channel), a column for each output."""
+
+    start: int
+    rows: int
+    columns: int
+
+    @property
+    def span(self) -> slice:
+        """Its part of the vector."""
+        return slice(self.start, self.start + self.rows * self.columns)
+
+    def of(self, vector: Array) -> Array:
+        """Return the matrix as a view of the vector: (rows, columns)."""
+        return vector[self.span].reshape(self.rows, self.columns)
 
 
 class Layer:

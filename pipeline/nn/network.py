@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.nn.arrays import MAPS, Array, images_of, maps_of, shared_zeros
-from pipeline.nn.base import Layer, Parameter, Shape
+from pipeline.nn.base import Layer, Matrix, Parameter, Shape
 from pipeline.nn.blocks import Blocks
 from pipeline.nn.conv import Conv2D
 from pipeline.nn.kinds import make
@@ -228,6 +228,17 @@ class Network:
     def normalizations(self) -> list[BatchNorm]:
         """The layers at which a pass pauses, from the input on."""
         return [layer for layer in self.layers if isinstance(layer, BatchNorm)]
+
+    @property
+    def matrices(self) -> list[Matrix]:
+        """The weights of each layer that has some, from the input on; all weights together."""
+        found: list[Matrix] = []
+        for _, parameter in self._layout:
+            if parameter.role == "weight":
+                *inputs, outputs = parameter.shape
+                start = found[-1].span.stop if found else 0
+                found.append(Matrix(start, math.prod(inputs), outputs))
+        return found
 
     def predict(self, inputs: Array, *, temperature: float = 1.0) -> Array:
         """Return probabilities (N, K) for inputs (N, *input_shape): softmax(logits / temperature).

@@ -276,12 +276,17 @@ class Shards(Team):
         """Sum the shards' gradients and step, on this worker's spans of the parameters."""
         network, gradients = self.network, self._gradients
         parameters, total = network.parameters, gradients[0]
-        every = self.size * SPAN_VALUES
-        for start in range(number * SPAN_VALUES, len(parameters), every):
-            span = slice(start, min(start + SPAN_VALUES, len(parameters)))
+        spans = [
+            slice(start, min(start + SPAN_VALUES, len(parameters)))
+            for start in range(number * SPAN_VALUES, len(parameters), self.size * SPAN_VALUES)
+        ]
+        for span in spans:
             for others in gradients[1:]:
                 total[span] += others[span]
             self.optimizer.update(parameters, total, span, network.weight_count)
-            if self.average is not None:
+        for _ in self.optimizer.finish(parameters, total, number, self.size):
+            self.meet(number)
+        if self.average is not None:
+            for span in spans:
                 move = parameters[span] - self.average[span]
                 self.average[span] += (1.0 - average_decay) * move

@@ -96,7 +96,7 @@ class Training:
         settings = self.settings
         self._cut = plan_cut(self.network, settings.batch_size, settings.shards)
         self.network.initialize(rng=np.random.default_rng((self.seed, 0)))
-        self.optimizer.prepare(self.network.parameters)
+        self.optimizer.prepare(self.network.parameters, self.network.matrices)
         self._average = shared_zeros(self.network.parameter_count, self.network.dtype)
         self._average[...] = self.network.parameters
         self._best = self.network.vector.copy()

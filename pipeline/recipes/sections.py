@@ -75,6 +75,7 @@ def _one_of(made: Mapping[str, Callable[..., Any]], ranges: Mapping[str, Any]) -
     return Annotated[reduce(or_, sections), Field(discriminator="kind")]
 
 
+_BETAS = {"beta1": Share, "beta2": Share, "epsilon": Positive}
 _RATES = {"learning_rate": Positive, "l2": NotNegative, "weight_decay": NotNegative}
 
 if TYPE_CHECKING:  # made of signatures, which a type checker cannot follow
@@ -115,7 +116,8 @@ else:
         OPTIMIZERS,
         {
             "sgd": {"momentum": Share, **_RATES},
-            "adamw": {"beta1": Share, "beta2": Share, "epsilon": Positive, **_RATES},
+            "adamw": {**_BETAS, **_RATES},
+            "muon": {"matrix_rate": Positive, "momentum": Share, **_BETAS, **_RATES},
         },
     )
     Schedule = _one_of(

@@ -153,8 +153,9 @@ def memory_of(recipe: Recipe, rows: int, *, workers: int) -> int:
     # Its arrays take memory only once they are written.
     network = Network((layer.model_dump() for layer in recipe.network.layers), IMAGE_SHAPE)
     values = recipe.training
-    # Values, averages, the best ones and the optimizer's; gradients of replicas, and their sums.
-    arrays = 4 * network.parameter_count * (8 + 2 * most_cores(recipe))
+    # Values, averages, the best ones and the optimizer's, of Muon's matrices four products as well;
+    # gradients of replicas, and their sums.
+    arrays = 4 * network.parameter_count * (12 + 2 * most_cores(recipe))
     together = network.rows_at_once
     if values.batch_size == "all":
         arrays += 4 * rows * math.prod(IMAGE_SHAPE)

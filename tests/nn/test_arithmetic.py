@@ -69,6 +69,12 @@ CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
             augmentation=AFFINE,
         ),
     ),
+    "muon": (
+        IMAGES,
+        {"kind": "muon", "learning_rate": 0.01, "weight_decay": 0.1},
+        {"kind": "cosine"},
+        nn.Settings(epochs=2, batch_size=24, shards=2, augmentation=AFFINE),
+    ),
     "sgd": (
         ROWS,
         {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "l2": 0.01},
@@ -97,6 +103,10 @@ CASES: dict[str, tuple[list[Config], Config, Config, nn.Settings]] = {
 RECORDED_FOR = 3
 RECORDED: dict[str, tuple[list[float], list[float]]] = {
     "adamw": ([-8.608028, 0.676335, 2.469903, -3.403342], [0.244565, 0.022457, 0.21527, 0.252724]),
+    "muon": (
+        [-9.165595, 0.674059, 2.102512, -3.263664],
+        [0.151271, 0.222079, 0.124655, -0.143744],
+    ),
     "sgd": ([-2.219201, 5.754359, 6.840871, 2.856397], [-0.032279, -0.083414, 0.099827, 0.045804]),
     "gradient descent": (
         [-2.208189, 5.829323, 6.88524, 2.854852],

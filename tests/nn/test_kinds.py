@@ -20,7 +20,7 @@ def make_layer(config: dict[str, Any]) -> None:
     [
         (make_layer, "layer", "flatten, dense, relu"),
         (make_initializer, "initializer", "constant, normal, uniform, he, glorot"),
-        (make_optimizer, "optimizer", "sgd, adamw"),
+        (make_optimizer, "optimizer", "sgd, adamw, muon"),
         (make_schedule, "schedule", "constant, step, exponential, cosine, one_cycle"),
     ],
 )

@@ -13,6 +13,7 @@ from pipeline.nn import (
     Augmentation,
     EpochResult,
     Examples,
+    Muon,
     Predictor,
     Settings,
     Shards,
@@ -75,20 +76,25 @@ def make_examples() -> tuple[Examples, Examples]:
 
 
 def make_training(
-    settings: Settings = SETTINGS, layers: list[dict[str, Any]] = NETWORKS["dense"], seed: int = 0
+    settings: Settings = SETTINGS,
+    layers: list[dict[str, Any]] = NETWORKS["dense"],
+    seed: int = 0,
+    optimizer: type[AdamW] = AdamW,
 ) -> Training:
-    optimizer = AdamW(learning_rate=0.02, weight_decay=0.01)
+    made = optimizer(learning_rate=0.02, weight_decay=0.01)
     network = make_network(layers)
-    return Training(network, optimizer, settings, seed, make_schedule({"kind": "cosine"}))
+    return Training(network, made, settings, seed, make_schedule({"kind": "cosine"}))
 
 
 def fit(training: Training, workers: int = 1) -> list[EpochResult]:
     return list(training.fit(*make_examples(), workers=workers))
 
 
+@pytest.mark.parametrize("optimizer", [AdamW, Muon])
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_it_learns(kind: str) -> None:
-    results = fit(make_training(Settings(epochs=6, batch_size=32), NETWORKS[kind]))
+def test_it_learns(kind: str, optimizer: type[AdamW]) -> None:
+    settings = Settings(epochs=6, batch_size=32)
+    results = fit(make_training(settings, NETWORKS[kind], optimizer=optimizer))
     assert results[-1].training_loss < results[0].training_loss
     assert results[-1].hold_out_accuracy > 0.95
     assert [result.epoch for result in results] == [1, 2, 3, 4, 5, 6]
@@ -110,26 +116,30 @@ def test_gradient_descent_takes_one_step_an_epoch_and_learns() -> None:
 # 600 rows in batches of 64: the last one has 24, and in batches of 599 a single one, which leaves
 # groups of one image and groups of none.
 @pytest.mark.parametrize(
-    ("kind", "group", "batch", "workers"),
+    ("kind", "group", "batch", "workers", "optimizer"),
     [
-        ("dense", 16, 64, [2, 3, 8]),
-        ("conv", 16, 64, [2, 4]),
-        ("conv", 128, 128, [2, 3, 8, 16]),
-        ("conv", None, 599, [2, 5]),
-        ("dense", None, None, [2, 8]),
-        ("plain", None, 64, [2]),
-        ("plain", None, None, [2, 16]),
+        ("dense", 16, 64, [2, 3, 8], AdamW),
+        ("conv", 16, 64, [2, 4], AdamW),
+        ("conv", 128, 128, [2, 3, 8, 16], AdamW),
+        ("conv", None, 599, [2, 5], AdamW),
+        ("dense", None, None, [2, 8], AdamW),
+        ("plain", None, 64, [2], AdamW),
+        ("plain", None, None, [2, 16], AdamW),
+        ("dense", 16, 64, [2, 3, 8], Muon),
+        ("conv", 16, 64, [2, 3], Muon),
+        ("dense", None, None, [2, 8], Muon),
     ],
 )
 def test_any_number_of_workers_gives_the_same_bits(
-    kind: str, group: int | None, batch: int | None, workers: list[int]
+    kind: str, group: int | None, batch: int | None, workers: list[int], optimizer: type[AdamW]
 ) -> None:
     """With all that has chance or statistics of its own: distortions, dropout, normalization."""
     layers = {**NETWORKS, "plain": [*PLAIN_LAYERS[:2], {"kind": "dropout", "rate": 0.2}]}[kind]
     results = []
     for number in [1, *workers]:
         settings = dataclasses.replace(SETTINGS, batch_size=batch, epochs=2, shards=8)
-        training = make_training(settings, [*measuring(group, layers), *LAYERS[-1:]])
+        layers_of_all = [*measuring(group, layers), *LAYERS[-1:]]
+        training = make_training(settings, layers_of_all, optimizer=optimizer)
         evaluations = fit(training, workers=number)
         results.append([*training.result, *(result.training_loss for result in evaluations)])
     assert all(np.isfinite(results[0]))
@@ -226,10 +236,22 @@ def test_another_seed_gives_another_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "epochs_before"), [("dense", 1), ("dense", 2), ("dense", 4), ("conv", 2)]
+    ("kind", "epochs_before", "optimizer"),
+    [
+        ("dense", 1, AdamW),
+        ("dense", 2, AdamW),
+        ("dense", 4, AdamW),
+        ("conv", 2, AdamW),
+        ("dense", 1, Muon),
+        ("conv", 2, Muon),
+    ],
 )
-def test_an_interruption_leaves_no_trace(kind: str, epochs_before: int) -> None:
-    undisturbed, interrupted, resumed = (make_training(layers=NETWORKS[kind]) for _ in range(3))
+def test_an_interruption_leaves_no_trace(
+    kind: str, epochs_before: int, optimizer: type[AdamW]
+) -> None:
+    undisturbed, interrupted, resumed = (
+        make_training(layers=NETWORKS[kind], optimizer=optimizer) for _ in range(3)
+    )
     fit(undisturbed)
     epochs = interrupted.fit(*make_examples(), workers=2)
     for _ in range(epochs_before):
@@ -239,6 +261,19 @@ def test_an_interruption_leaves_no_trace(kind: str, epochs_before: int) -> None:
     resumed.restore(state)
     assert len(fit(resumed)) == SETTINGS.epochs - epochs_before
     np.testing.assert_array_equal(undisturbed.result, resumed.result)
+
+
+def test_the_average_follows_the_matrices_that_muon_moves() -> None:
+    """After each whole step: one that forgets at once is where the weights are."""
+    settings = Settings(epochs=1, batch_size=300, average_decay=1e-9, shards=2)
+    training = make_training(settings, LAYERS, optimizer=Muon)
+    parameters = training.network.parameters
+    matrix = training.network.matrices[1].of(parameters)
+    before = matrix.copy()
+    fit(training, workers=2)
+    # Two steps of rate 0.02, each of nearly orthogonal columns.
+    assert 0.01 < np.linalg.norm(matrix - before, 2) < 0.06
+    np.testing.assert_allclose(training.result[: len(parameters)], parameters, atol=1e-6)
 
 
 def test_a_state_of_another_network_is_refused() -> None:

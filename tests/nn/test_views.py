@@ -11,6 +11,7 @@ from pipeline.nn import (
     SGD,
     AdamW,
     Augmentation,
+    Muon,
     Network,
     Predictor,
     Score,
@@ -21,6 +22,7 @@ from pipeline.nn import (
 )
 from pipeline.nn import batches as nn_batches
 from pipeline.nn.arrays import Array
+from pipeline.nn.base import Matrix
 from pipeline.nn.batches import gather, shift, to_inputs
 from pipeline.nn.kernels.columns import ColumnConvolution
 from pipeline.nn.kernels.winograd import TileConvolution
@@ -253,19 +255,22 @@ def test_the_losses(view: View) -> None:
         lambda: SGD(learning_rate=0.1, l2=0.1),
         lambda: SGD(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
         lambda: AdamW(learning_rate=0.1, weight_decay=0.1, l2=0.1),
+        lambda: Muon(learning_rate=0.1, weight_decay=0.1, l2=0.1),
     ],
-    ids=["descent", "nesterov", "adamw"],
+    ids=["descent", "nesterov", "adamw", "muon"],
 )
 def test_an_optimizers_step(make: Callable[[], Optimizer], writable: View) -> None:
     """Parameters are changed in place, and what lies between them is not."""
 
     def run(of: View) -> Array:
         parameters, optimizer = of(numbers(20)), make()
-        optimizer.prepare(parameters)
+        optimizer.prepare(parameters, [Matrix(0, 2, 1), Matrix(2, 3, 2), Matrix(8, 2, 2)])
         for step in range(3):
+            gradients = of(numbers(20, seed=step + 1))
             optimizer.begin_step(0.5)
             for span in (slice(0, 7), slice(7, 20)):
-                optimizer.update(parameters, of(numbers(20, seed=step + 1)), span, 12)
+                optimizer.update(parameters, gradients, span, 12)
+            list(optimizer.finish(parameters, gradients, 0, 1))
         return parameters
 
     close(run(writable), run(_copied(writable)))

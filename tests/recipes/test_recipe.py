@@ -292,9 +292,24 @@ def test_every_number_has_a_legal_range(sections: Any) -> None:
         (
             'kind = "adamw"',
             'kind = "adam"',
-            "optimizer.kind: should be one of 'sgd', 'adamw', got 'adam'",
+            "optimizer.kind: should be one of 'sgd', 'adamw', 'muon', got 'adam'",
         ),
         ('kind = "adamw"', "", "optimizer.kind: missing key"),
+        (
+            'kind = "adamw"',
+            'kind = "muon"\nmatrix_rate = 0.0',
+            "optimizer.matrix_rate: should be greater than 0, got 0.0",
+        ),
+        (
+            'kind = "adamw"',
+            'kind = "muon"\nmomentum = 1.0',
+            "optimizer.momentum: should be less than 1, got 1.0",
+        ),
+        (
+            'kind = "adamw"',
+            'kind = "muon"\nnesterov = true',
+            "optimizer.nesterov: unknown key",
+        ),
         ("units = 32 }", "unit = 32 }", "network.layers.8.units: missing key"),
         ("units = 32 }", "units = -1 }", "network.layers.8.units: should be greater than"),
         (
@@ -401,6 +416,7 @@ def value_at(recipe: Recipe, key: str) -> Any:
             "optimizer.nesterov",
             True,
         ),
+        ("optimizer={kind='muon', learning_rate=0.1}", "optimizer.matrix_rate", 0.02),
     ],
 )
 def test_an_override_sets_one_value(override: str, key: str, value: Any) -> None:

@@ -25,6 +25,7 @@ from tests.practice_case import arrays_of, assert_same_model, copy_practice, pla
 from tests.sampling import sampled
 
 EPOCHS = 3
+MUON = "optimizer={kind='muon',learning_rate=0.01}"
 
 
 class Watcher(Reporter):
@@ -294,6 +295,16 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     assert run_of(plan).history.read_text(encoding="utf-8").count("\n") == 1 + EPOCHS
 
 
+def test_muon_learns_and_goes_on_to_the_same_bits(workspace: Workspace) -> None:
+    """Its state, of the matrices as well, is in the checkpoint."""
+    whole, broken = (plan_of(workspace, run=run, overrides=MUON) for run in ("whole", "broken"))
+    train(whole)
+    assert measured_accuracy(whole) > 0.8
+    interrupt(broken, after=2)
+    train(broken)
+    assert_same_model(run_of(whole), run_of(broken))
+
+
 def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(
     plan: Plan, workspace: Workspace
 ) -> None:
@@ -354,6 +365,10 @@ def test_without_arrays_the_stage_before_is_named(tmp_path: Path) -> None:
         ("network.layers.5.group=24", "64 images cannot be cut into groups of 24"),
         ("network.layers=[{kind='relu'}]", "10 logits"),
         ("network.layers.2.kernel=15", "layer 3 (conv2d): a kernel of 15x15 does not fit"),
+        (
+            f"{MUON} network.layers=[{{kind='flatten'}},{{kind='dense',units=10}}]",
+            "muon is for networks with three or more layers that have weights; this one has 1",
+        ),
         ("network.layers.8.units=1000000000", "allocate"),
         ("training.epochs=0", "training.epochs: should be"),
         ("split.hold_out=3000", "Cannot hold out 3000 of 3,000 rows"),
