@@ -17,10 +17,11 @@ first A, so P A P = A P P, and rows of A P P need no more of A than the same row
 twice only: for A = M^T M / |M|^2 with |M|^2 = trace M^T M, and for M Q / |M| with Q = P_1 ... P_5.
 For a matrix of m rows and n columns, m >= n, that is 4 m n^2 + 34 n^3 operations instead of
 20 m n^2 + 10 n^3: half as many for a convolution of 3 x 3 from 64 to 128 channels. In float32 it
-differs from exact arithmetic by a thousandth at most, as far as it was tried.
+differs from exact arithmetic by about a thousandth at most, as far as it was tried (singular values
+from 1 down to 1e-8).
 
 Source: K. Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with the
-polynomial; the iteration is Bjorck and Bowie's, 1971.
+polynomial; the iteration is Björck and Bowie's, 1971.
 """
 
 import itertools
@@ -36,8 +37,9 @@ STEPS = 5
 # Added to |M|: a direction of zeros stays one.
 EPSILON = 1e-7
 # Rows of a product that are computed at once, whoever does it, so that each bit is the same for
-# any number of workers: halves of a small matrix, and as few and as large ones as keep eight busy.
-ROWS_AT_ONCE = 64
+# any number of workers: halves of a small matrix, and at most eight parts of a large one. With
+# fewer rows a product is slower, since the other factor is laid out for the processor each time.
+ROWS_AT_ONCE = 128
 FEWEST_PARTS, MOST_PARTS = 2, 8
 
 Job = TypeVar("Job")
@@ -94,10 +96,10 @@ class Orthogonalizer:
             np.matmul(gram, self._factor, out=scratch)
             np.matmul(scratch, self._factor, out=gram)
 
-    def turn(self, matrix: Array, part: slice) -> Array:
-        """Return these rows of M Q / |M| (or Q M / |M|), once all steps are taken: a new array."""
+    def turn(self, matrix: Array, part: slice, rate: float) -> Array:
+        """Return these rows of rate M Q / |M|, once all steps are taken: a new array."""
         turned: Array = self._product[part] @ matrix if self._wide else matrix[part] @ self._product
-        turned *= 1.0 / self.norm
+        turned *= rate / self.norm
         return turned
 
 

@@ -252,9 +252,8 @@ class Muon(AdamW):
         parts = [(place, rows) for place in range(len(each)) for rows in each[place].row_parts]
         for place, rows in share(parts, number, size):
             matrix = self._hidden[place]
-            step = each[place].turn(directions[place], rows)
-            step *= self._matrix_rate * math.sqrt(max(1.0, matrix.columns / matrix.rows))
-            matrix.of(parameters)[rows] -= step
+            rate = self._matrix_rate * math.sqrt(max(1.0, matrix.columns / matrix.rows))
+            matrix.of(parameters)[rows] -= each[place].turn(directions[place], rows, rate)
         yield
 
 

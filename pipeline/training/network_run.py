@@ -269,8 +269,9 @@ class _Work:
                 progress=reporter().step,
             )
         except FloatingPointError as error:
+            rates = [name for name in type(self.recipe.optimizer).model_fields if "rate" in name]
             raise PipelineError(
                 f"Training of {run.name} diverged: {error}",
-                remedy="Lower the recipe's optimizer.learning_rate.",
+                remedy=f"Lower the recipe's optimizer.{' or optimizer.'.join(rates)}.",
             ) from None
         reporter().end()

@@ -394,14 +394,25 @@ def test_a_wrong_recipe_leaves_the_run_as_it_was(workspace: Workspace) -> None:
     assert before == {path: path.read_bytes() for path in run.folder.iterdir()}
 
 
-def test_a_training_that_diverges_says_what_to_change(workspace: Workspace) -> None:
-    overrides = "optimizer={kind='sgd',learning_rate=1e30} network.layers=[{kind='flatten'},"
-    plan = plan_of(
-        workspace, overrides=f"{overrides} {{kind='dense',units=9}}, {{kind='dense',units=10}}]"
-    )
+@pytest.mark.parametrize(
+    ("optimizer", "rates"),
+    [
+        ("kind='sgd',learning_rate=1e30", "optimizer.learning_rate"),
+        (
+            "kind='muon',learning_rate=0.1,matrix_rate=1e38",
+            "optimizer.learning_rate or optimizer.matrix_rate",
+        ),
+    ],
+)
+def test_a_training_that_diverges_says_what_to_change(
+    workspace: Workspace, optimizer: str, rates: str
+) -> None:
+    dense = "{kind='dense',units=9}, {kind='dense',units=9}, {kind='dense',units=10}"
+    overrides = f"optimizer={{{optimizer}}} network.layers=[{{kind='flatten'}}, {dense}]"
+    plan = plan_of(workspace, overrides=overrides)
     with pytest.raises(PipelineError, match=f"Training of {plan.run} diverged") as caught:
         train(plan)
-    assert "learning_rate" in caught.value.remedy
+    assert caught.value.remedy == f"Lower the recipe's {rates}."
     assert not run_of(plan).training.exists()
     # Going on from the last checkpoint would only diverge again.
     assert not run_of(plan).checkpoint.exists()
