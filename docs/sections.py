@@ -6,6 +6,12 @@ from pathlib import Path
 from pipeline.system.files import write_text
 
 
+def read_section(page: Path, name: str) -> str:
+    """Return what stands between ``<!-- name -->`` and ``<!-- /name -->``; "" without markers."""
+    text = page.read_text(encoding="utf-8")
+    return text.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- /{name} -->")[0]
+
+
 def write_section(page: Path, name: str, text: str) -> bool:
     """Put the text between ``<!-- name -->`` and ``<!-- /name -->``; return whether it changed.
 

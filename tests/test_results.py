@@ -17,6 +17,7 @@ from docs.make_results import (
 from docs.sections import write_section
 from pipeline.plan.plan import Source
 from pipeline.runs.spread import Spread, spread
+from pipeline.system import files
 from tests.run_files import Digits, change_json, make_digits, make_run, write_score
 
 
@@ -142,6 +143,22 @@ def test_recipes_open_with_what_was_measured(digits: Digits, tmp_path: Path) -> 
     assert others == ['description = "first line"', "rest = 1"]
 
 
+def test_what_all_folds_say_comes_before_a_hold_out(digits: Digits, tmp_path: Path) -> None:
+    recipe = tmp_path / "mlp.toml"
+    recipe.write_text('# Measured: long ago\ndescription = "first line"\n', encoding="utf-8")
+    make_run(digits, name="one", accuracy=0.8)
+    for seed, accuracy in enumerate([0.9, 0.92]):
+        plan = make_run(digits, name=f"f{seed}", seed=seed, accuracy=accuracy, seconds=50.0)
+        training = plan.workspace.run(plan.run).training
+        split = files.read_json(training)["split"] | {"hold_out_rows": 10_000}
+        change_json(training, recipe_name="mlp, 5 folds", split=split)
+    assert write_claims(collect(digits.workspace), tmp_path) == ["mlp"]
+    assert recipe.read_text(encoding="utf-8") == (
+        "# Measured: 0.9100 (0.9042 to 0.9155) out-of-fold on 10,000 competition digits over "
+        '2 seeds; 10 s on 2 cores\ndescription = "first line"\n'
+    )
+
+
 def test_markdown_of_a_notebook(digits: Digits) -> None:
     for seed, accuracy in enumerate([0.84, 0.86]):
         make_run(digits, name=f"run{seed}", recipe="notebook-class", seed=seed, accuracy=accuracy)
@@ -174,6 +191,14 @@ def test_the_script_writes_both_pages_and_leaves_a_table_without_runs(
     make_run(digits, recipe="notebook-10")
     make_results.main()
     assert "README.md: as it was\ndocs/notebooks.md: written\n" in capsys.readouterr().out
+    # What was measured elsewhere stays, beside what was measured here.
+    page = tmp_path / "docs/notebooks.md"
+    text = page.read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| `notebook-10`"))
+    other = row.replace("notebook-10", "notebook-100")
+    page.write_text(text.replace(row, f"{row.replace('0.9', '0.1')}\n{other}"), encoding="utf-8")
+    make_results.main()
+    assert page.read_text(encoding="utf-8") == text.replace(row, f"{row}\n{other}")
     assert "\nold\n" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| `notebook-10` |" in (tmp_path / "docs/notebooks.md").read_text(encoding="utf-8")
 
