@@ -192,13 +192,15 @@ def test_the_script_writes_both_pages_and_leaves_a_table_without_runs(
     make_results.main()
     assert "README.md: as it was\ndocs/notebooks.md: written\n" in capsys.readouterr().out
     # What was measured elsewhere stays, beside what was measured here.
-    page = tmp_path / "docs/notebooks.md"
-    text = page.read_text(encoding="utf-8")
+    notebooks = tmp_path / "docs/notebooks.md"
+    text = notebooks.read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| `notebook-10`"))
     other = row.replace("notebook-10", "notebook-100")
-    page.write_text(text.replace(row, f"{row.replace('0.9', '0.1')}\n{other}"), encoding="utf-8")
+    notebooks.write_text(
+        text.replace(row, f"{row.replace('0.9', '0.1')}\n{other}"), encoding="utf-8"
+    )
     make_results.main()
-    assert page.read_text(encoding="utf-8") == text.replace(row, f"{row}\n{other}")
+    assert notebooks.read_text(encoding="utf-8") == text.replace(row, f"{row}\n{other}")
     assert "\nold\n" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| `notebook-10` |" in (tmp_path / "docs/notebooks.md").read_text(encoding="utf-8")
 
