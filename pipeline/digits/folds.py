@@ -20,7 +20,6 @@ LARGEST_SEED = 2**32 - 1  # scikit-learn's
 # Of the locked part. It is nobody's setting: what settings are decided on stays one part of the
 # digits, and what claims are made on the other, whatever the seed of a run or of its split.
 LOCKED_SEED = 1_798_761_600
-LOCKED_FOR_DECIDING = 1 / 6
 _LOCKED = -1
 _IDENTIFYING = ("kind", "size", "folds", "fold", "seed", "locked")
 
