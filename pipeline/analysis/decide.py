@@ -69,11 +69,7 @@ def decide(plans: Sequence[Sequence[Plan]]) -> DecideResult:
     read = [_read(of_recipe, name) for of_recipe, name in zip(plans, _names(plans), strict=True)]
     for found in read[1:]:
         if not all(np.array_equal(getattr(found, at), getattr(read[0], at)) for at in _SAME):
-            raise PipelineError(
-                f"{found.runs[0].folder.name} holds other digits out than "
-                f"{read[0].runs[0].folder.name}",
-                remedy="Run the same command with FORCE=1.",
-            )
+            raise _other_digits(found.runs[0], read[0].runs[0])
     workspace = plans[0][0].workspace
     path = workspace.decision(_file_name(plans, read))
     models = {run.folder.name: run.model_sha256 for found in read for run in found.runs}
@@ -100,6 +96,9 @@ def _read(plans: Sequence[Plan], name: str) -> _Read:
     for run in runs:
         hold_out_accuracy(run)
     held_out = [HeldOut.read(run.folder.hold_out) for run in runs]
+    for run, each in zip(runs, held_out, strict=True):
+        if not np.array_equal(each.rows, held_out[0].rows):
+            raise _other_digits(run, runs[0])
     labels, probabilities = held_out[0].labels, np.stack([each.probabilities for each in held_out])
     temperature = fit_temperature(labels, probabilities)
     folds = np.zeros(len(labels), np.int64)
@@ -115,6 +114,14 @@ def _read(plans: Sequence[Plan], name: str) -> _Read:
         temperature,
         log_losses(labels, probabilities, temperature),
         errors(labels, probabilities),
+    )
+
+
+def _other_digits(run: TrainedRun, first: TrainedRun) -> PipelineError:
+    return PipelineError(
+        f"{run.folder.name} held out other digits than {first.folder.name}: the split that is "
+        "kept with the arrays was another one then",
+        remedy="Run the same command with FORCE=1, which trains all of them again.",
     )
 
 

@@ -1,10 +1,13 @@
 """Recipes compared on practice digits, of which a part stays locked."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from pipeline.analysis.decide import DecideResult, decide
 from pipeline.cli import main
@@ -110,6 +113,30 @@ def test_networks_that_were_trained_anew_are_measured_anew(
 ) -> None:
     change_json(result.path, inputs={**result.decision.inputs, "models": {}}, rows=1)
     assert decide(plans).decision.rows == 2500
+
+
+def test_runs_that_held_out_other_digits_are_not_compared(
+    plans: tuple[tuple[Plan, ...], ...], tmp_path: Path
+) -> None:
+    workspace = copy_practice(plans[0][0].workspace, tmp_path)
+    moved = [[replace(plan, workspace=workspace) for plan in of_recipe] for of_recipe in plans]
+    for other in (moved[0][1:], moved[1]):  # another seed, another recipe
+        before = {
+            workspace.run(plan.run).hold_out: arrays_of(workspace.run(plan.run).hold_out)
+            for plan in other
+        }
+        for kept, arrays in before.items():
+            _save(kept, arrays | {"rows": arrays["rows"] + (arrays["rows"] > 1000)})
+        with pytest.raises(PipelineError, match=f"^{other[0].run} held out other digits than"):
+            decide(moved)
+        for kept, arrays in before.items():
+            _save(kept, arrays)
+    assert decide(moved).decision.rows == 2500
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
 
 
 def test_as_a_command_and_of_an_edited_recipe_again(

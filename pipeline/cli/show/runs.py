@@ -132,10 +132,8 @@ def show_decide(console: Console, result: DecideResult) -> None:
     cells = [_decided_cells(recipe) for recipe in found.recipes]
     columns = list(cells[0])
     _show_rows(console, cells, DECIDED_LEFT, (columns[1:4], columns[4:]))
-    show_line(
-        console,
-        f"  {found.locked_rows:,} further digits are locked: nothing learnt from them or read them",
-    )
+    locked = f"{found.locked_rows:,} further digits are locked"
+    show_line(console, f"  {locked}: none of these networks has seen them")
     show_line(
         console,
         "  log-loss: with one temperature for each recipe, fitted on these digits; above 1 its "
