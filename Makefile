@@ -8,8 +8,8 @@
 MAKEFLAGS += --no-builtin-rules
 
 # What you may set: make all RECIPE=strong SEED=3 SET="training.epochs=5"
-SETTINGS := SOURCE RECIPE RUN SEED SET FOLDS SEEDS RUNS INDEX IMAGE FORCE TRIALS STORAGE TRACK \
-  EXECUTOR DASK DATA SUBMISSIONS VENV PYTHON CONSTRAINTS BENCH_VENV
+SETTINGS := SOURCE RECIPE RUN SEED SET FOLDS SEEDS RUNS RECIPES INDEX IMAGE FORCE TRIALS STORAGE \
+  TRACK EXECUTOR DASK DATA SUBMISSIONS VENV PYTHON CONSTRAINTS BENCH_VENV
 
 # A value is a text, whoever gives it: to make, $$ in one begins an expression of its own language,
 # which it would compute ($$(shell ...) included) whenever it looks at the variable. So each value is
@@ -29,6 +29,7 @@ SET ?=
 FOLDS ?=
 SEEDS ?=
 RUNS ?=
+RECIPES ?=
 INDEX ?=
 IMAGE ?=
 FORCE ?=
@@ -53,6 +54,7 @@ export DIGITS_SET = $(SET)
 export DIGITS_FOLDS = $(FOLDS)
 export DIGITS_SEEDS = $(SEEDS)
 export DIGITS_RUNS = $(RUNS)
+export DIGITS_RECIPES = $(RECIPES)
 export DIGITS_INDEX = $(INDEX)
 export DIGITS_IMAGE = $(IMAGE)
 export DIGITS_FORCE = $(FORCE)
@@ -147,9 +149,10 @@ help: ## List targets and variables
 	  SEED 'a whole number; the seed of weights, batches and dropout' \
 	  SET '"key=value ...": override single values of the recipe' \
 	  FOLDS 'a number of folds; trains a network for each and averages them' \
-	  SEEDS 'for seeds: how many seeds, or which ones, "0 3 7"' \
+	  SEEDS 'for seeds and decide: how many seeds, or which ones, "0 3 7"' \
 	  RUN 'a name of your own for the run; alone, it names an existing run' \
 	  RUNS 'for blend and compare: names of finished runs, "a b c"' \
+	  RECIPES 'for decide: names or paths of recipes, "quick my.toml"' \
 	  INDEX 'for look: a row of train.csv, from 0' \
 	  IMAGE 'for predict: a picture file' \
 	  FORCE '1: do the stage again though nothing changed (submit, push: send again)' \
@@ -186,6 +189,10 @@ submit: $(INSTALLED) ## Send the CSV to Kaggle and show the score
 .PHONY: seeds
 seeds: $(INSTALLED) ## Train and validate with SEEDS=3 seeds, and show how much is luck
 	@$(DIGITS) seeds
+
+.PHONY: decide
+decide: $(INSTALLED) ## Compare RECIPES="quick my.toml" out-of-fold, to choose between them
+	@$(DIGITS) decide
 
 .PHONY: blend
 blend: $(INSTALLED) ## Average the finished RUNS="a b c" into a new run, with a CSV

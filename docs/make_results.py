@@ -1,6 +1,7 @@
 """Write the tables of results and the recipes' claims, from the records of runs.
 
-python -m docs.make_results   into README.md, docs/notebooks.md and pipeline/recipes
+python -m docs.make_results   into README.md, docs/notebooks.md, docs/experiments.md and
+                              pipeline/recipes
 """
 
 import argparse
@@ -19,6 +20,7 @@ import pandas as pd
 from docs.sections import read_section, write_section
 from pipeline.plan.workspace import RunFolder, Workspace
 from pipeline.recipes.file import RECIPE_FOLDER
+from pipeline.runs.decisions import DecisionRecord, conclusion, read_decisions
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import RunScore, score_of
 from pipeline.runs.metrics import accuracy_of
@@ -43,6 +45,8 @@ CLAIM = "# Measured: "
 # How the folds of a recipe are called beside it: "mlp, 5 folds".
 FOLDS = re.compile(r", (\d+) folds$")
 BUILT_IN = {path.stem for path in RECIPE_FOLDER.glob("*.toml")}
+MOST_SETTINGS = 4  # of a comparison, that are named
+LONGEST_VALUE = 30  # characters of a setting's value
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,51 @@ def recipe_table(rows: Sequence[ResultRow]) -> str:
     """Return the Markdown of all other recipes; "" if there are no rows."""
     found = [row for row in rows if row.recipe not in REPORTED]
     return _markdown(found, ("networks", lambda row: str(row.networks)))
+
+
+def decision_table(decisions: Sequence[DecisionRecord]) -> str:
+    """Return the Markdown of all comparisons of recipes, a line each; "" if there are none."""
+    headers = [
+        *("decided", "recipe", "instead of", "what differs", "digits", "folds, seeds"),
+        *("errors", "log loss", "difference in log loss", "in errors", "more than chance?"),
+    ]
+    lines = [
+        [
+            decision.finished_at[:10],
+            f"`{other.recipe}`",
+            f"`{decision.first.recipe}`",
+            _settings(decision, place),
+            f"{decision.rows:,} {decision.kind}",
+            f"{decision.folds}, {len(decision.seeds)}",
+            f"{recipe.mean_errors:,.1f}, {decision.first.mean_errors:,.1f}",
+            f"{recipe.log_loss:.5f}, {decision.first.log_loss:.5f}",
+            f"{loss.value:+.5f} ({loss.low:+.5f} to {loss.high:+.5f})",
+            f"{errors.value:+.1f} ({errors.low:+.1f} to {errors.high:+.1f})",
+            conclusion(decision, other),
+        ]
+        for decision in decisions
+        for place, other in enumerate(decision.contenders, 1)
+        for recipe, loss, errors in [(decision.recipes[place], other.log_loss, other.errors)]
+    ]
+    return _table(headers, lines)
+
+
+def _settings(decision: DecisionRecord, place: int) -> str:
+    """In what a recipe differs from the first one, in few words."""
+    found = [
+        _setting(setting.key, setting.values[0], setting.values[place])
+        for setting in decision.settings
+        if setting.values[0] != setting.values[place]
+    ]
+    rest = len(found) - MOST_SETTINGS
+    return "; ".join(found[:MOST_SETTINGS]) + (f"; {rest} more" if rest > 0 else "")
+
+
+def _setting(key: str, first: str, other: str) -> str:
+    """Both values, or where they are long, as layers are, the key alone."""
+    if any("\n" in value or len(value) > LONGEST_VALUE for value in (first, other)):
+        return key
+    return f"{key} {first or 'none'} → {other or 'none'}".replace("|", "\\|")
 
 
 def write_claims(rows: Sequence[ResultRow], recipes: Path = RECIPE_FOLDER) -> list[str]:
@@ -231,18 +280,27 @@ def _markdown(rows: Sequence[ResultRow], extra: tuple[str, Callable[[ResultRow],
         ("cores", lambda row: ", ".join(map(str, row.cores))),
         ("trained on / held out", lambda row: f"{row.training_rows:,} / {row.hold_out_rows:,}"),
     ]
-    if not rows:
+    return _table(
+        [name for name, _ in columns], [[cell(row) for _, cell in columns] for row in rows]
+    )
+
+
+def _table(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown; "" if it has no lines."""
+    if not lines:
         return ""
-    lines = [[name for name, _ in columns], ["---"] * len(columns)]
-    lines += [[cell(row) for _, cell in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    shown = [headers, ["---"] * len(headers), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
 
 
-def _keep_others(page: Path, section: str, table: str) -> str:
-    """Return the table with those rows of the page's own of which there are no runs here."""
-    known = {tuple(line.split("|")[1:3]) for line in table.splitlines()}
+def _keep_others(page: Path, section: str, table: str, *, columns: int) -> str:
+    """Return the table with those rows of the page's own of which there are no runs here.
+
+    columns: how many of them, from the first, tell a row from others.
+    """
+    known = {tuple(line.split("|")[1 : 1 + columns]) for line in table.splitlines()}
     old = read_section(page, section).splitlines()
-    others = [line for line in old[2:] if tuple(line.split("|")[1:3]) not in known]
+    others = [line for line in old[2:] if tuple(line.split("|")[1 : 1 + columns]) not in known]
     heading, rule, *lines = table.splitlines()
     if old[:2] != [heading, rule]:  # another table than this
         return table
@@ -250,7 +308,7 @@ def _keep_others(page: Path, section: str, table: str) -> str:
 
 
 def _place(line: str) -> tuple[int, str]:
-    """Where a line of a table stands: notebooks in their order, others by name and digits."""
+    """Where a line stands: notebooks in their order, others by name and digits, or by the day."""
     notebooks = list(REPORTED)
     name = line.split("`")[1]
     return (notebooks.index(name) if name in REPORTED else 0), line.replace("`", "")
@@ -265,18 +323,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(data or "data"))
     parser.add_argument("--submissions", type=Path, default=Path(submissions or "submissions"))
     given = parser.parse_args()
+    workspace = Workspace(given.data, given.submissions)
     try:
-        rows = collect(Workspace(given.data, given.submissions))
+        rows, decisions = collect(workspace), read_decisions(workspace)
     except PipelineError as error:
         sys.exit(f"Error: {error}")
-    if not rows:
+    if not rows and not decisions:
         sys.exit(f"Error: there are no finished runs of built-in recipes in {given.data}")
-    for page, name, table in (
-        (ROOT / "README.md", "recipes", recipe_table(rows)),
-        (ROOT / "docs" / "notebooks.md", "notebooks", notebook_table(rows)),
+    for page, name, table, columns in (
+        (ROOT / "README.md", "results:recipes", recipe_table(rows), 2),
+        (ROOT / "docs" / "notebooks.md", "results:notebooks", notebook_table(rows), 2),
+        (ROOT / "docs" / "experiments.md", "decisions", decision_table(decisions), 6),
     ):
-        section = f"results:{name}"
-        written = bool(table) and write_section(page, section, _keep_others(page, section, table))
+        written = bool(table) and write_section(
+            page, name, _keep_others(page, name, table, columns=columns)
+        )
         print(f"{page.relative_to(ROOT)}: {'written' if written else 'as it was'}")
     print(f"claims of recipes: {', '.join(write_claims(rows)) or 'as they were'}")
 

@@ -112,6 +112,7 @@ def test_what_scripts_write_has_its_place() -> None:
     pages = {
         "README.md": ["results:recipes"],
         "docs/notebooks.md": ["results:notebooks"],
+        "docs/experiments.md": ["decisions"],
         "docs/speed.md": ["benchmark"],
         "docs/scale.md": ["scale"],
         "docs/several-machines.md": ["executors"],

@@ -10,14 +10,17 @@ from docs import make_results
 from docs.make_results import (
     ResultRow,
     collect,
+    decision_table,
     notebook_table,
     recipe_table,
     write_claims,
 )
 from docs.sections import write_section
 from pipeline.plan.plan import Source
+from pipeline.plan.workspace import Workspace
 from pipeline.runs.spread import Spread, spread
 from pipeline.system import files
+from tests.decision_case import make_decision, make_three
 from tests.run_files import Digits, change_json, make_digits, make_run, write_score
 
 
@@ -205,6 +208,25 @@ def test_the_script_writes_both_pages_and_leaves_a_table_without_runs(
     assert "| `notebook-10` |" in (tmp_path / "docs/notebooks.md").read_text(encoding="utf-8")
 
 
+def test_the_script_writes_what_was_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "docs" / "experiments.md"
+    page.parent.mkdir()
+    page.write_text("<!-- decisions -->\nold\n<!-- /decisions -->\n", encoding="utf-8")
+    workspace = Workspace(tmp_path / "data", tmp_path / "submissions")
+    files.write_json(workspace.decision("a"), make_decision().model_dump(mode="json"))
+    monkeypatch.setattr(make_results, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_results", "--data", str(workspace.data)])
+    make_results.main()
+    assert "docs/experiments.md: written\n" in capsys.readouterr().out
+    table = decision_table([make_decision()])
+    assert page.read_text("utf-8") == f"<!-- decisions -->\n{table}\n<!-- /decisions -->\n"
+    files.write_json(workspace.decision("b"), {})
+    with pytest.raises(SystemExit, match=r"^Error: .*b.json is damaged"):
+        make_results.main()
+
+
 # ---- the markers between which all tables stand -------------------------------------------------
 MARKED = "# Title\n<!-- a -->\nold\n<!-- /a -->\nbetween\n<!-- b --><!-- /b -->\nthe end\n"
 
@@ -233,3 +255,25 @@ def test_markers_must_be_there_once_and_in_order(tmp_path: Path, broken: str) ->
     with pytest.raises(ValueError, match="must hold the markers <!-- a -->"):
         write_section(page, "a", "new")
     assert page.read_text(encoding="utf-8") == broken
+
+
+# ---- decisions -----------------------------------------------------------------------------------
+def test_each_comparison_is_a_line() -> None:
+    assert decision_table([]) == ""
+    table = decision_table([make_decision(), make_three()]).splitlines()
+    assert len(table) == 2 + 1 + 2
+    assert table[2] == (
+        "| 2026-02-03 | `mine` | `quick` | training.epochs 8 → 12; network.layers "
+        "| 35,000 competition | 3, 2 | 149.5, 175.5 | 0.01611, 0.01702 "
+        "| -0.00091 (-0.00182 to +0.00000) | -26.0 (-52.0 to +0.0) | mine is better by log loss |"
+    )
+    # Of another recipe only what it has otherwise than the first one.
+    assert [line.split(" | ")[3] for line in table[3:]] == ["training.epochs 8 → 12", ""]
+
+
+def test_of_many_settings_a_few_are_named() -> None:
+    settings = [{"key": f"a.{number}", "values": ["1|2", ""]} for number in range(6)]
+    [line] = decision_table([make_decision(settings=settings)]).splitlines()[2:]
+    assert line.split(" | ")[3] == (
+        "; ".join(rf"a.{number} 1\|2 → none" for number in range(4)) + "; 2 more"
+    )

@@ -12,7 +12,7 @@ from pipeline.digits.ink import FoundDigit
 from pipeline.plan.plan import Plan
 from pipeline.plan.workspace import ProcessedFolder, RunFolder
 from pipeline.runs import ensemble, metrics
-from pipeline.runs.ensemble import Probabilities, held_out_rows
+from pipeline.runs.ensemble import Probabilities, held_out_rows, locked_rows
 from pipeline.runs.metrics import WrongAnswer
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
 from pipeline.system.errors import PipelineError
@@ -52,7 +52,7 @@ class LookResult:
     """One digit of the run's data.
 
     row: 0-based.  image: (28, 28) uint8.  label: None of a test digit.
-    reading: None if the run is not trained yet.
+    reading: None if the run is not trained yet, or has the digit locked.
     """
 
     run: str
@@ -60,6 +60,7 @@ class LookResult:
     image: Image
     label: int | None
     reading: Reading | None
+    locked: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def look(plan: Plan, row: int, *, test: bool = False) -> LookResult:
     """Return a row of train.csv, or of test.csv, with what the plan's run reads in it.
 
     A row of train.csv is read as the stage validate reads it: by those networks that held it out,
-    if any did. A row of test.csv is read as for a submission.
+    if any did; one that is locked for the run is not read. A row of test.csv is read as for a
+    submission.
     Raises PipelineError if there are no arrays or no such row, or the run's files are damaged.
     """
     processed = plan.workspace.processed(plan.source.name)
@@ -110,6 +112,8 @@ def look(plan: Plan, row: int, *, test: bool = False) -> LookResult:
     run = read_run(plan)
     if test:
         reading = Reading(read_images(run, image[None])[0], run.networks, run.networks, None)
+    elif row in locked_rows(processed, run):
+        return LookResult(plan.run, row, image, label, None, locked=True)
     else:
         held_out = row in held_out_rows(processed, run)
         probabilities, networks = _read_row(run, processed, image[None], row)

@@ -9,15 +9,16 @@ import numpy as np
 
 from pipeline.digits import dataset, folds
 from pipeline.digits.dataset import Labelled
+from pipeline.digits.folds import Rows
 from pipeline.pages.evidence import Probabilities, RunEvidence
 from pipeline.pages.first_layer import Distorted, FirstNetwork, distort, first_layer
 from pipeline.pages.run_page import run_page
 from pipeline.plan.commands import origin_command
 from pipeline.plan.plan import Plan
-from pipeline.runs.ensemble import HeldOut, load_probabilities
+from pipeline.runs.ensemble import HeldOut, load_probabilities, locked_rows
 from pipeline.runs.ledger import read_ledger
 from pipeline.runs.listing import notice_of, score_of
-from pipeline.runs.metrics import Accuracy, Metrics
+from pipeline.runs.metrics import CLASSES, Accuracy, Metrics
 from pipeline.runs.run import TrainedRun, hold_out_accuracy, read_run, require_run
 from pipeline.system import due, files, locks, provenance, records
 from pipeline.system.array_files import save_array
@@ -54,24 +55,29 @@ def report(plan: Plan, *, force: bool = False) -> ReportResult:
         processed = plan.workspace.processed(plan.source.name)
         with dataset.locked(processed):
             digits = dataset.load_labelled(processed)
-        read_again = _read_labelled(run, digits, force=force)
+            locked = locked_rows(processed, run)
+        read_again = _read_labelled(run, digits, locked, force=force)
         files.write_text(folder.report, run_page(_gather(plan, run, digits, read_again)))
     return ReportResult(plan.run, accuracy, folder.report, folder.report.stat().st_size)
 
 
-def _read_labelled(run: TrainedRun, digits: Labelled, *, force: bool) -> Probabilities | None:
+def _read_labelled(
+    run: TrainedRun, digits: Labelled, locked: Rows, *, force: bool
+) -> Probabilities | None:
     """Return a network's probabilities (N, 10) of all labelled digits; None of an ensemble.
 
-    They are kept in the run's folder.
+    They are kept in the run's folder. A locked row is not read: each digit has a tenth there.
     """
     if run.members:
         return None
     folder, inputs = run.folder, {**run.train_inputs, "number_of_views": VIEWS}
     kept = folder.train_probabilities
     if force or not due.current_record(folder.train_record, inputs):
-        reporter().line(f"Reading all {len(digits.labels):,} labelled digits once.")
+        rows = np.setdiff1d(np.arange(len(digits.labels), dtype=np.int32), locked)
+        reporter().line(f"Reading all {len(rows):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
-        probabilities = prediction.predict(model, digits.images)
+        probabilities = np.full((len(digits.labels), CLASSES), 1 / CLASSES, np.float32)
+        probabilities[rows] = prediction.predict(model, digits.images, rows)
         save_array(kept, probabilities)
         files.write_json(
             folder.train_record,

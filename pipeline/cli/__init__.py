@@ -23,6 +23,7 @@ COMMANDS = (
     stages.summary,
     stages.blend,
     runs.seeds,
+    runs.decide,
     tune.tune,
     runs.report,
     runs.compare,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.advice import advice
-from pipeline.plan.plan import Plan, check_text, make_plan, parse_folds, parse_seed
+from pipeline.plan.plan import check_text, make_plan, parse_folds, parse_seed
 from pipeline.plan.workspace import Workspace
 from pipeline.system.files import expand
 from pipeline.system.reporter import Reporter
@@ -15,6 +15,26 @@ from pipeline.system.text import as_shown
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+# Values that make exports are empty when unset, so all of them are texts here.
+source_option = click.option(
+    "--source", envvar="DIGITS_SOURCE", help="auto, a named source, or a path."
+)
+set_option = click.option(
+    "--set", "overrides", envvar="DIGITS_SET", help='"key=value ...": override the recipe.'
+)
+folds_option = click.option(
+    "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
+)
+force_option = click.option(
+    "--force",
+    envvar="DIGITS_FORCE",
+    is_flag=False,
+    flag_value="1",
+    callback=lambda _context, _option, text: text not in (None, "", "0"),
+    help="Do it again.",
+)
 
 
 def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,18 +93,13 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         command(plan, **others)
 
-    # Values that make exports are empty when unset, so all of them are texts here.
     options = (
-        click.option("--source", envvar="DIGITS_SOURCE", help="auto, a named source, or a path."),
+        source_option,
         click.option("--recipe", envvar="DIGITS_RECIPE", help="A recipe's name or TOML file."),
         click.option("--run", envvar="DIGITS_RUN", help="The run's name (default: made of these)."),
         click.option("--seed", envvar="DIGITS_SEED", help="Seed (default: the recipe's)."),
-        click.option(
-            "--set", "overrides", envvar="DIGITS_SET", help='"key=value ...": override the recipe.'
-        ),
-        click.option(
-            "--folds", envvar="DIGITS_FOLDS", help="Train a network for each of so many folds."
-        ),
+        set_option,
+        folds_option,
     )
     decorated: Callable[..., Any] = folder_options(with_plan)
     for option in reversed(options):
@@ -94,15 +109,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all stages share; the command takes the resulting plan and force."""
-
-    @functools.wraps(command)
-    def with_force(plan: Plan, *, force: str | None, **others: Any) -> None:
-        command(plan, force=force not in (None, "", "0"), **others)
-
-    option = click.option(
-        "--force", envvar="DIGITS_FORCE", is_flag=False, flag_value="1", help="Do it again."
-    )
-    return run_options(option(with_force))
+    return run_options(force_option(command))
 
 
 def track_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,10 +124,10 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where networks are trained; the command takes the executor."""
 
     @functools.wraps(command)
-    def with_executor(plan: Plan, *, executor: str | None, dask: str | None, **others: Any) -> None:
+    def with_executor(*what: Any, executor: str | None, dask: str | None, **others: Any) -> None:
         from pipeline.training.executors import make_executor
 
-        command(plan, executor=make_executor(executor, dask), **others)
+        command(*what, executor=make_executor(executor, dask), **others)
 
     decorated: Callable[..., Any] = with_executor
     for option in (

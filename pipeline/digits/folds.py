@@ -1,7 +1,8 @@
 """Stratified splits of the training digits: made once, saved, and shared by every run on that data.
 
 A split is saved as one number for each row of train.csv: 1 for a row that is held out and 0 for
-one to train on, or the number of its fold. So every row is in one part, whatever the file says.
+one to train on, or the number of its fold; -1 for a row that is locked, which a run neither learns
+from nor reads. So every row is in one part, whatever the file says.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,11 @@ from pipeline.system.array_files import load_array, save_array
 from pipeline.system.errors import PipelineError
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
-_IDENTIFYING = ("kind", "size", "folds", "fold", "seed")
+# Of the locked part. It is nobody's setting: what settings are decided on stays one part of the
+# digits, and what claims are made on the other, whatever the seed of a run or of its split.
+LOCKED_SEED = 1_798_761_600
+_LOCKED = -1
+_IDENTIFYING = ("kind", "size", "folds", "fold", "seed", "locked")
 
 Labels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.signedinteger[Any]]
@@ -27,45 +32,54 @@ Assignment = npt.NDArray[np.int16]
 class Split:
     """Which rows of train.csv to train on and which to measure with.
 
-    training_rows, hold_out_rows: int32, 0-based, ascending; together they are all rows.
+    training_rows, hold_out_rows, locked_rows: int32, 0-based, ascending; together all rows.
     path: the file in which the split is kept.
     """
 
     training_rows: Rows
     hold_out_rows: Rows
+    locked_rows: Rows
     path: Path
 
 
-def hold_out(labels: Labels, folder: Path, *, size: float, seed: int) -> Split:
+def hold_out(labels: Labels, folder: Path, *, size: float, seed: int, locked: float = 0.0) -> Split:
     """Return the hold-out split of this size and seed; make it if it is the first time.
 
     labels: (N,) uint8, of train.csv.  folder: in which splits are kept.
-    size: a fraction of the rows, below 1, or a number of rows.
+    size: a fraction of the rows that are not locked, below 1, or a number of rows.
+    locked: a fraction of all rows, below 1; of one data set these are always the same rows.
     Every digit has the same share in both parts.
     Raises PipelineError if the rows do not suffice, or if the saved split is damaged.
     """
     _check_seed(seed)
-    rows = _hold_out_size(size, len(labels))
-    path = folder / f"hold-out-{size:.15g}-seed{seed}.npy"
-    assignment = _kept(path, len(labels), lambda: _draw_hold_out(labels, rows, seed))
-    if set(np.unique(assignment)) != {0, 1} or np.count_nonzero(assignment) != rows:
+    apart = _locked_count(locked, len(labels))
+    rows = _hold_out_size(size, len(labels) - apart)
+    path = folder / f"hold-out-{size:.15g}-seed{seed}{_named(locked)}.npy"
+    assignment = _kept(path, labels, apart, lambda others: _draw_hold_out(others, rows, seed))
+    parts = assignment[assignment != _LOCKED]
+    if set(np.unique(parts)) != {0, 1} or np.count_nonzero(parts) != rows:
         raise _damaged(path, f"it does not hold out {rows:,} rows")
     return _split(assignment, 1, path)
 
 
-def k_folds(labels: Labels, folder: Path, *, folds: int, seed: int) -> list[Split]:
+def k_folds(
+    labels: Labels, folder: Path, *, folds: int, seed: int, locked: float = 0.0
+) -> list[Split]:
     """Return one split for each of ``folds`` parts, each part held out once.
 
+    locked: as in ``hold_out``; the folds are cut from the other rows.
     Every digit has the same share in all parts. Raises PipelineError like ``hold_out``.
     """
     _check_seed(seed)
     if folds < 2:
         raise PipelineError(f"Cannot make {folds} folds: there must be at least 2")
-    path = folder / f"folds-{folds}-seed{seed}.npy"
-    assignment = _kept(path, len(labels), lambda: _draw_folds(labels, folds, seed))
-    if set(np.unique(assignment)) != set(range(folds)):
+    path = folder / f"folds-{folds}-seed{seed}{_named(locked)}.npy"
+    apart = _locked_count(locked, len(labels))
+    assignment = _kept(path, labels, apart, lambda others: _draw_folds(others, folds, seed))
+    parts = assignment[assignment != _LOCKED]
+    if set(np.unique(parts)) != set(range(folds)):
         raise _damaged(path, f"its rows are not in folds 0 to {folds - 1}")
-    if np.ptp(np.bincount(assignment)) > 1:  # zeros in the place of others are rows of fold 0
+    if np.ptp(np.bincount(parts)) > 1:  # zeros in the place of others are rows of fold 0
         raise _damaged(path, "its folds are not of one size")
     return [_split(assignment, fold, path) for fold in range(folds)]
 
@@ -75,13 +89,15 @@ def find_split(labels: Labels, folder: Path, record: Mapping[str, Any]) -> Split
 
     Raises PipelineError like ``hold_out``, and for another kind.
     """
+    locked = record.get("locked", 0.0)
     if record["kind"] == "hold_out":
-        return hold_out(labels, folder, size=record["size"], seed=record["seed"])
+        size, seed = record["size"], record["seed"]
+        return hold_out(labels, folder, size=size, seed=seed, locked=locked)
     if record["kind"] == "fold":
         folds, fold = int(record["folds"]), int(record["fold"])
         if not 0 <= fold < folds:
             raise PipelineError(f"There is no fold {fold} of {folds}: they count from 0")
-        return k_folds(labels, folder, folds=folds, seed=record["seed"])[fold]
+        return k_folds(labels, folder, folds=folds, seed=record["seed"], locked=locked)[fold]
     raise PipelineError(f"There is no split of the kind {record['kind']}")
 
 
@@ -90,17 +106,29 @@ def split_values(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: record[key] for key in _IDENTIFYING if key in record}
 
 
-def _kept(path: Path, rows: int, draw: Callable[[], Assignment]) -> Assignment:
-    """Load the assignment at ``path``; if there is none, draw and save it."""
+def _kept(
+    path: Path, labels: Labels, apart: int, draw: Callable[[Labels], Assignment]
+) -> Assignment:
+    """Load the assignment at ``path``; if there is none, draw and save it.
+
+    apart: how many rows are locked.  draw: assigns all others, given their labels.
+    """
     if not path.exists():
+        assignment = np.zeros(len(labels), np.int16)
+        if apart:
+            assignment -= _draw_hold_out(labels, apart, LOCKED_SEED)
+        others = assignment != _LOCKED
+        assignment[others] = draw(labels[others])
         # Two that do this at once write the same; dataset.locked keeps the folder in its place.
-        save_array(path, draw())
+        save_array(path, assignment)
     try:
         assignment = load_array(path)
     except ValueError as error:
         raise _damaged(path, str(error)) from None
-    if assignment.shape != (rows,) or assignment.dtype != np.int16:
-        raise _damaged(path, f"it is not one number for each of {rows:,} rows")
+    if assignment.shape != (len(labels),) or assignment.dtype != np.int16:
+        raise _damaged(path, f"it is not one number for each of {len(labels):,} rows")
+    if np.count_nonzero(assignment == _LOCKED) != apart:
+        raise _damaged(path, f"it does not lock {apart:,} rows")
     return assignment
 
 
@@ -164,11 +192,26 @@ def _draw_folds(labels: npt.NDArray[np.uint8], folds: int, seed: int) -> Assignm
 
 
 def _split(assignment: Assignment, part: int, path: Path) -> Split:
-    is_held_out = assignment == part
-    training_rows, hold_out_rows = (
-        np.flatnonzero(chosen).astype(np.int32) for chosen in (~is_held_out, is_held_out)
+    is_held_out, is_locked = assignment == part, assignment == _LOCKED
+    training_rows, hold_out_rows, locked_rows = (
+        np.flatnonzero(chosen).astype(np.int32)
+        for chosen in (~(is_held_out | is_locked), is_held_out, is_locked)
     )
-    return Split(training_rows, hold_out_rows, path)
+    return Split(training_rows, hold_out_rows, locked_rows, path)
+
+
+def _named(locked: float) -> str:
+    return f"-locked{locked:.15g}" if locked else ""
+
+
+def _locked_count(locked: float, rows: int) -> int:
+    """How many rows are locked: none, or at least 1 and fewer than all."""
+    apart = round(locked * rows)
+    if locked and not 0 < apart < rows:
+        raise PipelineError(
+            f"Cannot lock {locked:g} of {rows:,} rows: give a fraction of them between 0 and 1"
+        )
+    return apart
 
 
 def _hold_out_size(size: float, rows: int) -> int:

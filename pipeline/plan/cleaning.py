@@ -88,6 +88,7 @@ def _clean_all(workspace: Workspace) -> None:
     for folder, mark in _folders_of_runs(workspace):
         _empty(folder, mark)
     _empty(workspace.raw("").folder, _has("manifest.json", "kind", "files"))
+    _empty(workspace.decision("").parent, _is_decision)
     _empty(workspace.notebook("").folder, _has("kernel-metadata.json", "id", "code_file"))
     _empty(workspace.submissions, _is_submission(workspace))
     for name in SERVICES:
@@ -138,6 +139,10 @@ def _is_reproduction(path: Path) -> bool:
 def _is_page(path: Path) -> bool:
     # A page has no record; the lock under which it was written stays beside it.
     return path.suffix == ".html" and path.with_name(f".{path.name}.lock").exists()
+
+
+def _is_decision(path: Path) -> bool:
+    return _holds(path, "recipes", "contenders")
 
 
 def _is_submission(workspace: Workspace) -> Mark:

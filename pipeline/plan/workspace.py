@@ -261,6 +261,14 @@ class Workspace:
         """The page that shows several runs side by side."""
         return self.data / "comparisons" / f"{name}.html"
 
+    def decision(self, name: str) -> Path:
+        """What came of comparing recipes before one of them is chosen."""
+        return self.data / "decisions" / f"{name}.json"
+
+    def all_decisions(self) -> list[Path]:
+        """Every record of such a comparison, by name."""
+        return sorted(self.data.glob("decisions/*.json"))
+
     def all_raw(self) -> list[RawFolder]:
         """Every source that has been downloaded, by name."""
         return [RawFolder(path.parent) for path in sorted(self.data.glob("raw/*/manifest.json"))]

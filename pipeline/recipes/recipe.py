@@ -40,6 +40,9 @@ class SplitSection(Section):
 
     hold_out: a share of the rows (below 1), or a number of rows (default: a tenth).
     folds, fold: instead of it, the fold with this number, from 0, of so many equal ones.
+    locked: a share of the rows that is neither learnt from nor held out; of one data set always
+    the same rows. Settings are decided without them (make decide), so that claims can be made on
+    them; by default nothing is locked.
     refit: predict with a second network, trained on all rows for as many epochs as the first.
     """
 
@@ -47,6 +50,7 @@ class SplitSection(Section):
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    locked: Share = 0.0
     refit: bool = False
 
     @pydantic.model_validator(mode="before")
@@ -66,12 +70,23 @@ class SplitSection(Section):
             raise ValueError(f"fold must be below folds, which is {self.folds}")
         return self
 
+    @pydantic.model_serializer(mode="wrap")
+    def _nothing_locked_is_not_told(
+        self, serialize: pydantic.SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Leave out ``locked`` where it is 0: what is on record of other runs stays as it was."""
+        values: dict[str, Any] = serialize(self)
+        if not self.locked:
+            values.pop("locked", None)
+        return values
+
     @property
     def record(self) -> dict[str, Any]:
         """What identifies the split on the same digits; ``folds.find_split`` takes it."""
+        locked = {"locked": self.locked} if self.locked else {}
         if self.folds is None:
-            return {"kind": "hold_out", "size": self.hold_out, "seed": self.seed}
-        return {"kind": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed}
+            return {"kind": "hold_out", "size": self.hold_out, "seed": self.seed} | locked
+        return {"kind": "fold", "folds": self.folds, "fold": self.fold, "seed": self.seed} | locked
 
 
 class TrainingSection(Section):

@@ -148,10 +148,10 @@ def verdict(pair: Pair, names: Mapping[str, str], *, pairs: int) -> str:
     first, second, counts = names[pair.first], names[pair.second], pair.counts
     if not counts.first_only + counts.second_only:
         return f"{first} and {second} are right on the very same digits."
-    found = f"p {_of(pair.p_value)}"
+    found = p_phrase(pair.p_value)
     if pairs > 1:
         found += f" (corrected for {pairs} pairs: {p_text(pair.corrected)})"
-    chance = "more than chance would do" if pair.differ else "no more than chance would do"
+    chance = chance_phrase(differ=pair.differ)
     return (
         f"{first} is right on {_digits(counts.first_only)} where {second} is wrong, and wrong on "
         f"{counts.second_only:,} where {second} is right: {found}, {chance}."
@@ -178,9 +178,15 @@ def p_text(value: float) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:#.2g}"
 
 
-def _of(value: float) -> str:
+def p_phrase(value: float) -> str:
+    """Return a p-value as a sentence has it: "p = 0.012", "p < 0.0001"."""
     text = p_text(value)
-    return text if text.startswith("<") else f"= {text}"
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def chance_phrase(*, differ: bool) -> str:
+    """Return what a test says of a difference, as it is said everywhere."""
+    return "more than chance would do" if differ else "no more than chance would do"
 
 
 def _digits(count: int) -> str:

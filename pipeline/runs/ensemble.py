@@ -205,6 +205,14 @@ def held_out_rows(processed: ProcessedFolder, run: TrainedRun) -> Rows:
     return np.unique(np.concatenate([held_out_rows(processed, member) for member in run.members]))
 
 
+def locked_rows(processed: ProcessedFolder, run: TrainedRun) -> Rows:
+    """Return the rows that a network, or any in an ensemble, must not read; ascending."""
+    labels = dataset.load_labels(processed)
+    splits = [network.training["split"] for network in run.single_networks]
+    found = [find_split(labels, processed.folds, split).locked_rows for split in splits]
+    return np.unique(np.concatenate(found))
+
+
 def make_record(
     runs: Sequence[TrainedRun], processed: ProcessedFolder, *, seed: int | None, moved: int
 ) -> dict[str, Any]:

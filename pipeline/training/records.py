@@ -54,10 +54,14 @@ class Refit(Record):
 
 
 class RecordedSplit(Record):
-    """How many rows are learnt from and held out; sha256: of the file that lists them."""
+    """How many rows are learnt from and held out; sha256: of the file that lists them.
+
+    locked: the share of all rows that is neither; not there where it is none.
+    """
 
     training_rows: Whole
     hold_out_rows: Count
+    locked: Share = 0.0
     sha256: str | None = None
 
 

@@ -44,9 +44,11 @@ def count_predictions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     predict: Callable[..., prediction.Array] = prediction.predict
 
-    def counted(model: prediction.Model, images: prediction.Array) -> prediction.Array:
-        counts.append(len(images))
-        return predict(model, images)
+    def counted(
+        model: prediction.Model, images: prediction.Array, rows: prediction.Array
+    ) -> prediction.Array:
+        counts.append(len(rows))
+        return predict(model, images, rows)
 
     monkeypatch.setattr(prediction, "predict", counted)
     return counts

@@ -213,6 +213,7 @@ BYTES = os.fsdecode(b"my\xff")
             *(("tune", name) for name in ("STORAGE", "TRIALS")),
             *(("compare", name) for name in ("RUNS", "DATA")),
             ("seeds", "SEEDS"),
+            ("decide", "RECIPES"),
             ("trace", "RUN"),
             ("predict", "IMAGE"),
         ],
@@ -222,7 +223,7 @@ BYTES = os.fsdecode(b"my\xff")
 def test_names_that_are_no_text(command: str, option: str, tmp_path: Path) -> None:
     if option == "SOURCE":
         (tmp_path / BYTES).mkdir()
-    value = f"{BYTES} other" if option == "RUNS" else BYTES
+    value = f"{BYTES} other" if option in ("RUNS", "RECIPES") else BYTES
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", command],
         cwd=tmp_path,

@@ -53,6 +53,16 @@ def looked(found: Reading | None, label: int | None = 1) -> LookResult:
     return LookResult("practice-quick", 42, IMAGE, label, found)
 
 
+def test_a_locked_digit_says_that_it_is_not_read() -> None:
+    result = LookResult("practice-quick", 42, IMAGE, 1, None, locked=True)
+    console, stream = plain()
+    show_look(console, result)
+    assert (
+        stream.getvalue().splitlines()[-1]
+        == "  practice-quick does not read it: it is locked (split.locked)"
+    )
+
+
 def misread(row: int) -> Misread:
     return Misread(
         WrongAnswer(

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.analysis.decide import DecideResult
 from pipeline.analysis.report import ReportResult
-from pipeline.cli.show.runs import show_compare, show_report
+from pipeline.cli.show.runs import show_compare, show_decide, show_report
 from pipeline.pages.comparison_page import ComparisonEvidence
+from pipeline.runs.decisions import sentence
 from pipeline.runs.metrics import Accuracy
 from tests.cli.test_show import on_terminal, plain, squeezed
 from tests.comparison_case import many_runs, result_of, two_runs
+from tests.decision_case import make_decision, make_three
 
 
 def test_two_runs_are_a_table_and_a_sentence() -> None:
@@ -55,3 +58,32 @@ def test_report_says_where_the_page_is() -> None:
         f"  page      {path} (1,235 kB)\n"
         "  hold-out  0.9500  (95 % interval 0.9300 to 0.9700)\n"
     )
+
+
+def test_a_decision_is_a_table_and_a_sentence() -> None:
+    decision = make_decision()
+    result = DecideResult(decision, Path("data/decisions/a [b].json"))
+    lines = plain(lambda console: show_decide(console, result)).splitlines()
+    assert lines[0] == (
+        "decide: 2 recipes on 35,000 competition digits, each read by networks that never saw it "
+        "(3 folds, seeds 0, 1)"
+    )
+    table = [squeezed(line) for line in lines[1:4]]
+    assert table == [
+        "recipe errors of each seed accuracy log-loss temperature training",
+        "quick 175.5 180, 171 0.99499 0.01702 0.750 61.2 s a network",
+        "mine 149.5 150, 149 0.99573 0.01611 0.750 61.2 s a network",
+    ]
+    assert lines[4].startswith("  7,000 further digits are locked: ")
+    assert f"  {sentence(decision, decision.contenders[0])}" in lines
+    assert lines[-1] == "  kept  data/decisions/a [b].json"
+
+
+def test_a_decision_on_a_narrow_terminal_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    decision = make_three()
+    result = DecideResult(decision, Path("a.json"))
+    text = on_terminal(lambda console: show_decide(console, result), monkeypatch, 50)
+    assert "…" not in text
+    for recipe in decision.recipes:
+        assert f"{recipe.log_loss:.5f}" in text
+    assert text.count(" has a log loss ") == 2

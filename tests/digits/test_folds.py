@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from pipeline.digits import folds
-from pipeline.digits.folds import find_split, hold_out, k_folds
+from pipeline.digits.folds import Split, find_split, hold_out, k_folds
 from pipeline.plan.workspace import ProcessedFolder, Workspace
 from pipeline.system.errors import PipelineError
 from tests.practice_case import blank_half, split_place
@@ -114,6 +114,77 @@ def test_sizes_that_differ_have_files_that_differ(processed: ProcessedFolder) ->
     sizes = [0.1, 0.10001, 0.1000000001, 300]
     paths = {hold_out(*split_place(processed), size=size, seed=0).path for size in sizes}
     assert len(paths) == len(sizes)
+
+
+def draw_locked(processed: ProcessedFolder, kind: str, *, locked: float, seed: int = 0) -> Split:
+    """The hold-out split, or the first of three folds."""
+    place = split_place(processed)
+    if kind == "hold-out":
+        return hold_out(*place, size=0.1, seed=seed, locked=locked)
+    return k_folds(*place, folds=3, seed=seed, locked=locked)[0]
+
+
+@pytest.mark.parametrize("kind", ["hold-out", "folds"])
+def test_a_locked_part_is_stratified_and_always_the_same(
+    processed: ProcessedFolder, kind: str
+) -> None:
+    labels = np.load(processed.train_labels)
+    split = draw_locked(processed, kind, locked=1 / 6)
+    assert np.bincount(labels[split.locked_rows]).tolist() == [50] * 10
+    held_out = {"hold-out": 250, "folds": 834}[kind]
+    assert len(split.hold_out_rows) == held_out
+    whole = np.concatenate([split.training_rows, split.hold_out_rows, split.locked_rows])
+    np.testing.assert_array_equal(np.sort(whole), np.arange(3000))
+    assert np.count_nonzero(np.load(split.path) == -1) == 500
+    for other in (
+        draw_locked(processed, kind, locked=1 / 6, seed=1),
+        draw_locked(processed, "folds", locked=1 / 6, seed=2),
+    ):
+        np.testing.assert_array_equal(other.locked_rows, split.locked_rows)
+        assert other.path != split.path
+
+
+@pytest.mark.parametrize("kind", ["hold-out", "folds"])
+def test_where_nothing_is_locked_the_file_is_the_one_of_old(
+    processed: ProcessedFolder, kind: str
+) -> None:
+    split = draw_locked(processed, kind, locked=0.0)
+    name = {"hold-out": "hold-out-0.1-seed0.npy", "folds": "folds-3-seed0.npy"}[kind]
+    assert split.path.name == name
+    assert len(split.locked_rows) == 0
+    locked = draw_locked(processed, kind, locked=0.25)
+    assert locked.path.name == name.replace(".npy", "-locked0.25.npy")
+
+
+@pytest.mark.parametrize("kind", ["hold-out", "folds"])
+def test_a_saved_split_with_another_locked_part_is_damaged(
+    processed: ProcessedFolder, kind: str
+) -> None:
+    path = draw_locked(processed, kind, locked=0.25).path
+    assignment = np.load(path)
+    assignment[np.flatnonzero(assignment == -1)[0]] = 0
+    np.save(path, assignment)
+    with pytest.raises(PipelineError, match="is damaged: it does not lock 750 rows"):
+        draw_locked(processed, kind, locked=0.25)
+
+
+@pytest.mark.parametrize(
+    ("locked", "message"),
+    [
+        (1e-5, "Cannot lock 1e-05 of 3,000 rows"),
+        (-0.1, "Cannot lock -0.1 of 3,000 rows"),
+        (1.0, "Cannot lock 1 of 3,000 rows"),
+        (0.001, "both parts need at least one row of each of 10 digits"),
+        (0.999, "Cannot make|Cannot hold out"),
+    ],
+)
+def test_a_part_that_cannot_be_locked(
+    processed: ProcessedFolder, locked: float, message: str
+) -> None:
+    for kind in ("hold-out", "folds"):
+        with pytest.raises(PipelineError, match=message):
+            draw_locked(processed, kind, locked=locked)
+    assert not processed.folds.exists()
 
 
 @pytest.mark.parametrize("size", [0, -0.1, 1e-9, 3000, 5000, 10.5, float("nan"), float("inf")])

@@ -104,6 +104,7 @@ def test_distclean_removes_all_that_it_says(checkout: Checkout) -> None:
     (folder / "data" / ".gitkeep").touch()
     (folder / "submissions" / ".gitkeep").touch()
     checkout.workspace.ledger.touch()
+    write_text(checkout.workspace.decision("a~b"), '{"recipes": [], "contenders": []}')
     for name in (".venv", ".venv-bench", "mlruns/0", "mlartifacts", "wandb/run", ".hypothesis"):
         (folder / name).mkdir(parents=True)
     for name in (".venv/pyvenv.cfg", ".venv-bench/pyvenv.cfg", ".venv.lock", ".venv-bench.lock"):
@@ -138,6 +139,7 @@ def test_it_needs_the_standard_library_alone(checkout: Checkout) -> None:
 FOREIGN = [
     *("runs/exp1/model.pt", "runs/exp1/request.json", "runs/.exp1.lock", "processed/mine/a.npy"),
     *("processed/mine/manifest.json", "raw/mine/train.csv", "comparisons/mine.html"),
+    "decisions/mine.json",
     *("tuning/mine/x", "reproductions/mine/runs/a/x", "notebook/mine/notebook.ipynb", "thesis.tex"),
 ]
 

@@ -95,7 +95,7 @@ VALUES = [
 ]
 TYPED = (
     *("SOURCE", "RECIPE", "RUN", "SEED", "SET", "FOLDS", "SEEDS", "RUNS", "INDEX", "IMAGE"),
-    *("FORCE", "TRIALS", "STORAGE", "TRACK", "EXECUTOR", "DASK", "DATA", "SUBMISSIONS"),
+    *("RECIPES", "FORCE", "TRIALS", "STORAGE", "TRACK", "EXECUTOR", "DASK", "DATA", "SUBMISSIONS"),
     *("CONSTRAINTS", "BENCH_VENV"),
 )
 NOTES_ITS_ENVIRONMENT = '#!/bin/sh\ncase "$*" in *" -c "*) ;; *) env -0 >"$NOTED" ;; esac\n'

@@ -78,6 +78,18 @@ def test_few_digits_are_gone_through_more_often(rows: int, epochs: int) -> None:
     assert make_training(recipe, rows).settings.epochs == epochs
 
 
+def test_what_locks_nothing_is_on_record_as_before_there_was_a_lock() -> None:
+    plain = read_recipe(RecipeFile(SMOKE))
+    assert set(plain.model_dump()["split"]) == {"hold_out", "folds", "fold", "seed", "refit"}
+    assert plain.split.record == {"kind": "hold_out", "size": 0.2, "seed": 0}
+    assert read_recipe(RecipeFile(SMOKE), overrides=("split.locked=0.0",)) == plain
+    locked = read_recipe(RecipeFile(SMOKE), overrides=("split.locked=0.25",), fold=(1, 3))
+    assert locked.model_dump()["split"]["locked"] == 0.25
+    record = {"kind": "fold", "folds": 3, "fold": 1, "seed": 0, "locked": 0.25}
+    assert locked.split.record == record
+    assert Recipe.model_validate(locked.model_dump(mode="json")) == locked
+
+
 def test_a_recipe_is_read_as_it_is_written() -> None:
     recipe = read_recipe(RecipeFile(SMOKE))
     assert recipe.split.hold_out == 0.2
@@ -263,6 +275,7 @@ def test_every_number_has_a_legal_range(sections: Any) -> None:
             "hold_out = 0.2\nfolds = 5\nfold = 0",
             "split: give either hold_out, or folds and fold",
         ),
+        ("hold_out = 0.2", "locked = 1.0", "split.locked: should be less than 1, got 1.0"),
         ("hold_out = 0.2", "refit = 1", "split.refit: should be a valid boolean, got 1"),
         (
             "[schedule]",

@@ -8,7 +8,11 @@ import click
 from pipeline.cli.options import (
     console,
     executor_options,
+    folds_option,
+    force_option,
     plan_options,
+    set_option,
+    source_option,
     track_option,
     workspace_options,
 )
@@ -46,6 +50,45 @@ def seeds(
         with Tracking(track, each):
             validate_stage(each, force=force)
     show_seeds(console(), run_stage(plans))
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, envvar="DIGITS_RECIPES")
+@source_option
+@set_option
+@folds_option
+@click.option("--seeds", envvar="DIGITS_SEEDS", help='How many seeds, or which: "0 3 7".')
+@force_option
+@executor_options
+@workspace_options
+def decide(
+    workspace: Workspace,
+    *,
+    recipes: tuple[str, ...],
+    source: str | None,
+    overrides: str | None,
+    folds: str | None,
+    seeds: str | None,
+    force: bool,
+    executor: "Executor",
+) -> None:
+    """Compare recipes out-of-fold: is one better than the first?"""
+    from pipeline.analysis.decide import decide as run_stage
+    from pipeline.cli.show.progress import TrainingDisplay
+    from pipeline.cli.show.runs import show_decide
+    from pipeline.plan.decision_plans import decision_plans
+    from pipeline.stages.train import train_together
+    from pipeline.stages.validate import validate as validate_stage
+
+    plans = decision_plans(
+        workspace, recipes, source=source, overrides=overrides, folds=folds, seeds=seeds
+    )
+    each = [plan for of_recipe in plans for plan in of_recipe]
+    with TrainingDisplay(console(), each_epoch=executor.one_by_one):
+        train_together(each, force=force, executor=executor)
+    for plan in each:
+        validate_stage(plan, force=force)
+    show_decide(console(), run_stage(plans))
 
 
 @click.command()

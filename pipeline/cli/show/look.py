@@ -46,7 +46,9 @@ def show_look(console: Console, result: LookResult, *, saved: Path | None = None
     if facts:
         show_facts(console, facts)
     _show_read(console, result.image, result.reading, result.label)
-    if result.reading is None:
+    if result.locked:
+        show_line(console, f"  {result.run} does not read it: it is locked (split.locked)")
+    elif result.reading is None:
         show_line(
             console,
             advice(f"  There is no finished run {result.run}; for a prediction, run: make train"),

@@ -25,8 +25,10 @@ from pipeline.cli.show.validate import interval
 if TYPE_CHECKING:
     from pipeline.analysis.check import CheckResult
     from pipeline.analysis.compare import CompareResult
+    from pipeline.analysis.decide import DecideResult
     from pipeline.analysis.report import ReportResult
     from pipeline.analysis.seeds import SeedsResult
+    from pipeline.runs.decisions import DecidedRecipe
     from pipeline.runs.listing import RunRow
 
 RUN_NUMBERS = ("seed", "hold-out", "score", "gap", "training")
@@ -34,6 +36,7 @@ RUN_NUMBERS = ("seed", "hold-out", "score", "gap", "training")
 LARGE_GAP = 0.01
 COMPARED_LEFT = ("run", "95 % interval")
 PAIR_LEFT = ("first", "second")
+DECIDED_LEFT = ("recipe",)
 
 
 def show_runs(console: Console, rows: Sequence[RunRow]) -> None:
@@ -58,7 +61,7 @@ def _show_rows(
 ) -> None:
     """A table, or where the terminal is too narrow for it, a line for each group of columns.
 
-    rows: cells by their columns, of which the first is the run.
+    rows: cells by their columns, of which the first is the name.
     """
     table = make_table(list(rows[0]), left=left)
     for row in rows:
@@ -67,7 +70,7 @@ def _show_rows(
         show_table(console, table)
         return
     for row in rows:
-        show_line(console, row["run"], "bold")
+        show_line(console, row[next(iter(row))], "bold")
         for names in groups:
             parts = [Text.assemble((f"{name} ", "cyan"), row[name]) for name in names if row[name]]
             show_line(console, Text.assemble("  ", Text("  ").join(parts)))
@@ -112,6 +115,49 @@ def show_seeds(console: Console, result: SeedsResult) -> None:
             row.run,
         )
     show_table(console, table)
+
+
+def show_decide(console: Console, result: DecideResult) -> None:
+    """Print the recipes with their figures, a sentence for each but the first, and the file."""
+    from pipeline.runs.decisions import sentence
+
+    found = result.decision
+    seeds = f"seed{'s' * (len(found.seeds) > 1)} {', '.join(map(str, found.seeds))}"
+    show_headline(
+        console,
+        "decide",
+        f"{len(found.recipes)} recipes on {found.rows:,} {found.kind} digits, each read by "
+        f"networks that never saw it ({found.folds} folds, {seeds})",
+    )
+    cells = [_decided_cells(recipe) for recipe in found.recipes]
+    columns = list(cells[0])
+    _show_rows(console, cells, DECIDED_LEFT, (columns[1:4], columns[4:]))
+    locked = f"{found.locked_rows:,} further digits are locked"
+    show_line(console, f"  {locked}: none of these networks has seen them")
+    show_line(
+        console,
+        "  log-loss: with one temperature for each recipe, fitted on these digits; above 1 its "
+        "networks are too sure, below 1 too timid",
+    )
+    show_blank(console)
+    for contender in found.contenders:
+        show_line(console, f"  {sentence(found, contender)}", "bold")
+    show_blank(console)
+    show_facts(console, [("kept", str(result.path))])
+
+
+def _decided_cells(recipe: DecidedRecipe) -> dict[str, Text]:
+    """A recipe's cells by the headers of their columns."""
+    texts = {
+        "recipe": recipe.recipe,
+        "errors": f"{recipe.mean_errors:,.1f}",
+        "of each seed": ", ".join(f"{count:,}" for count in recipe.errors),
+        "accuracy": f"{recipe.accuracy:.5f}",
+        "log-loss": f"{recipe.log_loss:.5f}",
+        "temperature": f"{recipe.temperature:.3f}",
+        "training": f"{recipe.seconds:,.1f} s a network",
+    }
+    return {name: Text(text) for name, text in texts.items()}
 
 
 def show_compare(console: Console, result: CompareResult) -> None:
