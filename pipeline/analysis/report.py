@@ -26,6 +26,7 @@ from pipeline.system.reporter import reporter
 from pipeline.training import checkpoint, prediction
 from pipeline.training.fitting import History
 
+UNREAD = np.float32(1 / CLASSES)  # the probability of each digit in a row that is not read
 VIEWS = 1  # of labelled digits: one is enough to find suspects, and quickest
 COPIES = 7  # distorted ones of each digit
 MOST_PICTURES = 48  # of the first layer
@@ -76,8 +77,10 @@ def _read_labelled(
         rows = np.setdiff1d(np.arange(len(digits.labels), dtype=np.int32), locked)
         reporter().line(f"Reading all {len(rows):,} labelled digits once.")
         model = replace(checkpoint.load_model(folder.model), views=VIEWS)
-        probabilities = np.full((len(digits.labels), CLASSES), 1 / CLASSES, np.float32)
-        probabilities[rows] = prediction.predict(model, digits.images, rows)
+        probabilities = prediction.predict(model, digits.images, rows)
+        if len(locked):
+            read, probabilities = probabilities, np.full((len(digits.labels), CLASSES), UNREAD)
+            probabilities[rows] = read
         save_array(kept, probabilities)
         files.write_json(
             folder.train_record,
