@@ -23,7 +23,6 @@ def recipe(name: str, *errors: int, log_loss: float) -> dict[str, Any]:
         "errors": list(errors),
         "accuracy": 1 - sum(errors) / len(errors) / 35_000,
         "log_loss": log_loss,
-        "temperature": 0.75,
         "seconds": 61.2,
         "runs": [f"kaggle-{name}-seed{seed}-folds3" for seed in range(len(errors))],
     }

@@ -19,7 +19,6 @@ from pipeline.runs.paired_loss import (
     PairedTest,
     Values,
     errors,
-    fit_temperature,
     log_losses,
     paired_test,
 )
@@ -45,8 +44,7 @@ class DecideResult:
 class _Read:
     """A recipe's runs, one for each seed, and what they read in the N digits.
 
-    rows, labels, folds: (N,), alike for all seeds.  losses: (S, N), at the temperature.
-    wrong: (S, N) bool.
+    rows, labels, folds: (N,), alike for all seeds.  losses, wrong: (S, N).
     """
 
     name: str
@@ -54,7 +52,6 @@ class _Read:
     rows: NDArray[Any]
     labels: NDArray[np.uint8]
     folds: NDArray[np.int64]
-    temperature: float
     losses: Values
     wrong: NDArray[np.bool_]
 
@@ -100,7 +97,6 @@ def _read(plans: Sequence[Plan], name: str) -> _Read:
         if not np.array_equal(each.rows, held_out[0].rows):
             raise _other_digits(run, runs[0])
     labels, probabilities = held_out[0].labels, np.stack([each.probabilities for each in held_out])
-    temperature = fit_temperature(labels, probabilities)
     folds = np.zeros(len(labels), np.int64)
     for number, member in enumerate(runs[0].members):
         rows = HeldOut.read(member.folder.hold_out).rows
@@ -111,8 +107,7 @@ def _read(plans: Sequence[Plan], name: str) -> _Read:
         held_out[0].rows,
         labels,
         folds,
-        temperature,
-        log_losses(labels, probabilities, temperature),
+        log_losses(labels, probabilities),
         errors(labels, probabilities),
     )
 
@@ -162,7 +157,6 @@ def _figures(found: _Read) -> dict[str, Any]:
         "errors": found.wrong.sum(axis=1).tolist(),
         "accuracy": 1.0 - float(found.wrong.mean()),
         "log_loss": float(found.losses.mean()),
-        "temperature": found.temperature,
         "seconds": round(float(np.mean(networks)), 3),
         "runs": [run.folder.name for run in found.runs],
     }

@@ -12,14 +12,13 @@ from pipeline.system.records import Count, Environment, Folds, Number, Record, S
 class DecidedRecipe(Record):
     """One recipe on the digits that its networks never saw.
 
-    errors: of each seed.  log_loss: at the temperature.  seconds: of training, for each network.
+    errors: of each seed.  seconds: of training, for each network.
     """
 
     recipe: str
     errors: list[Whole]
     accuracy: Share
     log_loss: Number
-    temperature: Number
     seconds: Number
     runs: list[str]
 

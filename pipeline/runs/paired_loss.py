@@ -33,8 +33,6 @@ from pipeline.runs.paired_accuracy import Difference
 Values = NDArray[np.float64]
 CONFIDENCE = 0.95
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # for which 0 counts, as in metrics.py
-# Temperatures that are looked at; beyond them a network is no more than certain or clueless.
-COLDEST, HOTTEST = 0.05, 20.0
 
 
 @dataclass(frozen=True)
@@ -52,34 +50,12 @@ class PairedTest:
     freedom: float
 
 
-def fit_temperature(
-    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]
-) -> float:
-    """Return the temperature T at which p^(1/T), made to sum to 1, has the least log loss.
-
-    labels: (N,).  probabilities: (S, N, 10), all of which have one temperature.
-    Above 1 the networks were too sure, below 1 too timid, as label smoothing makes them.
-    Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
-    """
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415  (takes a second)
-
-    def loss(log_temperature: float) -> float:
-        return float(log_losses(labels, probabilities, math.exp(log_temperature)).mean())
-
-    bounds = (math.log(COLDEST), math.log(HOTTEST))
-    return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
-
-
 def log_losses(
-    labels: NDArray[np.integer[Any]],
-    probabilities: NDArray[np.floating[Any]],
-    temperature: float,
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]
 ) -> Values:
-    """Return each digit's log loss at a temperature: (S, N) of probabilities (S, N, 10)."""
-    logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST_PROBABILITY)) / temperature
-    logits -= logits.max(axis=-1, keepdims=True)
-    given = np.take_along_axis(logits, labels.astype(np.int64)[None, :, None], axis=-1)[..., 0]
-    losses: Values = np.log(np.exp(logits).sum(axis=-1)) - given
+    """Return each digit's log loss: (S, N) of probabilities (S, N, 10)."""
+    given = np.take_along_axis(probabilities, labels.astype(np.int64)[None, :, None], axis=-1)
+    losses: Values = -np.log(np.maximum(given[..., 0].astype(np.float64), LEAST_PROBABILITY))
     return losses
 
 

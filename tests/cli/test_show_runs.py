@@ -70,9 +70,9 @@ def test_a_decision_is_a_table_and_a_sentence() -> None:
     )
     table = [squeezed(line) for line in lines[1:4]]
     assert table == [
-        "recipe errors of each seed accuracy log-loss temperature training",
-        "quick 175.5 180, 171 0.99499 0.01702 0.750 61.2 s a network",
-        "mine 149.5 150, 149 0.99573 0.01611 0.750 61.2 s a network",
+        "recipe errors of each seed accuracy log-loss training",
+        "quick 175.5 180, 171 0.99499 0.01702 61.2 s a network",
+        "mine 149.5 150, 149 0.99573 0.01611 61.2 s a network",
     ]
     assert lines[4].startswith("  7,000 further digits are locked: ")
     assert f"  {sentence(decision, decision.contenders[0])}" in lines

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.runs.paired_loss import errors, fit_temperature, log_losses, paired_test
+from pipeline.runs.paired_loss import errors, log_losses, paired_test
 
 Values = NDArray[np.float64]
 EXPERIMENTS = 400
@@ -99,37 +99,12 @@ def test_one_fold_tells_nothing_of_networks() -> None:
 
 
 # ---- losses --------------------------------------------------------------------------------------
-def made(temperature: float) -> tuple[NDArray[np.int64], Values]:
-    """Labels drawn from probabilities, which are then told as if at another temperature."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(scale=2.0, size=(20_000, 10))
-    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    labels = (honest.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    told = honest**temperature
-    return labels, (told / told.sum(axis=1, keepdims=True))[None]
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_the_temperature_is_found_and_makes_probabilities_honest(temperature: float) -> None:
-    labels, told = made(temperature)
-    found = fit_temperature(labels, told)
-    assert found == pytest.approx(temperature, rel=0.05)
-    honest = log_losses(labels, made(1.0)[1], 1.0).mean()
-    assert log_losses(labels, told, found).mean() == pytest.approx(honest, rel=0.001)
-    if temperature != 1.0:
-        assert log_losses(labels, told, 1.0).mean() > honest * 1.05
-
-
 def test_losses_by_hand() -> None:
     probabilities = np.full((1, 3, 10), 0.02)
     probabilities[0, :, 4] = 0.82
     probabilities[0, 2] = np.eye(10)[7]
     labels = np.array([4, 5, 3])
-    found = log_losses(labels, probabilities, 1.0)
+    found = log_losses(labels, probabilities)
     assert found[0, :2] == pytest.approx([-np.log(0.82), -np.log(0.02)])
     assert found[0, 2] == pytest.approx(-np.log(2.2e-16), rel=0.001)  # a probability of 0
-    # p^(1/2): sqrt(0.82) of sqrt(0.82) + 9 sqrt(0.02)
-    roots = np.sqrt([0.82, 0.02])
-    expected = -np.log(roots[0] / (roots[0] + 9 * roots[1]))
-    assert log_losses(labels, probabilities, 2.0)[0, 0] == pytest.approx(expected)
     assert errors(labels, probabilities).tolist() == [[False, True, True]]

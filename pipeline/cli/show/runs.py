@@ -134,11 +134,6 @@ def show_decide(console: Console, result: DecideResult) -> None:
     _show_rows(console, cells, DECIDED_LEFT, (columns[1:4], columns[4:]))
     locked = f"{found.locked_rows:,} further digits are locked"
     show_line(console, f"  {locked}: none of these networks has seen them")
-    show_line(
-        console,
-        "  log-loss: with one temperature for each recipe, fitted on these digits; above 1 its "
-        "networks are too sure, below 1 too timid",
-    )
     show_blank(console)
     for contender in found.contenders:
         show_line(console, f"  {sentence(found, contender)}", "bold")
@@ -154,7 +149,6 @@ def _decided_cells(recipe: DecidedRecipe) -> dict[str, Text]:
         "of each seed": ", ".join(f"{count:,}" for count in recipe.errors),
         "accuracy": f"{recipe.accuracy:.5f}",
         "log-loss": f"{recipe.log_loss:.5f}",
-        "temperature": f"{recipe.temperature:.3f}",
         "training": f"{recipe.seconds:,.1f} s a network",
     }
     return {name: Text(text) for name, text in texts.items()}
