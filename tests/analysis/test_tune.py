@@ -194,6 +194,7 @@ def test_a_damaged_file_of_trials_is_a_line(workspace: Workspace, tmp_path: Path
     assert len(done.stderr.splitlines()) == 2
 
 
+@pytest.mark.stress
 def test_processes_share_a_search_and_one_that_is_killed_loses_nothing(
     workspace: Workspace,
 ) -> None:

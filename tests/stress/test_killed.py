@@ -9,7 +9,7 @@ from tests.stress.killed import killed
 from tests.stress.snapshot import differences, left_behind, snapshot
 
 
-@pytest.mark.parametrize("stage", ["train", "submit"])
+@pytest.mark.parametrize("stage", ["submit", pytest.param("train", marks=pytest.mark.stress)])
 def test_a_command_that_was_killed_ends_as_an_undisturbed_one(
     practice_workspace: Workspace, tmp_path: Path, stage: str
 ) -> None:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is n
 CHOSEN = ("train | train", "preprocess FORCE=1 | train FORCE=1")
 
 
+@pytest.mark.stress
 def test_the_second_waits_and_ends_as_if_it_had_come_later(built: Built, tmp_path: Path) -> None:
     pairs = [pair for pair in TWICE + BESIDE if str(pair) in CHOSEN]
     assert len(pairs) == len(CHOSEN)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from pipeline.plan.workspace import Workspace
 from pipeline.stages.train import train
 from tests.practice_case import (
@@ -69,6 +71,7 @@ class Command:
         return self.process.returncode, errors.strip()
 
 
+@pytest.mark.stress
 def test_killed_workers_and_signals(practice_workspace: Workspace, tmp_path: Path) -> None:
     workspace = copy_practice(practice_workspace, tmp_path / "dask")
     temporary = tmp_path / "temporary"

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from pipeline.plan.workspace import Workspace
 from tests.practice_case import REPOSITORY, copy_practice, environment
 from tests.training.executors.dask_case import (
@@ -111,6 +113,7 @@ def serves_pages(port: int) -> bool:
     return False
 
 
+@pytest.mark.stress
 def test_machines_of_yours(practice_workspace: Workspace, tmp_path: Path) -> None:
     workspace = copy_practice(practice_workspace, tmp_path / "work")
     _, certificate, scheduler, worker, client = blocks()

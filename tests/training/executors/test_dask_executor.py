@@ -157,6 +157,7 @@ def test_blank_digits_are_sent_again_by_who_has_them_whole(
     assert str(caught.value) == f"{blank} is not what preprocess wrote\nRun: make preprocess"
 
 
+@pytest.mark.stress
 def test_a_killed_worker_costs_no_epoch_that_came_home(
     lonely: Cluster, workspace: Workspace, serial: Workspace
 ) -> None:
@@ -186,6 +187,7 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.stress
 @pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_client_goes_on(
     executor: Executor, workspace: Workspace, serial: Workspace
@@ -261,6 +263,7 @@ def test_other_code_is_refused(lonely: Cluster, workspace: Workspace, tmp_path: 
         lonely.dismiss_workers()
 
 
+@pytest.mark.stress
 def test_a_worker_with_other_code_that_comes_later_gets_no_work(
     lonely: Cluster, workspace: Workspace, serial: Workspace, tmp_path: Path
 ) -> None:
