@@ -31,6 +31,9 @@ from pipeline.training.fitting import (
 from pipeline.training.prediction import Model
 from pipeline.training.records import NetworkTrainingRecord
 
+# One number needs no more digits than these, and fitting takes some hundred bytes for each.
+ENOUGH_ROWS = 20_000
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -107,9 +110,9 @@ def examples(digits: Labelled, rows: prediction.Array) -> Examples:
 
 def calibrate(network: Network, views: int, held_out: Examples) -> Model:
     """Return the model of a trained network, with the temperature that fits the held-out digits."""
-    labels = held_out.labels[held_out.rows]
-    probabilities = prediction.predict(Model(network), held_out.images, held_out.rows)
-    return Model(network, views, fit_temperature(labels, probabilities))
+    rows = held_out.rows[:: -(-len(held_out.rows) // ENOUGH_ROWS)]
+    probabilities = prediction.predict(Model(network), held_out.images, rows)
+    return Model(network, views, fit_temperature(held_out.labels[rows], probabilities))
 
 
 def measure(model: Model, held_out: Examples) -> tuple[float, float]:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.nn import softmax
+from pipeline.nn import Examples, Network, softmax
 from pipeline.runs.metrics import expected_calibration_error
+from pipeline.training import network_run
 from pipeline.training.calibration import fit_temperature
+from pipeline.training.prediction import Model, predict
 
 
 def drawn(temperature: float, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,3 +37,16 @@ def test_a_probability_of_nothing_is_one_of_little() -> None:
     labels = np.arange(10)
     labels[0] = 1
     assert np.isfinite(fit_temperature(labels, probabilities))
+
+
+def test_of_many_digits_some_from_everywhere_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network([{"kind": "flatten"}, {"kind": "dense", "units": 10}], (28, 28, 1))
+    rng = np.random.default_rng(0)
+    network.initialize(rng=rng)
+    images = rng.integers(0, 256, (100, 28, 28), np.uint8)
+    labels = rng.integers(0, 10, 100).astype(np.uint8)
+    held_out = Examples(images, labels, np.arange(1, 100))
+    monkeypatch.setattr(network_run, "ENOUGH_ROWS", 20)
+    some = np.arange(1, 100, 5)
+    expected = fit_temperature(labels[some], predict(Model(network), images, some))
+    assert network_run.calibrate(network, 1, held_out).temperature == expected
