@@ -42,6 +42,7 @@ REPORTED = {
 KINDS = ("competition", "mnist-csv", "practice")
 # How the line begins with which a recipe opens once it has been measured.
 CLAIM = "# Measured: "
+OUT_OF_FOLD = "out-of-fold"
 # How the folds of a recipe are called beside it: "mlp, 5 folds".
 FOLDS = re.compile(r", (\d+) folds$")
 BUILT_IN = {path.stem for path in RECIPE_FOLDER.glob("*.toml")}
@@ -172,10 +173,16 @@ def _write_claim(path: Path, row: ResultRow) -> bool:
     claim = f"{found.text} of {row.hold_out_rows:,} held-out {row.kind} digits over {seeds}; "
     if folds:
         interval = _interval(found.mean, row.hold_out_rows)
-        claim = f"{interval} out-of-fold on {row.hold_out_rows:,} {row.kind} digits over {seeds}; "
+        claim = (
+            f"{interval} {OUT_OF_FOLD} on {row.hold_out_rows:,} {row.kind} digits over {seeds}; "
+        )
     claim = f"{CLAIM}{claim}{row.seconds / max(1, folds):.0f} s on {cores}"
     before = path.read_text(encoding="utf-8")
-    rest = before.split("\n", 1)[1] if before.startswith(CLAIM) else before
+    first, _, rest = before.partition("\n")
+    if not first.startswith(CLAIM):
+        rest = before
+    elif OUT_OF_FOLD in first and not folds:  # no hold-out says as much
+        return False
     text = f"{claim}\n{rest}"
     if text != before:
         files.write_text(path, text)

@@ -160,6 +160,11 @@ def test_what_all_folds_say_comes_before_a_hold_out(digits: Digits, tmp_path: Pa
         "# Measured: 0.9100 (0.9042 to 0.9155) out-of-fold on 10,000 competition digits over "
         '2 seeds; 10 s on 2 cores\ndescription = "first line"\n'
     )
+    # Where there are no runs of the folds, the claim stays.
+    make_run(digits, name="other", seed=9, accuracy=0.7)
+    for seed in range(2):
+        (digits.workspace.run(f"f{seed}").training).unlink()
+    assert write_claims(collect(digits.workspace), tmp_path) == []
 
 
 def test_markdown_of_a_notebook(digits: Digits) -> None:
