@@ -16,7 +16,7 @@ from pipeline.training.fitting import History
 # By the labels of the figures of learning curves: what each shows, and its column in the history.
 CAPTIONS = {
     "Loss": (
-        "Loss by epochs; digits that are distorted in training are harder to read.",
+        "Loss by epochs; distorted digits and smoothed labels raise it in training.",
         "hold_out_loss",
     ),
     "Accuracy": (
